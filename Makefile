@@ -1,0 +1,54 @@
+# Every target installs what it needs; the first run takes a minute or two and says what it is doing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.run ## market, worker, sandbox and a PostgreSQL of its own, with sample goods
+	@exec $(BIN)/market demo
+
+test: $(VENV)/.dev ## every test, on real PostgreSQL and real processes
+	@$(BIN)/pytest $(TESTS)
+
+check: $(VENV)/.dev ## lint, format, types, and who may import whom
+	$(BIN)/ruff check src tests migrations
+	$(BIN)/ruff format --check src tests migrations
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code in the house's form
+	$(BIN)/ruff check --fix src tests migrations
+	$(BIN)/ruff format src tests migrations
+
+lock: $(VENV)/.dev ## pin every package again, with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra build --universal --python-version 3.11 \
+	  --generate-hashes --custom-compile-command "make lock" -o requirements.lock --upgrade
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+
+clean: ## forget the virtual environment (the data under ./var stays)
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Wanted Market needs Python 3.11 or later; set PYTHON to one: make demo PYTHON=python3.12"; exit 1; }
+	@echo "· making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "$(PYTHON) has no venv module: install your system's package for it (on Debian: python3-venv)"; exit 1; }
+
+$(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
+	@echo "· installing the packages the market runs on (first time: about a minute)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@echo "· installing the packages the tests need"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
