@@ -1,0 +1,61 @@
+"""The whole sandbox as one ASGI application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from litestar import Litestar, Request, Response, get
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from portone_sandbox import control, v1
+from portone_sandbox.gate import Gate, show_error
+from portone_sandbox.sender import Sender
+from portone_sandbox.world import World
+
+
+@get("/health")
+async def health() -> dict[str, str]:
+    """Ready to serve."""
+    return {"status": "ok"}
+
+
+def build(world: World) -> Gate:
+    """Put the versions and the control panel together around one world."""
+    # Called from within the event loop: the sender's events belong to it.
+    sender = Sender(world)
+
+    @asynccontextmanager
+    async def sending(_: Litestar) -> AsyncIterator[None]:
+        task = asyncio.create_task(sender.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    app = Litestar(
+        route_handlers=[health, v1.router(), control.router()],
+        dependencies={
+            "world": Provide(lambda: world, sync_to_thread=False),
+            "sender": Provide(lambda: sender, sync_to_thread=False),
+        },
+        exception_handlers={HTTPException: refuse_http},
+        lifespan=[sending],
+        openapi_config=None,
+        state=State({"world": world}),
+        logging_config=None,
+    )
+    return Gate(app, world)
+
+
+def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Paths and methods the sandbox does not have, in the words of the version asked."""
+    if request.url.path.startswith("/v1/"):
+        return v1.refuse_http(request, error)
+    code = "not_found" if error.status_code == 404 else "invalid_request"  # noqa: PLR2004
+    body = show_error(error.status_code, code, error.detail)
+    return Response(body, status_code=error.status_code, media_type="application/problem+json")

@@ -1,0 +1,49 @@
+"""The sandbox's own clock: runs with the wall clock, and can be moved by a test."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Memory(Protocol):
+    """Where the clock keeps how far it was moved."""
+
+    def get_note(self, name: str) -> bytes | None:
+        """A note kept under `name`."""
+
+    def put_note(self, name: str, value: bytes) -> None:
+        """Keep a note under `name`."""
+
+
+class Clock:
+    """Wall clock plus an offset that survives a restart."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._offset = timedelta(seconds=float(memory.get_note("clock_offset") or b"0"))
+
+    def now(self) -> datetime:
+        """The sandbox's time, UTC."""
+        return datetime.now(UTC) + self._offset
+
+    @property
+    def offset(self) -> float:
+        """Seconds the sandbox is ahead of the wall clock."""
+        return self._offset.total_seconds()
+
+    def advance(self, seconds: float) -> datetime:
+        """Move by `seconds`; negative moves back. Raises OverflowError beyond year 9999."""
+        return self._shift(self._offset + timedelta(seconds=seconds))
+
+    def set(self, at: datetime) -> datetime:
+        """Jump to `at`, and run on from there."""
+        return self._shift(at - datetime.now(UTC))
+
+    def reset(self) -> None:
+        """Back to the wall clock."""
+        self._shift(timedelta())
+
+    def _shift(self, offset: timedelta) -> datetime:
+        moved = datetime.now(UTC) + offset
+        self._offset = offset
+        self._memory.put_note("clock_offset", str(offset.total_seconds()).encode())
+        return moved

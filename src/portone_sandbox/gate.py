@@ -1,0 +1,142 @@
+"""The way in: asks the fault rules before a call reaches the gateway, and can cut the line."""
+
+import asyncio
+import os
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from portone_sandbox.faults import FaultRule
+from portone_sandbox.world import World
+
+# A slash inside an id arrives as %2F. Servers hand over decoded paths, where it would look like
+# a separator; this private-use letter stands for it until the handler reads the id.
+SLASH = "\ue000"
+_GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
+_SLOW_SECONDS = 1.0
+
+
+class Gate:
+    """ASGI wrapper around the whole sandbox; only /v1 and /v2 can be hit by faults."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a call through, or do to it what a rule says."""
+        method = scope.get("method")
+        if method is None:  # lifespan
+            await self._app(scope, receive, send)
+            return
+        _keep_slashes(scope)
+        version = scope["path"][1:3].upper()
+        rule = None
+        if version in ("V1", "V2") and scope["path"][3:4] == "/":
+            path = scope["path"][3:].replace(SLASH, "/")
+            rule = self._world.faults.take_for_call(version, str(method), path)
+        if rule is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._suffer(rule, scope, receive, send)
+
+    async def _suffer(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+        takes_effect = rule.effect if rule.effect is not None else rule.fault == "garbage"
+        if rule.fault == "slow":
+            await asyncio.sleep(_SLOW_SECONDS if rule.seconds is None else rule.seconds)
+            await self._app(scope, receive, send)
+            return
+        if rule.fault == "timeout_after" or (takes_effect and rule.fault != "timeout_before"):
+            await self._app(scope, receive, _nowhere)
+        if rule.fault in ("timeout_before", "timeout_after"):
+            await asyncio.sleep(rule.seconds or 0)
+            await hang_up(scope, receive)
+        else:
+            await _answer(send, *_BODIES[rule.fault])
+
+
+async def _nowhere(_: Message) -> None:
+    """The answer is lost on the way."""
+
+
+_BODIES: dict[str, tuple[int, bytes, bytes]] = {
+    "error_500": (
+        500,
+        b"application/json",
+        b'{"code":-1,"message":"Internal Server Error","type":"INTERNAL_SERVER_ERROR"}',
+    ),
+    "error_429": (
+        429,
+        b"application/json",
+        b'{"code":-1,"message":"Too Many Requests","type":"TOO_MANY_REQUESTS"}',
+    ),
+    "garbage": (200, b"text/html", _GARBAGE),
+}
+
+
+async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    if status == 429:  # noqa: PLR2004 - Too Many Requests
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def hang_up(scope: Scope, receive: Receive) -> None:
+    """Close the connection without an answer.
+
+    ASGI has no word for it, so the socket is found among this process's own by the caller's
+    address and shut. Where that fails, the line is held until the caller gives up.
+    """
+    client = scope.get("client")
+    # Granian gives the port as text.
+    if client is None or not _shut(client[0], int(client[1])):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def _shut(host: str, port: int) -> bool:
+    for number in _open_files():
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            line = socket.socket(fileno=os.dup(number))
+            with line:
+                if line.getpeername()[:2] == (host, port):
+                    line.shutdown(socket.SHUT_RDWR)
+                    return True
+    return False
+
+
+def _open_files() -> list[int]:
+    for folder in (Path("/proc/self/fd"), Path("/dev/fd")):
+        with suppress(OSError):
+            return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
+    return []
+
+
+def _keep_slashes(scope: Scope) -> None:
+    raw = scope.get("raw_path") or b""
+    if b"%2f" in raw.lower():
+        marked = raw.decode("ascii", "replace").partition("?")[0]
+        for escape in ("%2F", "%2f"):
+            marked = marked.replace(escape, SLASH)
+        scope["path"] = unquote(marked)
+
+
+def show_error(status: int, code: str, detail: str) -> bytes:
+    """A problem document (RFC 9457), as /control answers what it refuses."""
+    return msgspec.json.encode(
+        {
+            "type": f"urn:portone-sandbox:{code}",
+            "title": code.replace("_", " "),
+            "status": status,
+            "detail": detail,
+            "code": code,
+        }
+    )
