@@ -99,6 +99,14 @@ def open_checkout(world: World, opening: Opening, *, check_amount: bool = True) 
     return payment
 
 
+def preview(world: World, opening: Opening, order: Order) -> Payment:
+    """What a registered order would look like with a window open; nothing is kept."""
+    payment = _new_attempt(world, opening, order)
+    payment.currency = order.currency or payment.currency
+    payment.requested_at = payment.updated_at = payment.status_changed_at = order.registered_at
+    return payment
+
+
 def _check_registered(order: Order, opening: Opening) -> None:
     if order.amount is not None and order.amount != opening.amount:
         raise AmountNotAsRegistered

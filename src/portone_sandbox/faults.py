@@ -10,7 +10,7 @@ from portone_sandbox.payments import Version
 from portone_sandbox.webhooks import Webhook
 
 GatewayFault = Literal[
-    "timeout_before", "timeout_after", "error_500", "error_429", "garbage", "slow"
+    "timeout_before", "timeout_after", "error_500", "error_429", "garbage", "slow", "refuse"
 ]
 WebhookFault = Literal["drop", "duplicate", "delay", "reorder", "forge"]
 _WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "delay", "reorder", "forge"})
@@ -48,7 +48,7 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
     `effect` says whether an error or garbage is answered after the call was carried out; by
     default garbage is, error_* are not. `seconds` is how long timeout_* hold the line before
     closing it (0: at once), how long slow waits, and how far delay moves a webhook on the
-    sandbox's clock.
+    sandbox's clock. `error_type` is what refuse answers: any error type of V2.
     """
 
     fault: GatewayFault | WebhookFault
@@ -56,6 +56,7 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
     times: Annotated[int, msgspec.Meta(ge=1)] | None = 1
     seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None
     effect: bool | None = None
+    error_type: str = "PG_PROVIDER"
     id: str = ""
     hits: int = 0
 

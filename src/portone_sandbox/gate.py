@@ -11,7 +11,9 @@ from urllib.parse import unquote
 import msgspec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from portone_sandbox.errors import Refused
 from portone_sandbox.faults import FaultRule
+from portone_sandbox.v2_answers import show_refusal
 from portone_sandbox.world import World
 
 # A slash inside an id arrives as %2F. Servers hand over decoded paths, where it would look like
@@ -19,6 +21,10 @@ from portone_sandbox.world import World
 SLASH = "\ue000"
 _GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
 _SLOW_SECONDS = 1.0
+_OUTSTANDING = (
+    b'{"type":"IDEMPOTENCY_OUTSTANDING_REQUEST",'
+    b'"message":"a request with this Idempotency-Key is still running"}'
+)
 
 
 class Gate:
@@ -27,16 +33,33 @@ class Gate:
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app = app
         self._world = world
+        self._running: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through, or do to it what a rule says."""
-        method = scope.get("method")
-        if method is None:  # lifespan
+        if scope.get("method") is None:  # lifespan
             await self._app(scope, receive, send)
             return
         _keep_slashes(scope)
         version = scope["path"][1:3].upper()
-        rule = None
+        if version == "V2" and (key := _key_of(scope)) is not None:
+            await self._one_at_a_time(key, scope, receive, send)
+        else:
+            await self._pass(version, scope, receive, send)
+
+    async def _one_at_a_time(self, key: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """A key whose first request still runs is told to wait; the type is in no document."""
+        if key in self._running:
+            await _answer(send, 409, b"application/json", _OUTSTANDING)
+            return
+        self._running.add(key)
+        try:
+            await self._pass("V2", scope, receive, send)
+        finally:
+            self._running.discard(key)
+
+    async def _pass(self, version: str, scope: Scope, receive: Receive, send: Send) -> None:
+        rule, method = None, scope.get("method")
         if version in ("V1", "V2") and scope["path"][3:4] == "/":
             path = scope["path"][3:].replace(SLASH, "/")
             rule = self._world.faults.take_for_call(version, str(method), path)
@@ -56,8 +79,16 @@ class Gate:
         if rule.fault in ("timeout_before", "timeout_after"):
             await asyncio.sleep(rule.seconds or 0)
             await hang_up(scope, receive)
+        elif rule.fault == "refuse":
+            await _refuse(rule, send)
         else:
             await _answer(send, *_BODIES[rule.fault])
+
+
+def _key_of(scope: Scope) -> bytes | None:
+    if scope.get("method") in ("POST", "PUT", "PATCH", "DELETE"):
+        return dict(scope["headers"]).get(b"idempotency-key")
+    return None
 
 
 async def _nowhere(_: Message) -> None:
@@ -77,6 +108,16 @@ _BODIES: dict[str, tuple[int, bytes, bytes]] = {
     ),
     "garbage": (200, b"text/html", _GARBAGE),
 }
+
+
+async def _refuse(rule: FaultRule, send: Send) -> None:
+    """A documented error of V2, whichever the state would say (PG_PROVIDER, promotions …)."""
+    refusal = Refused("asked for by a fault")
+    refusal.type = rule.error_type
+    if refusal.type == "PG_PROVIDER":
+        refusal.extra = {"pgCode": "SANDBOX_REFUSED", "pgMessage": "PG 오류"}
+    shown = show_refusal(refusal)
+    await _answer(send, shown.status, b"application/json", shown.body)
 
 
 async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:

@@ -167,7 +167,6 @@ class Payment(msgspec.Struct):
     redirect_url: str | None = None
     window_closed: bool = False
     payment_token: str | None = None
-    approved_outside: bool = False
     used_webhook: bool = False
     paid_at: datetime | None = None
     failed_at: datetime | None = None

@@ -66,6 +66,18 @@ class Sender:
             return False
         return True
 
+    async def send_now(self, webhook: Webhook) -> None:
+        """Send one message again by hand, after what is on its way for the same payment."""
+        while webhook.tx_id in self._busy:
+            await asyncio.wait([self._busy[webhook.tx_id]])
+        webhook = self._world.store.find_webhook(webhook.id) or webhook
+        webhook.manual_sends += 1
+        webhook.trigger = "MANUAL"
+        self._world.store.save_webhook(webhook)
+        task = asyncio.create_task(self._deliver(webhook))
+        self._busy[webhook.tx_id] = task
+        await task
+
     def _patience(self) -> float:
         due = self._world.store.next_due_at()
         if due is None:

@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     # DOUBT: whether a pre-registered payment whose window never opened can be looked up.
     v2_preregistered_lookup: bool = False
     # REQUESTED cancels end when a test says so through /control/cancellations.
-    v2_cancel_mode: Literal["sync", "async"] = "sync"
+    v2_cancel_mode: Literal["sync", "async", "fail"] = "sync"
     # DOUBT: the limits behind MAX_CANCEL_COUNT_REACHED and the like are not published.
     v2_max_cancels: _Count = 100
     v2_max_transactions: _Count = 100

@@ -145,14 +145,16 @@ def _cancel_request(fields: Fields, payment: Payment) -> CancelRequest:
         tax_free=fields.money("tax_free", currency),
         vat=fields.money("vat_amount", currency),
         believed_cancellable=fields.money("checksum", currency),
-        refund_account=RefundAccount(
-            bank=fields.text("refund_bank") or "",
-            number=fields.text("refund_account") or "",
-            holder=fields.text("refund_holder") or "",
-        ),
+        refund_account=_refund_account(fields),
         # Off by default, and only for payments that used a webhook.
         notify=fields.flag("enable_webhook") and payment.used_webhook,
     )
+
+
+def _refund_account(fields: Fields) -> RefundAccount | None:
+    bank, number = fields.text("refund_bank"), fields.text("refund_account")
+    holder = fields.text("refund_holder")
+    return RefundAccount(bank, number, holder) if bank and number and holder else None
 
 
 def refuse(_: AnyRequest, refusal: Refused) -> Response[bytes]:

@@ -90,6 +90,7 @@ class Webhook(msgspec.Struct):
     trigger: WebhookTrigger | None = None
     after: str | None = None
     fault: str | None = None
+    manual_sends: int = 0
     forged: bool = False
     attempts: list[Attempt] = msgspec.field(default_factory=list)
 

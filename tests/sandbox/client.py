@@ -44,6 +44,7 @@ class Client:
             float(str(v)) * {"minutes": 60, "hours": 3600}.get(k, 1) for k, v in how.items()
         )
         self.control("POST", "clock", {"advance": seconds})
+        self._token = None  # it may have ended
 
     def fault(
         self, fault: str, times: int | None = 1, seconds: float | None = None, **match: str
