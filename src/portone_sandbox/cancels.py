@@ -57,9 +57,9 @@ def cancel(world: World, payment: Payment, request: CancelRequest) -> Cancellati
     if amount <= 0 or amount > cancellable:
         raise CancelExceedsAmount
     # From the console, the operator types the account into a form of the PG's own.
-    if payment.method is Method.VIRTUAL_ACCOUNT and request.trigger == "API":
-        if request.refund_account is None:
-            raise RefundAccountMissing
+    by_api = payment.method is Method.VIRTUAL_ACCOUNT and request.trigger == "API"
+    if by_api and request.refund_account is None:
+        raise RefundAccountMissing
     tax_free, vat = _split(payment, amount, request)
     cancellation = _new_cancellation(world, request, amount, tax_free, vat)
     payment.cancellations.append(cancellation)
