@@ -1,0 +1,235 @@
+"""The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins.prometheus import PrometheusConfig
+from litestar_offline_docs import generate_static_files_config
+
+from market.kit.db import Database
+from market.kit.http import provide_caller, provide_once
+from market.kit.idempotency import Idempotency
+from market.kit.jobs import WakeUps
+from market.kit.logs import RequestLog
+from market.kit.problems import EXCEPTION_HANDLERS
+from market.kit.system import SystemClock, TimeOrderedIds
+from market.ledger.service import Ledger
+from market.ledger.sql import SqlTransfers
+from market.members.http import ROUTES as MEMBER_ROUTES
+from market.members.http import Authentication
+from market.members.passwords import Argon2Passwords
+from market.members.service import Lifetimes, MemberService
+from market.members.sql import SqlMembers, SqlSessions
+from market.members.tokens import JwtTokens
+from market.operations import OPERATIONS_ROUTES
+from market.payments.http import ROUTES as PAYMENT_ROUTES
+from market.payments.inbox import SqlInbox
+from market.payments.portone.v1 import PortOneV1, V1Account
+from market.payments.ports import PaymentGateway
+from market.payments.refunds import RefundService
+from market.payments.service import PaymentService
+from market.payments.sql import SqlCancellations, SqlIncidents, SqlPayments, SqlReceipts
+from market.payments.sweep import Sweep
+from market.products.http import ROUTES as PRODUCT_ROUTES
+from market.products.service import ProductService, StockRoom
+from market.products.sql import SqlProducts
+from market.settings import Settings
+from market.shared.clock import Clock
+from market.shared.ids import Ids
+from market.trades.http import ROUTES as TRADE_ROUTES
+from market.trades.service import Terms, TradeService
+from market.trades.sql import SqlTrades
+
+LARGEST_BODY = 256 * 1024
+DOCS_ASSETS = "/docs-assets"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Every service, wired."""
+
+    db: Database
+    clock: Clock
+    idempotency: Idempotency
+    sessions: SqlSessions
+    members: MemberService
+    products: ProductService
+    trades: TradeService
+    payments: PaymentService
+    refunds: RefundService
+    inbox: SqlInbox
+    sweep: Sweep
+
+
+def assemble(
+    settings: Settings, db: Database, gateway: PaymentGateway, clock: Clock, ids: Ids
+) -> Market:
+    """Plugs adapters into services; the type checker proves that they fit."""
+    products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
+    cancellations, incidents = SqlCancellations(db), SqlIncidents(db)
+    inbox = SqlInbox(db, WakeUps(db), clock)
+    books = Ledger(SqlTransfers(db))
+    trades = TradeService(
+        transactions=db,
+        trades=SqlTrades(db),
+        stock=StockRoom(products),
+        escrow=books,
+        receipts=SqlReceipts(db),
+        clock=clock,
+        ids=ids,
+        terms=Terms(settings.hold, settings.fee_bps),
+    )
+    paying = PaymentService(
+        transactions=db,
+        payments=payments,
+        cancellations=cancellations,
+        purchases=trades,
+        gateway=gateway,
+        books=books,
+        incidents=incidents,
+        inbox=inbox,
+        clock=clock,
+        ids=ids,
+    )
+    refunds = RefundService(
+        transactions=db,
+        payments=payments,
+        cancellations=cancellations,
+        purchases=trades,
+        gateway=gateway,
+        incidents=incidents,
+        looking=paying,
+        clock=clock,
+        ids=ids,
+    )
+    return Market(
+        db=db,
+        clock=clock,
+        idempotency=Idempotency(db, clock, settings.secret),
+        sessions=sessions,
+        members=MemberService(
+            transactions=db,
+            members=SqlMembers(db),
+            sessions=sessions,
+            passwords=Argon2Passwords(),
+            tokens=JwtTokens(settings.secret),
+            clock=clock,
+            ids=ids,
+            lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
+        ),
+        products=ProductService(db, products, clock, ids),
+        trades=trades,
+        payments=paying,
+        refunds=refunds,
+        inbox=inbox,
+        sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
+    )
+
+
+@asynccontextmanager
+async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
+    """The market on a database and the configured gateway, for as long as it is needed."""
+    db = await Database.connect(dsn, size=settings.pool_size, name=name)
+    clock = SystemClock()
+    try:
+        async with httpx.AsyncClient() as client:
+            gateway = PortOneV1(v1_account(settings), client, clock)
+            yield assemble(settings, db, gateway, clock, TimeOrderedIds())
+    finally:
+        await db.close()
+
+
+def v1_account(settings: Settings) -> V1Account:
+    v1 = settings.portone_v1
+    return V1Account(
+        api_url=v1.api_url,
+        key=v1.key,
+        secret=v1.secret,
+        code=v1.code,
+        channel_key=v1.channel_key,
+        sdk_url=v1.sdk_url,
+        notice_url=f"{settings.public_url}/webhooks/portone/v1",
+    )
+
+
+def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Litestar:
+    """The HTTP face of a market that is opened when the server starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with opening() as market:
+            app.state.market = market
+            yield
+
+    return Litestar(
+        route_handlers=[
+            *MEMBER_ROUTES,
+            *PRODUCT_ROUTES,
+            *TRADE_ROUTES,
+            *PAYMENT_ROUTES,
+            *OPERATIONS_ROUTES,
+        ],
+        lifespan=[lifespan],
+        dependencies=_dependencies(),
+        middleware=[
+            RequestLog,
+            PrometheusConfig(app_name="market", group_path=True).middleware,
+            Authentication,
+        ],
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+        request_max_body_size=LARGEST_BODY,
+        openapi_config=_openapi(),
+        static_files_config=[generate_static_files_config(DOCS_ASSETS)],
+        logging_config=None,
+    )
+
+
+def _dependencies() -> dict[str, Provide]:
+    """What handlers may ask for by name, all of it from the market that was opened."""
+
+    def part(name: str) -> Provide:
+        async def provide(state: State) -> Any:
+            return getattr(state.market, name)
+
+        return Provide(provide)
+
+    names = ("members", "products", "trades", "payments", "refunds", "inbox", "idempotency")
+    return {name: part(name) for name in names} | {
+        "own_trades": part("trades"),
+        "market_db": part("db"),
+        "caller": Provide(provide_caller),
+        "once": Provide(provide_once),
+    }
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Wanted Market",
+        version="0.1.0",
+        description="A marketplace where every purchase is really paid for, through PortOne.",
+        path="/docs",
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/",
+                js_url=f"{DOCS_ASSETS}/swagger-ui-bundle.js",
+                css_url=f"{DOCS_ASSETS}/swagger-ui.css",
+                standalone_preset_js_url=f"{DOCS_ASSETS}/swagger-ui-standalone-preset.js",
+                favicon="<link rel='icon' href='data:,'>",
+            )
+        ],
+        components=Components(
+            security_schemes={
+                "BearerToken": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+            }
+        ),
+        use_handler_docstrings=True,
+    )

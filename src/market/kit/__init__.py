@@ -1,0 +1,1 @@
+"""Machinery that knows no trading: database, HTTP edges, idempotency keys, jobs, retries."""

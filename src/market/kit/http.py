@@ -1,0 +1,120 @@
+"""What every HTTP edge shares: the signed-in caller, idempotent POSTs, pages, ids in paths."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import Parameter
+from msgspec import Struct
+
+from market.shared.errors import NotFound, Unauthenticated
+from market.shared.ids import well_formed
+from market.shared.page import Page, Slice
+from market.shared.people import Caller
+
+from .idempotency import Answer, Idempotency, Key, Scope
+from .problems import PROBLEM_JSON
+
+Visit = Request[Caller | None, Any, State]
+BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
+
+Out = TypeVar("Out", bound=Struct)
+Item = TypeVar("Item")
+
+LimitParam = Annotated[int, Parameter(ge=1, le=100, description="at most so many items")]
+CursorParam = Annotated[
+    str | None, Parameter(description="the next_cursor of the page before; opaque")
+]
+KeyParam = Annotated[
+    str | None,
+    Parameter(
+        header="Idempotency-Key",
+        required=False,
+        description="the same key and body get the first answer again",
+    ),
+]
+
+
+class PageOut(Struct, Generic[Item]):
+    """One page of a list, newest first; `next_cursor` is null on the last."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+def paged(page: Page[Any], show: Callable[[Any], Item]) -> PageOut[Item]:
+    return PageOut([show(item) for item in page.items], page.next_cursor)
+
+
+def wanted(limit: int, cursor: str | None) -> Slice:
+    """The part of a list a client asks for. A cursor we never gave starts nowhere: no items."""
+    return Slice(limit, cursor if cursor is None or well_formed(cursor) else "0" * 32)
+
+
+def member_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """The guard of everything that needs a member (R1)."""
+    if connection.scope.get("user") is None:
+        raise Unauthenticated
+
+
+def path_id(text: str) -> str:
+    """An id as it came in a path. What can't be one of ours is simply not found."""
+    if not well_formed(text):
+        raise NotFound
+    return text
+
+
+async def provide_caller(request: Visit) -> Caller:
+    """The signed-in member, for routes behind `member_only`."""
+    if request.user is None:
+        raise Unauthenticated
+    return request.user
+
+
+class Once:
+    """Runs a POST's work once per Idempotency-Key; without a key, simply runs it."""
+
+    def __init__(self, idempotency: Idempotency, key: Key | None) -> None:
+        self._idempotency = idempotency
+        self._key = key
+
+    async def __call__(
+        self,
+        work: Callable[[], Awaitable[Out]],
+        *,
+        status: int | Callable[[Out], int] = 200,
+        scope: Scope = Scope.ONE_TRANSACTION,
+    ) -> Response[Out]:
+        """The work's result as a response of `status`, or the first answer to this key."""
+
+        async def done() -> Answer:
+            out = await work()
+            code = status if isinstance(status, int) else status(out)
+            return Answer(code, msgspec.json.encode(out))
+
+        if self._key is None:
+            return _json(await done())
+        return _json(await self._idempotency.answer(self._key, scope, done))
+
+
+async def provide_once(request: Visit, idempotency: Idempotency) -> Once:
+    text = request.headers.get("idempotency-key")
+    if text is None:
+        return Once(idempotency, None)
+    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
+    fingerprint.update(await request.body())
+    owner = request.user.id if request.user else "anyone"
+    return Once(idempotency, Key(owner, text, fingerprint.digest()))
+
+
+def _json(answer: Answer) -> Response[Any]:
+    return Response(
+        answer.body,
+        status_code=answer.status,
+        media_type=PROBLEM_JSON if answer.problem else "application/json",
+    )

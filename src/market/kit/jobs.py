@@ -1,0 +1,71 @@
+"""Background work on PgQueuer: wake-ups are enqueued in the transaction that causes them, and
+workers run what they and a timetable name."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import asyncpg
+import structlog
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
+from pgqueuer.models import Job, Schedule
+
+from .db import Database
+
+_log = structlog.get_logger()
+
+Work = Callable[[], Awaitable[object]]
+
+
+class WakeUps:
+    """Wakes workers, on the connection of the transaction that is open.
+
+    PgQueuer's own `Queries` wants a connection for good; its statement is all that is needed here.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._insert = QueryQueueBuilder().build_enqueue_query("raise")
+
+    async def enqueue(self, name: str) -> None:
+        """Lets a worker run `name` as soon as this transaction has committed."""
+        await self._db.execute(self._insert, [0], [name], [None], [None], [None], [None])
+
+
+async def work(
+    dsn: str,
+    woken: Mapping[str, Work],
+    timetable: Mapping[tuple[str, str], Work],
+    stop: asyncio.Event,
+) -> None:
+    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression)."""
+    connection = await asyncpg.connect(dsn, server_settings={"application_name": "market jobs"})
+    try:
+        queuer = PgQueuer(AsyncpgDriver(connection))
+        for name, run in woken.items():
+            queuer.entrypoint(name)(_on_job(run))
+        for (name, cron), run in timetable.items():
+            queuer.schedule(name, cron)(_on_schedule(run))
+        running = asyncio.create_task(queuer.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        queuer.shutdown.set()
+        await running
+    finally:
+        await connection.close()
+
+
+def _on_job(run: Work) -> Callable[[Job], Awaitable[None]]:
+    async def on_job(_: Job) -> None:
+        await run()
+
+    return on_job
+
+
+def _on_schedule(run: Work) -> Callable[[Schedule], Awaitable[None]]:
+    async def on_schedule(_: Schedule) -> None:
+        await run()
+
+    return on_schedule

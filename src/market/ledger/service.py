@@ -1,0 +1,44 @@
+"""What happened to money, put into the books: always within the transaction of its cause."""
+
+from datetime import datetime
+
+from market.shared.ids import PaymentId
+from market.shared.money import Money
+from market.shared.purchase import Settlement
+
+from .domain import ESCROW, FEES, GATEWAY, Kind, Transfer, seller_account
+from .ports import Transfers
+
+
+class Ledger:
+    """Records captures, returns and settlements (P9)."""
+
+    def __init__(self, transfers: Transfers) -> None:
+        self._transfers = transfers
+
+    async def captured(self, payment_id: PaymentId, amount: Money, at: datetime) -> None:
+        """A buyer's money arrived at the gateway: held until the purchase is confirmed."""
+        await self._transfers.add(Transfer(Kind.CAPTURED, payment_id, GATEWAY, ESCROW, amount, at))
+
+    async def returned(
+        self, payment_id: PaymentId, amount: Money, total: int, at: datetime
+    ) -> None:
+        """Money went back; `total` is all that went back of this payment so far, this included.
+
+        The total is the source: it only grows, so whichever door saw it first recorded it.
+        """
+        source = f"{payment_id}:{total}"
+        await self._transfers.add(Transfer(Kind.RETURNED, source, ESCROW, GATEWAY, amount, at))
+
+    async def release(self, settlement: Settlement, at: datetime) -> None:
+        """A confirmed trade: the fee is ours, the rest is owed to the seller."""
+        seller = seller_account(settlement.seller_id)
+        net = settlement.price - settlement.fee
+        if net.amount:
+            await self._transfers.add(
+                Transfer(Kind.SETTLED, settlement.trade_id, ESCROW, seller, net, at)
+            )
+        if settlement.fee.amount:
+            await self._transfers.add(
+                Transfer(Kind.FEE, settlement.trade_id, ESCROW, FEES, settlement.fee, at)
+            )

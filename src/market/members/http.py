@@ -1,0 +1,143 @@
+"""The doors of membership: sign-up, sign-in, refresh, sign-out, and the check of every token."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Controller, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from msgspec import Meta, Struct
+
+from market.kit.http import BEARER, KeyParam, Once, member_only
+from market.kit.problems import documented
+from market.shared.people import Caller
+
+from .domain import Member, TokenInvalid
+from .service import MemberService, TokenPair
+
+Email = Annotated[
+    str, Meta(pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", max_length=254, examples=["bora@example.com"])
+]
+Password = Annotated[str, Meta(min_length=8, max_length=128)]
+Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=30)]
+
+
+class SignUp(Struct):
+    email: Email
+    password: Password
+    nickname: Nickname
+
+
+class SignIn(Struct):
+    email: Annotated[str, Meta(max_length=254)]
+    password: Annotated[str, Meta(max_length=128)]
+
+
+class RefreshTokenIn(Struct):
+    refresh_token: Annotated[str, Meta(max_length=2048)]
+
+
+class MemberOut(Struct):
+    id: str
+    email: str
+    nickname: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, member: Member) -> "MemberOut":
+        return cls(member.id, member.email, member.nickname, member.created_at)
+
+
+class TokensOut(Struct, kw_only=True):
+    access_token: str
+    refresh_token: str
+    token_type: str = "Bearer"  # noqa: S105 # not one
+    expires_in: int
+
+    @classmethod
+    def of(cls, pair: TokenPair) -> "TokensOut":
+        return cls(
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            expires_in=pair.expires_in,
+        )
+
+
+class SignedUp(TokensOut, kw_only=True):
+    member: MemberOut
+
+
+class AuthController(Controller):
+    """Sign-in (R14)."""
+
+    path = "/api/auth"
+    tags = ["auth"]
+
+    @post("/signup", responses=documented(400, 409, 422))
+    async def sign_up(
+        self, data: SignUp, members: MemberService, once: Once, key: KeyParam = None
+    ) -> Response[SignedUp]:
+        """A new member, signed in at once."""
+
+        async def work() -> SignedUp:
+            member, pair = await members.sign_up(data.email, data.password, data.nickname)
+            return SignedUp(
+                access_token=pair.access_token,
+                refresh_token=pair.refresh_token,
+                expires_in=pair.expires_in,
+                member=MemberOut.of(member),
+            )
+
+        return await once(work, status=201)
+
+    @post("/login", status_code=200, responses=documented(400, 401))
+    async def sign_in(self, data: SignIn, members: MemberService) -> TokensOut:
+        """A new session."""
+        return TokensOut.of(await members.sign_in(data.email, data.password))
+
+    @post("/refresh", status_code=200, responses=documented(400, 401))
+    async def refresh(self, data: RefreshTokenIn, members: MemberService) -> TokensOut:
+        """Both tokens anew. A refresh token used twice ends its whole session."""
+        return TokensOut.of(await members.refresh(data.refresh_token))
+
+    @post("/logout", status_code=204, responses=documented(400, 401))
+    async def sign_out(self, data: RefreshTokenIn, members: MemberService) -> None:
+        """Ends the session; its access token is refused from now on."""
+        await members.sign_out(data.refresh_token)
+
+
+@get(
+    "/api/me",
+    guards=[member_only],
+    security=BEARER,
+    tags=["me"],
+    responses=documented(401),
+    name="me",
+)
+async def show_me(caller: Caller, members: MemberService) -> MemberOut:
+    """The signed-in member."""
+    return MemberOut.of(await members.get(caller.id))
+
+
+class Authentication(AbstractAuthenticationMiddleware):
+    """Reads the bearer token, if there is one; guards decide what it opens.
+
+    A bad token is refused everywhere, also where none is needed: a client that believes itself
+    signed in should learn that it is not.
+    """
+
+    async def authenticate_request(
+        self, connection: ASGIConnection[Any, Any, Any, State]
+    ) -> AuthenticationResult:
+        header = connection.headers.get("authorization")
+        if header is None:
+            return AuthenticationResult(user=None, auth=None)
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise TokenInvalid
+        members: MemberService = connection.app.state.market.members
+        return AuthenticationResult(user=await members.identify(token.strip()), auth=None)
+
+
+ROUTES = (AuthController, show_me)

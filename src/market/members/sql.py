@@ -1,0 +1,105 @@
+"""Members and sessions in PostgreSQL."""
+
+import asyncpg
+
+from market.kit.db import Database, Row
+from market.shared.errors import NotFound
+from market.shared.ids import MemberId, SessionId
+from market.shared.people import Caller
+
+from .domain import AccessClaims, EmailTaken, Member, Session
+
+
+class SqlMembers:
+    """Members by id and by e-mail address."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, member: Member) -> None:
+        try:
+            await self._db.execute(
+                """
+                INSERT INTO members (id, email, nickname, password_hash, created_at)
+                VALUES ($1, $2, $3, $4, $5)
+                """,
+                member.id,
+                member.email,
+                member.nickname,
+                member.password_hash,
+                member.created_at,
+            )
+        except asyncpg.UniqueViolationError as cause:
+            raise EmailTaken from cause
+
+    async def get(self, id: MemberId) -> Member:
+        row = await self._db.find("SELECT * FROM members WHERE id = $1", id)
+        if row is None:
+            raise NotFound
+        return _member(row)
+
+    async def find_by_email(self, email: str) -> Member | None:
+        row = await self._db.find("SELECT * FROM members WHERE email = $1", email)
+        return _member(row) if row else None
+
+
+class SqlSessions:
+    """Sessions, each with the one refresh token that is good now."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, session: Session) -> None:
+        await self._db.execute(
+            """
+            INSERT INTO sessions (id, member_id, current_token_id, expires_at)
+            VALUES ($1, $2, $3, $4)
+            """,
+            session.id,
+            session.member_id,
+            session.current_token_id,
+            session.expires_at,
+        )
+
+    async def find_for_update(self, id: SessionId) -> Session | None:
+        row = await self._db.lock("SELECT * FROM sessions WHERE id = $1 FOR UPDATE", id)
+        if row is None:
+            return None
+        return Session(
+            row["id"],
+            row["member_id"],
+            row["current_token_id"],
+            row["expires_at"],
+            row["revoked_at"],
+        )
+
+    async def save(self, session: Session) -> None:
+        await self._db.execute(
+            """
+            UPDATE sessions SET current_token_id = $2, expires_at = $3, revoked_at = $4
+            WHERE id = $1
+            """,
+            session.id,
+            session.current_token_id,
+            session.expires_at,
+            session.revoked_at,
+        )
+
+    async def find_caller(self, claims: AccessClaims) -> Caller | None:
+        row = await self._db.find(
+            """
+            SELECT m.id, m.nickname FROM sessions s JOIN members m ON m.id = s.member_id
+            WHERE s.id = $1 AND s.member_id = $2 AND s.revoked_at IS NULL
+            """,
+            claims.session_id,
+            claims.member_id,
+        )
+        return Caller(row["id"], row["nickname"], claims.session_id) if row else None
+
+    async def forget_ended(self) -> int:
+        """Drops sessions whose last token has expired; how many."""
+        return await self._db.execute("DELETE FROM sessions WHERE expires_at < now()")
+
+
+def _member(row: Row) -> Member:
+    return Member(row["id"], row["email"], row["nickname"], row["password_hash"], row["created_at"])

@@ -1,0 +1,50 @@
+"""Whether the market lives, is ready, and how it is doing."""
+
+from typing import Any
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.enums import OpenAPIMediaType
+from litestar.plugins.prometheus import PrometheusController
+from litestar.response import Redirect
+from msgspec import Struct
+
+from market.kit.db import Database
+from market.kit.problems import documented
+
+
+class Health(Struct):
+    status: str
+
+
+@get("/health/live", tags=["health"])
+async def live() -> Health:
+    """This process answers."""
+    return Health("live")
+
+
+@get("/health/ready", tags=["health"], responses=documented(503))
+async def ready(market_db: Database) -> Health:
+    """This process can serve: its database answers, and has the schema this code needs."""
+    await market_db.value("SELECT count(*) FROM transfers WHERE false")
+    return Health("ready")
+
+
+@get("/openapi.json", include_in_schema=False, media_type=OpenAPIMediaType.OPENAPI_JSON)
+async def openapi(request: Request[Any, Any, State]) -> dict[str, Any]:
+    return request.app.openapi_schema.to_schema()
+
+
+@get("/", include_in_schema=False)
+async def home() -> Redirect:
+    return Redirect("/docs")
+
+
+class MetricsController(PrometheusController):
+    """For Prometheus; a sum over all server processes."""
+
+    include_in_schema = False
+    path = "/metrics"
+
+
+OPERATIONS_ROUTES = (live, ready, openapi, home, MetricsController)

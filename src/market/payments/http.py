@@ -1,0 +1,179 @@
+"""The doors of payments: paying, completing, and the gateway's webhooks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.params import Dependency
+from msgspec import Meta, Struct
+
+from market.kit.http import BEARER, KeyParam, Once, member_only, path_id
+from market.kit.idempotency import Scope
+from market.kit.problems import documented
+from market.shared.errors import Invalid
+from market.shared.ids import PaymentId, TradeId, well_formed
+from market.shared.people import Caller
+
+from .domain import Method, Payment, Status
+from .ports import Checkout, Inbox
+from .service import PaymentService
+
+LARGEST_WEBHOOK = 64 * 1024
+
+
+class PayIn(Struct):
+    method: Method
+    bank: Annotated[str, Meta(max_length=20)] | None = None
+
+
+class CheckoutOut(Struct):
+    """What the browser needs: load `sdk_url`, `IMP.init(init)`, `IMP.request_pay(params)`."""
+
+    version: str
+    sdk_url: str
+    init: str
+    params: dict[str, Any]
+
+    @classmethod
+    def of(cls, checkout: Checkout) -> "CheckoutOut":
+        return cls(checkout.version, checkout.sdk_url, checkout.init, dict(checkout.params))
+
+
+class PaymentOut(Struct):
+    """A payment; amounts in minor units. `checkout` is there as long as it can be paid."""
+
+    id: str
+    trade_id: str
+    amount: int
+    currency: str
+    cancelled_amount: int
+    method: Method
+    status: Status
+    created_at: datetime
+    paid_at: datetime | None
+    failure: str | None
+    checkout: CheckoutOut | None
+    virtual_account: None = None
+
+    @classmethod
+    def of(cls, payment: Payment, checkout: Checkout | None) -> "PaymentOut":
+        return cls(
+            id=payment.id,
+            trade_id=payment.trade_id,
+            amount=payment.amount.amount,
+            currency=payment.amount.currency,
+            cancelled_amount=payment.cancelled,
+            method=payment.method,
+            status=payment.status,
+            created_at=payment.created_at,
+            paid_at=payment.paid_at,
+            failure=payment.failure,
+            checkout=CheckoutOut.of(checkout) if checkout else None,
+        )
+
+
+class PaymentController(Controller):
+    """Paying (P1–P3)."""
+
+    path = "/api"
+    tags = ["payments"]
+    guards = [member_only]
+    security = BEARER
+
+    @post(
+        "/trades/{trade_id:str}/payment",
+        responses=documented(400, 401, 403, 404, 409, 422, 502),
+    )
+    async def start(
+        self,
+        trade_id: str,
+        data: PayIn,
+        caller: Caller,
+        payments: PaymentService,
+        once: Once,
+        key: KeyParam = None,
+    ) -> Response[PaymentOut]:
+        """Begins to pay: the amount is ours to say, and registered with the gateway first."""
+
+        async def work() -> PaymentOut:
+            id = TradeId(path_id(trade_id))
+            return PaymentOut.of(*await payments.start(id, caller.id, data.method))
+
+        return await once(work, status=201, scope=Scope.WITH_GATEWAY)
+
+    @get("/payments/{payment_id:str}", responses=documented(401, 404))
+    async def show(self, payment_id: str, caller: Caller, payments: PaymentService) -> PaymentOut:
+        """A payment, for the parties of its trade."""
+        payment = await payments.see(PaymentId(path_id(payment_id)), caller.id)
+        payable = payment.status is Status.READY and payment.payer == caller.id
+        return PaymentOut.of(payment, payments.checkout(payment) if payable else None)
+
+    @post(
+        "/payments/{payment_id:str}/complete",
+        status_code=200,
+        responses=documented(401, 404, 409, 422, 502),
+    )
+    async def complete(
+        self,
+        payment_id: str,
+        caller: Caller,
+        payments: PaymentService,
+        once: Once,
+        key: KeyParam = None,
+    ) -> Response[PaymentOut]:
+        """The checkout window has closed: asks the gateway what came of it, and tells."""
+
+        async def work() -> PaymentOut:
+            payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id)
+            payable = payment.status is Status.READY
+            return PaymentOut.of(payment, payments.checkout(payment) if payable else None)
+
+        return await once(work, scope=Scope.WITH_GATEWAY)
+
+
+class Stored(Struct):
+    stored: bool = True
+
+
+@post(
+    "/webhooks/portone/v1",
+    status_code=200,
+    tags=["webhooks"],
+    request_max_body_size=LARGEST_WEBHOOK,
+    responses=documented(400, 413),
+)
+async def receive_v1(
+    request: Request[Any, Any, State],
+    inbox: Annotated[Inbox, Dependency(skip_validation=True)],
+) -> Stored:
+    """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3)."""
+    body = _webhook(await request.body(), request.headers.get("content-type", ""))
+    order = body.get("merchant_uid", "")
+    await inbox.add("V1", PaymentId(order) if well_formed(order) else None, body)
+    return Stored()
+
+
+_HINTS = ("imp_uid", "merchant_uid", "status", "cancellation_id")
+_LONGEST_HINT = 100
+
+
+def _webhook(body: bytes, content_type: str) -> Mapping[str, str]:
+    """The few fields a V1 webhook has; anything else in it is dropped. Raises Invalid."""
+    try:
+        if content_type.startswith("application/x-www-form-urlencoded"):
+            given: Mapping[str, Any] = dict(parse_qsl(body.decode(), max_num_fields=20))
+        else:
+            given = msgspec.json.decode(body, type=dict[str, Any])
+    except (ValueError, msgspec.MsgspecError) as cause:
+        raise Invalid("A webhook is a JSON object or a form.") from cause
+    hints = {name: str(given[name])[:_LONGEST_HINT] for name in _HINTS if given.get(name)}
+    if "merchant_uid" not in hints and "imp_uid" not in hints:
+        raise Invalid("A webhook names a payment.")
+    return hints
+
+
+ROUTES = (PaymentController, receive_v1)

@@ -1,0 +1,185 @@
+"""PortOne V1 (formerly I'mport) as our payment gateway."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from market.kit.db import in_transaction
+from market.payments.domain import Cancellation, Payment, Snapshot
+from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
+from market.shared.clock import Clock
+from market.shared.errors import GatewayTrouble
+
+from .wire_v1 import (
+    AttemptsV1,
+    Envelope,
+    PaymentV1,
+    PreparedV1,
+    Token,
+    major,
+    read,
+    telling,
+)
+
+T = TypeVar("T")
+
+# A token lives 30 minutes; one with less left than this is not used any more, so that it can't
+# die between our check and theirs.
+TOKEN_MARGIN_S = 60
+# PortOne advises to wait long: a dropped connection does not stop what the server began.
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+LONGEST_NAME = 40
+
+_HTTP_UNAUTHORIZED = 401
+_HTTP_NOT_FOUND = 404
+_HTTP_TOO_MANY = 429
+_HTTP_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class V1Account:
+    """Where V1 is, and who we are there. `notice_url` is where it shall send webhooks, if not
+    where its console says."""
+
+    api_url: str
+    key: str
+    secret: str
+    code: str
+    channel_key: str
+    sdk_url: str
+    notice_url: str | None = None
+
+
+class PortOneV1:
+    """The PaymentGateway that speaks V1."""
+
+    version = "V1"
+
+    def __init__(self, account: V1Account, client: httpx.AsyncClient, clock: Clock) -> None:
+        self._account = account
+        self._client = client
+        self._clock = clock
+        self._token: str | None = None
+        self._token_until = 0.0
+
+    async def register(self, payment: Payment) -> None:
+        body = {
+            "merchant_uid": payment.id,
+            "amount": major(payment.amount),
+            "currency": payment.amount.currency,
+        }
+        answer = await self._call(PreparedV1, "POST", "/payments/prepare", json=body)
+        if answer.code == 0:
+            return
+        # Already registered, by an attempt of ours whose answer was lost; or refused. It knows.
+        known = await self._call(PreparedV1, "GET", f"/payments/prepare/{payment.id}")
+        if known.response is None or known.response.amount != body["amount"]:
+            raise GatewayRefused(answer.message or None, payment_id=payment.id)
+
+    def checkout(self, payment: Payment) -> Checkout:
+        params: dict[str, Any] = {
+            "channelKey": self._account.channel_key,
+            "pay_method": "card",
+            "merchant_uid": payment.id,
+            "name": payment.title[:LONGEST_NAME],
+            "amount": major(payment.amount),
+            "currency": payment.amount.currency,
+        }
+        if self._account.notice_url:
+            params["notice_url"] = self._account.notice_url
+        return Checkout(self.version, self._account.sdk_url, self._account.code, params)
+
+    async def look(self, payment: Payment) -> Snapshot | None:
+        try:
+            if payment.reference is not None:
+                found = (await self._one(payment.reference)).response
+            else:
+                found = await self._any_attempt(payment)
+            return found.snapshot() if found else None
+        except ValueError as cause:
+            raise GatewayTrouble("The payment gateway names an impossible amount.") from cause
+
+    async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
+        currency = payment.captured.currency if payment.captured else payment.amount.currency
+        body = {
+            "imp_uid": payment.reference,
+            "merchant_uid": payment.id,
+            # Never absent, never 0: either would mean "all of it".
+            "amount": major(type(payment.amount)(cancellation.amount, currency)),
+            # What we believe is left; on any other balance nothing is cancelled.
+            "checksum": major(type(payment.amount)(cancellation.balance, currency)),
+            "reason": cancellation.reason,
+        }
+        answer = await self._call(PaymentV1, "POST", "/payments/cancel", json=body)
+        if answer.code != 0:
+            raise GatewayRefused(answer.message or None, payment_id=payment.id)
+
+    async def _one(self, imp_uid: str) -> Envelope[PaymentV1]:
+        # Without include_sandbox, payments of test channels are "not found".
+        return await self._call(
+            PaymentV1, "GET", f"/payments/{imp_uid}", params={"include_sandbox": "true"}
+        )
+
+    async def _any_attempt(self, payment: Payment) -> PaymentV1 | None:
+        path = f"/payments/findAll/{payment.id}"
+        params = {"sorting": "-started", "limit": "100"}
+        answer = await self._call(AttemptsV1, "GET", path, params=params)
+        return telling(answer.response.list) if answer.response else None
+
+    async def _call(self, type_: type[T], method: str, path: str, **request: Any) -> Envelope[T]:
+        """One call with a good token; a token they no longer know is renewed once."""
+        if in_transaction():
+            raise RuntimeError("no network call inside a transaction")
+        response = await self._send(method, path, await self._login(), **request)
+        if response.status_code == _HTTP_UNAUTHORIZED:
+            self._token = None
+            response = await self._send(method, path, await self._login(), **request)
+        return _understood(type_, response)
+
+    async def _login(self) -> str:
+        now = self._clock.now().timestamp()
+        if self._token is None or now >= self._token_until:
+            keys = {"imp_key": self._account.key, "imp_secret": self._account.secret}
+            response = await self._send("POST", "/users/getToken", None, json=keys)
+            if response.status_code == _HTTP_UNAUTHORIZED:
+                raise GatewayTrouble("The payment gateway does not accept our keys.")
+            token = _understood(Token, response).response
+            if token is None:
+                raise GatewayTrouble
+            self._token = token.access_token
+            self._token_until = now + token.expired_at - token.now - TOKEN_MARGIN_S
+        return self._token
+
+    async def _send(
+        self, method: str, path: str, token: str | None, **request: Any
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = self._account.api_url + path
+        try:
+            return await self._client.request(
+                method, url, headers=headers, timeout=TIMEOUT, **request
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as cause:
+            raise GatewayTrouble from cause  # it never left
+        except httpx.HTTPError as cause:
+            raise OutcomeUnknown from cause
+
+
+def _understood(type_: type[T], response: httpx.Response) -> Envelope[T]:
+    """The answer's envelope; `response` is None for what does not exist."""
+    status = response.status_code
+    if status == _HTTP_TOO_MANY:
+        raise GatewayTrouble("The payment gateway asks us to slow down.")
+    if status >= _HTTP_SERVER_ERROR:
+        raise OutcomeUnknown
+    try:
+        envelope = read(type_, response.content)
+    except msgspec.MsgspecError as cause:
+        raise OutcomeUnknown from cause
+    if status == _HTTP_UNAUTHORIZED:
+        raise GatewayTrouble("The payment gateway does not accept our token.")
+    if status == _HTTP_NOT_FOUND:
+        envelope.response = None
+    return envelope

@@ -1,0 +1,208 @@
+"""What payments need of the outside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from market.shared.errors import Conflict, GatewayTrouble
+from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
+from market.shared.money import Money
+from market.shared.people import Party
+from market.shared.purchase import Invoice
+
+from .domain import Cancellation, Payment, Snapshot
+
+
+class GatewayRefused(Conflict):
+    """The payment gateway refused."""
+
+    code: ClassVar[str] = "gateway_refused"
+
+
+class OutcomeUnknown(GatewayTrouble):
+    """The payment gateway gave no answer; what it did is not known yet, and will be looked up."""
+
+    code: ClassVar[str] = "outcome_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What a browser hands to PortOne's SDK to open the checkout window.
+
+    `version` is V1 or V2; `params` go to `IMP.request_pay` (with `init` for `IMP.init`).
+    """
+
+    version: str
+    sdk_url: str
+    init: str
+    params: Mapping[str, Any]
+
+
+class PaymentGateway(Protocol):
+    """A payment platform. Never called inside a transaction.
+
+    Every call raises GatewayTrouble when no answer came or none that makes sense.
+    """
+
+    version: str
+
+    async def register(self, payment: Payment) -> None:
+        """Tells it the amount before any checkout (P2). Safe to repeat. Raises GatewayRefused."""
+        ...
+
+    def checkout(self, payment: Payment) -> Checkout:
+        """What the browser needs. Asks nobody."""
+        ...
+
+    async def look(self, payment: Payment) -> Snapshot | None:
+        """Its own record of the payment (P3); None when it has none."""
+        ...
+
+    async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
+        """Sends money back, if the balance is still what the cancellation believes (P7).
+
+        Raises GatewayRefused; OutcomeUnknown when no answer came, for it may have happened.
+        """
+        ...
+
+
+class Payments(Protocol):
+    """Keeps payments and their cancellations."""
+
+    async def add(self, payment: Payment) -> bool:
+        """False when its trade has an open payment already: one at a time, by constraint."""
+        ...
+
+    async def find_open(self, trade_id: TradeId) -> Payment | None: ...
+
+    async def get(self, id: PaymentId) -> Payment:
+        """Without a lock. Raises NotFound."""
+        ...
+
+    async def find(self, id: PaymentId) -> Payment | None: ...
+
+    async def get_for_update(self, id: PaymentId) -> Payment:
+        """Locks the row, after its product and trade. Raises NotFound."""
+        ...
+
+    async def save(self, payment: Payment) -> None:
+        """Raises VersionConflict when it was changed since it was read."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:
+        """Payments to be looked at unasked."""
+        ...
+
+    async def open_ids(self) -> Sequence[PaymentId]:
+        """Every payment that may still change by itself: unfinished, or with money at the gateway
+        on its way back."""
+        ...
+
+
+class Cancellations(Protocol):
+    """Keeps cancellations: at most one open per payment, by constraint."""
+
+    async def add(self, cancellation: Cancellation) -> None:
+        """Raises CancellationInProgress."""
+        ...
+
+    async def find_open_for_update(self, payment_id: PaymentId) -> Cancellation | None:
+        """Locks it, after its payment."""
+        ...
+
+    async def get(self, id: CancellationId) -> Cancellation: ...
+
+    async def save(self, cancellation: Cancellation) -> None: ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]: ...
+
+
+class Purchases(Protocol):
+    """The trades that payments are for. Where one is changed, within the caller's transaction."""
+
+    async def invoice(self, id: TradeId, payer: MemberId) -> Invoice:
+        """What its buyer is to pay. Raises NotFound and refusals of the trade's."""
+        ...
+
+    async def party(self, id: TradeId, member: MemberId) -> Party:
+        """Raises NotFound for all but its parties."""
+        ...
+
+    async def lock(self, id: TradeId) -> None:
+        """Locks the product and the trade: both come before the payment in the lock order."""
+        ...
+
+    async def accept_payment(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
+        """False when the trade can't take the money."""
+        ...
+
+    async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back before it is dead, if any.
+
+        Raises NotFound, InvalidTransition.
+        """
+        ...
+
+    async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
+        """All of a payment went back: its trade is dead, the unit on sale again."""
+        ...
+
+    async def refund_failed(self, id: TradeId) -> None:
+        """The money can't go back: the trade goes on."""
+        ...
+
+    async def due(self, limit: int) -> Sequence[TradeId]:
+        """Trades whose hold ran out unpaid."""
+        ...
+
+    async def expire(self, id: TradeId) -> bool:
+        """Ends such a hold; False when there is none to end."""
+        ...
+
+
+class Books(Protocol):
+    """The ledger, as payments write to it (P9)."""
+
+    async def captured(self, payment_id: PaymentId, amount: Money, at: datetime) -> None: ...
+
+    async def returned(
+        self, payment_id: PaymentId, amount: Money, total: int, at: datetime
+    ) -> None: ...
+
+
+class Incidents(Protocol):
+    """What operators must know of (P4, P10)."""
+
+    async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
+        """Once per payment and kind; again changes nothing."""
+        ...
+
+
+# The wake-up that a stored webhook sends to the workers.
+WAKE = "hints"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something outside says that a payment is worth a look (P3); `id` is its inbox number."""
+
+    id: int
+    payment_id: PaymentId | None
+
+
+class Inbox(Protocol):
+    """Webhooks, kept before they are answered and handled after."""
+
+    async def add(
+        self, gateway: str, payment_id: PaymentId | None, body: Mapping[str, str]
+    ) -> None:
+        """Keeps one, and wakes a worker in the same transaction. A repeat that still waits to be
+        handled adds nothing."""
+        ...
+
+    async def waiting(self, limit: int) -> Sequence[Hint]: ...
+
+    async def handled(self, id: int) -> None:
+        """Marks it, in the transaction of its effects."""
+        ...

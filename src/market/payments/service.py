@@ -1,0 +1,154 @@
+"""The use cases of payments. Four doors (the buyer's completion, a webhook, the sweep, an answer
+that was lost) lead to the one `synchronize`; no gateway call is made inside a transaction."""
+
+from market.shared.clock import Clock
+from market.shared.errors import NotFound
+from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
+from market.shared.people import Party
+from market.shared.transactions import Transactions
+
+from .domain import Captured, Event, Method, MethodUnavailable, Payment, Returned
+from .ports import (
+    Books,
+    Cancellations,
+    Checkout,
+    Hint,
+    Inbox,
+    Incidents,
+    PaymentGateway,
+    Payments,
+    Purchases,
+)
+
+
+class PaymentService:
+    """Pays for trades, and sends money back.
+
+    Lock order, everywhere: product and trade (through Purchases), payment, cancellation.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        payments: Payments,
+        cancellations: Cancellations,
+        purchases: Purchases,
+        gateway: PaymentGateway,
+        books: Books,
+        incidents: Incidents,
+        inbox: Inbox,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._transactions = transactions
+        self._payments = payments
+        self._cancellations = cancellations
+        self._purchases = purchases
+        self._gateway = gateway
+        self._books = books
+        self._incidents = incidents
+        self._inbox = inbox
+        self._clock = clock
+        self._ids = ids
+
+    # ── paying ──
+
+    async def start(
+        self, trade_id: TradeId, payer: MemberId, method: Method
+    ) -> tuple[Payment, Checkout]:
+        """Asks for a trade's price and registers it with the gateway (P2).
+
+        Repeated, it finds the payment it began. Raises NotFound, NotYourPart, InvalidTransition,
+        HoldExpired, MethodUnavailable, GatewayRefused, GatewayTrouble.
+        """
+        if method is not Method.CARD:
+            raise MethodUnavailable(method=method)
+        payment = await self._open_payment(trade_id, payer, method)
+        # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
+        await self._gateway.register(payment)
+        return payment, self._gateway.checkout(payment)
+
+    async def _open_payment(self, trade_id: TradeId, payer: MemberId, method: Method) -> Payment:
+        invoice = await self._purchases.invoice(trade_id, payer)
+        payment = Payment.ask(
+            PaymentId(self._ids.new()), invoice, self._gateway.version, method, self._clock.now()
+        )
+        if await self._payments.add(payment):
+            return payment
+        existing = await self._payments.find_open(trade_id)
+        # It may have been settled in between: then the trade says what it is.
+        return existing or await self._open_payment(trade_id, payer, method)
+
+    async def see(self, id: PaymentId, viewer: MemberId) -> Payment:
+        """A payment, for the parties of its trade. Raises NotFound for all others."""
+        payment = await self._payments.get(id)
+        await self._purchases.party(payment.trade_id, viewer)
+        return payment
+
+    def checkout(self, payment: Payment) -> Checkout:
+        """What the browser needs to go on with an unpaid payment."""
+        return self._gateway.checkout(payment)
+
+    async def complete(self, id: PaymentId, buyer: MemberId) -> Payment:
+        """The buyer says it is done: a hint to look (P3). Raises NotFound, GatewayTrouble."""
+        payment = await self._payments.get(id)
+        if payment.payer != buyer:
+            raise NotFound
+        return await self.synchronize(id)
+
+    # ── looking ──
+
+    async def synchronize(self, id: PaymentId, hint: Hint | None = None) -> Payment:
+        """Looks at the gateway's record and applies what it shows; whoever hinted (P3, P5).
+
+        Raises NotFound, GatewayTrouble.
+        """
+        payment = await self._payments.get(id)
+        seen = await self._gateway.look(payment)
+        async with self._transactions.transaction():
+            await self._purchases.lock(payment.trade_id)
+            payment = await self._payments.get_for_update(id)
+            for event in payment.apply(seen, self._clock.now()):
+                await self._record(payment, event)
+            await self._settle_cancellation(payment)
+            await self._payments.save(payment)
+            if hint is not None:
+                await self._inbox.handled(hint.id)
+        return payment
+
+    async def _record(self, payment: Payment, event: Event) -> None:
+        match event:
+            case Captured():
+                await self._books.captured(payment.id, event.amount, event.at)
+                await self._hand_over(payment, event)
+            case Returned():
+                now = self._clock.now()
+                await self._books.returned(payment.id, event.amount, event.total, now)
+                if event.everything:
+                    await self._purchases.money_returned(payment.trade_id, payment.id, now)
+
+    async def _hand_over(self, payment: Payment, captured: Captured) -> None:
+        """Gives the money to its trade; what is wrong or comes too late goes back in full (P4)."""
+        if captured.mismatch is not None:
+            await self._incidents.report(
+                f"wrong_{captured.mismatch}",
+                payment,
+                {"amount": captured.amount.amount, "currency": captured.amount.currency},
+            )
+            await self._ask_back(payment, f"wrong {captured.mismatch}")
+        elif not await self._purchases.accept_payment(payment.trade_id, payment.id, captured.at):
+            await self._ask_back(payment, "the purchase could no longer take it")
+
+    async def _ask_back(self, payment: Payment, reason: str) -> None:
+        """Records that what is left of a payment is to go back; a worker sees to it."""
+        if payment.cancellable == 0:
+            return
+        cancellation = payment.cancel(
+            CancellationId(self._ids.new()), None, reason, Party.MARKET, self._clock.now()
+        )
+        await self._cancellations.add(cancellation)
+
+    async def _settle_cancellation(self, payment: Payment) -> None:
+        cancellation = await self._cancellations.find_open_for_update(payment.id)
+        if cancellation is not None and cancellation.settle(payment, self._clock.now()):
+            await self._cancellations.save(cancellation)

@@ -1,0 +1,280 @@
+"""Payments, cancellations and incidents in PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from market.kit.db import Database, Row
+from market.shared.errors import NotFound, VersionConflict
+from market.shared.ids import CancellationId, PaymentId, TradeId
+from market.shared.money import Money
+from market.shared.people import Party
+from market.shared.purchase import Receipt
+
+from .domain import (
+    Cancellation,
+    CancellationInProgress,
+    CancellationStatus,
+    Method,
+    Payment,
+    Status,
+)
+
+# Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
+CLAIM = timedelta(minutes=1)
+
+
+class SqlPayments:
+    """Payments; a partial unique index allows a trade one unpaid payment at a time."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, payment: Payment) -> bool:
+        added = await self._db.execute(
+            """
+            INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
+                                  status, look_at, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            ON CONFLICT (trade_id) WHERE status = 'READY' DO NOTHING
+            """,
+            payment.id,
+            payment.trade_id,
+            payment.payer,
+            payment.title,
+            payment.gateway,
+            payment.method,
+            payment.amount.amount,
+            payment.amount.currency,
+            payment.status,
+            payment.look_at,
+            payment.created_at,
+        )
+        return added == 1
+
+    async def find_open(self, trade_id: TradeId) -> Payment | None:
+        row = await self._db.find(
+            "SELECT * FROM payments WHERE trade_id = $1 AND status = 'READY'", trade_id
+        )
+        return _payment(row) if row else None
+
+    async def find(self, id: PaymentId) -> Payment | None:
+        row = await self._db.find("SELECT * FROM payments WHERE id = $1", id)
+        return _payment(row) if row else None
+
+    async def get(self, id: PaymentId) -> Payment:
+        payment = await self.find(id)
+        if payment is None:
+            raise NotFound
+        return payment
+
+    async def get_for_update(self, id: PaymentId) -> Payment:
+        row = await self._db.lock("SELECT * FROM payments WHERE id = $1 FOR UPDATE", id)
+        if row is None:
+            raise NotFound
+        return _payment(row)
+
+    async def save(self, payment: Payment) -> None:
+        captured = payment.captured
+        saved = await self._db.execute(
+            """
+            UPDATE payments
+            SET status = $3, look_at = $4, captured_amount = $5, captured_currency = $6,
+                cancelled_amount = $7, reference = $8, paid_at = $9, failure = $10,
+                version = version + 1
+            WHERE id = $1 AND version = $2
+            """,
+            payment.id,
+            payment.version,
+            payment.status,
+            payment.look_at,
+            captured.amount if captured else None,
+            captured.currency if captured else None,
+            payment.cancelled,
+            payment.reference,
+            payment.paid_at,
+            payment.failure,
+        )
+        if not saved:
+            raise VersionConflict(payment_id=payment.id)
+        payment.version += 1
+
+    async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:
+        rows = await self._db.fetch(
+            """
+            UPDATE payments SET look_at = $2
+            WHERE id IN (SELECT id FROM payments WHERE look_at <= $1
+                         ORDER BY look_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            now,
+            now + CLAIM,
+            limit,
+        )
+        return [row["id"] for row in rows]
+
+    async def open_ids(self) -> Sequence[PaymentId]:
+        rows = await self._db.fetch(
+            """
+            SELECT id FROM payments p
+            WHERE look_at IS NOT NULL
+               OR EXISTS (SELECT FROM cancellations c
+                          WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
+            ORDER BY id
+            """
+        )
+        return [row["id"] for row in rows]
+
+
+class SqlReceipts:
+    """Payments as trades show them."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def find(self, trade_id: TradeId) -> Receipt | None:
+        row = await self._db.find(
+            """
+            SELECT id, method, status, amount, currency, cancelled_amount
+            FROM payments WHERE trade_id = $1 ORDER BY id DESC LIMIT 1
+            """,
+            trade_id,
+        )
+        if row is None:
+            return None
+        total = Money(row["amount"], row["currency"])
+        return Receipt(row["id"], row["method"], row["status"], total, row["cancelled_amount"])
+
+
+class SqlCancellations:
+    """Cancellations; a partial unique index allows a payment one open one at a time."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, cancellation: Cancellation) -> None:
+        try:
+            await self._db.execute(
+                """
+                INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by,
+                                           status, try_at, created_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                """,
+                cancellation.id,
+                cancellation.payment_id,
+                cancellation.amount,
+                cancellation.balance,
+                cancellation.reason,
+                cancellation.by,
+                cancellation.status,
+                cancellation.try_at,
+                cancellation.created_at,
+            )
+        except asyncpg.UniqueViolationError as cause:
+            raise CancellationInProgress(payment_id=cancellation.payment_id) from cause
+
+    async def find_open_for_update(self, payment_id: PaymentId) -> Cancellation | None:
+        row = await self._db.lock(
+            "SELECT * FROM cancellations WHERE payment_id = $1 AND status = 'REQUESTED' FOR UPDATE",
+            payment_id,
+        )
+        return _cancellation(row) if row else None
+
+    async def get(self, id: CancellationId) -> Cancellation:
+        row = await self._db.find("SELECT * FROM cancellations WHERE id = $1", id)
+        if row is None:
+            raise NotFound
+        return _cancellation(row)
+
+    async def save(self, cancellation: Cancellation) -> None:
+        await self._db.execute(
+            """
+            UPDATE cancellations
+            SET amount = $2, balance = $3, status = $4, tries = $5, try_at = $6, settled_at = $7,
+                failure = $8
+            WHERE id = $1
+            """,
+            cancellation.id,
+            cancellation.amount,
+            cancellation.balance,
+            cancellation.status,
+            cancellation.tries,
+            cancellation.try_at,
+            cancellation.settled_at,
+            cancellation.failure,
+        )
+
+    async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]:
+        rows = await self._db.fetch(
+            """
+            UPDATE cancellations SET try_at = $2
+            WHERE id IN (SELECT id FROM cancellations WHERE try_at <= $1
+                         ORDER BY try_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            now,
+            now + CLAIM,
+            limit,
+        )
+        return [row["id"] for row in rows]
+
+
+class SqlIncidents:
+    """What operators must know of."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
+        await self._db.execute(
+            """
+            INSERT INTO incidents (kind, payment_id, trade_id, seen) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (kind, payment_id) DO NOTHING
+            """,
+            kind,
+            payment.id,
+            payment.trade_id,
+            msgspec.json.encode(seen).decode(),
+        )
+
+
+def _payment(row: Row) -> Payment:
+    captured = row["captured_amount"]
+    return Payment(
+        id=row["id"],
+        trade_id=row["trade_id"],
+        payer=row["payer_id"],
+        title=row["title"],
+        gateway=row["gateway"],
+        method=Method(row["method"]),
+        amount=Money(row["amount"], row["currency"]),
+        status=Status(row["status"]),
+        created_at=row["created_at"],
+        look_at=row["look_at"],
+        captured=Money(captured, row["captured_currency"]) if captured is not None else None,
+        cancelled=row["cancelled_amount"],
+        reference=row["reference"],
+        paid_at=row["paid_at"],
+        failure=row["failure"],
+        version=row["version"],
+    )
+
+
+def _cancellation(row: Row) -> Cancellation:
+    return Cancellation(
+        id=row["id"],
+        payment_id=row["payment_id"],
+        amount=row["amount"],
+        balance=row["balance"],
+        reason=row["reason"],
+        by=Party(row["asked_by"]),
+        created_at=row["created_at"],
+        try_at=row["try_at"],
+        status=CancellationStatus(row["status"]),
+        tries=row["tries"],
+        settled_at=row["settled_at"],
+        failure=row["failure"],
+    )

@@ -1,0 +1,91 @@
+"""What nobody is waiting for, and must happen all the same (P10): run by workers."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import structlog
+
+from market.shared.clock import Clock
+from market.shared.errors import MarketError
+
+from .ports import Cancellations, Hint, Inbox, Payments, Purchases
+from .refunds import RefundService
+from .service import PaymentService
+
+Item = TypeVar("Item")
+
+AT_ONCE = 100
+_log = structlog.get_logger()
+
+
+class Sweep:
+    """Finds what is due and does it, one by one; what fails stays due and hinders no other.
+
+    Everything here can be done twice or by two workers at once: the rows' locks and states decide.
+    """
+
+    def __init__(
+        self,
+        payments: Payments,
+        cancellations: Cancellations,
+        purchases: Purchases,
+        inbox: Inbox,
+        looking: PaymentService,
+        refunds: RefundService,
+        clock: Clock,
+    ) -> None:
+        self._payments = payments
+        self._cancellations = cancellations
+        self._purchases = purchases
+        self._inbox = inbox
+        self._looking = looking
+        self._refunds = refunds
+        self._clock = clock
+
+    async def hints(self) -> int:
+        """Looks at the payments that webhooks spoke of."""
+        return await self._each(await self._inbox.waiting(AT_ONCE), self._follow)
+
+    async def holds(self) -> int:
+        """Ends holds that ran out."""
+        return await self._each(await self._purchases.due(AT_ONCE), self._refunds.expire_hold)
+
+    async def cancellations(self) -> int:
+        """Sends money back, and asks again where no answer came."""
+        due = await self._cancellations.due(self._clock.now(), AT_ONCE)
+        return await self._each(due, self._refunds.settle)
+
+    async def payments(self) -> int:
+        """Looks at unfinished payments whose webhook may have been lost."""
+        due = await self._payments.due(self._clock.now(), AT_ONCE)
+        return await self._each(due, self._looking.synchronize)
+
+    async def everything(self) -> int:
+        """One round of all of it; how many things were taken up."""
+        return (
+            await self.hints()
+            + await self.holds()
+            + await self.cancellations()
+            + await self.payments()
+        )
+
+    async def reconcile(self) -> int:
+        """Looks at every payment that is not finished, due or not; how many."""
+        return await self._each(await self._payments.open_ids(), self._looking.synchronize)
+
+    async def _follow(self, hint: Hint) -> None:
+        payment = await self._payments.find(hint.payment_id) if hint.payment_id else None
+        if payment is None:
+            await self._inbox.handled(hint.id)  # not one of ours: nothing to look at
+        else:
+            await self._looking.synchronize(payment.id, hint)
+
+    async def _each(self, items: Sequence[Item], do: Callable[[Item], Awaitable[object]]) -> int:
+        for item in items:
+            try:
+                await do(item)
+            except MarketError as trouble:
+                _log.warning("sweep_left", job=do.__name__, item=str(item), trouble=trouble.code)
+            except Exception:
+                _log.exception("sweep_failed", job=do.__name__, item=str(item))
+        return len(items)

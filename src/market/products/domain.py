@@ -1,0 +1,133 @@
+"""A product and its stock.
+
+Of `quantity` units, `taken` are in a live trade, of which `confirmed` are their buyers' for good.
+The status is never set: it follows these three numbers (R9).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from market.shared.errors import Conflict, Forbidden
+from market.shared.ids import MemberId, ProductId
+from market.shared.money import Money
+from market.shared.people import Person
+from market.shared.purchase import Offer
+
+
+class SoldOut(Conflict):
+    """Every unit is taken."""
+
+    code: ClassVar[str] = "sold_out"
+
+
+class OwnProduct(Forbidden):
+    """You can't buy what you sell."""
+
+    code: ClassVar[str] = "own_product"
+
+
+class NotYourProduct(Forbidden):
+    """Only its seller may change a product."""
+
+    code: ClassVar[str] = "not_your_product"
+
+
+class QuantityBelowTaken(Conflict):
+    """That many units are already in trades."""
+
+    code: ClassVar[str] = "quantity_below_taken"
+
+
+class Status(StrEnum):
+    """Exactly one of three (R3)."""
+
+    ON_SALE = "ON_SALE"
+    RESERVED = "RESERVED"
+    COMPLETED = "COMPLETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a seller wants different; None leaves a thing as it is. `price` is in minor units."""
+
+    name: str | None = None
+    price: int | None = None
+    quantity: int | None = None
+    description: str | None = None
+
+
+@dataclass(slots=True)
+class Product:
+    """Something a member sells, in one or more equal units."""
+
+    id: ProductId
+    seller: Person
+    name: str
+    description: str
+    price: Money
+    quantity: int
+    taken: int
+    confirmed: int
+    version: int
+    created_at: datetime
+
+    @classmethod
+    def list_new(
+        cls,
+        id: ProductId,
+        seller: Person,
+        name: str,
+        price: Money,
+        quantity: int,
+        description: str,
+        now: datetime,
+    ) -> Self:
+        return cls(id, seller, name.strip(), description, price, quantity, 0, 0, 0, now)
+
+    @property
+    def remaining(self) -> int:
+        return self.quantity - self.taken
+
+    @property
+    def status(self) -> Status:
+        """R9: units left → ON_SALE; none left, some unconfirmed → RESERVED; else COMPLETED."""
+        if self.remaining > 0:
+            return Status.ON_SALE
+        return Status.RESERVED if self.confirmed < self.quantity else Status.COMPLETED
+
+    def take(self, buyer: MemberId) -> Offer:
+        """One unit for a new trade, at today's price. Raises OwnProduct (R11), SoldOut (R12)."""
+        if buyer == self.seller.id:
+            raise OwnProduct(product_id=self.id)
+        if self.remaining == 0:
+            raise SoldOut(product_id=self.id)
+        self.taken += 1
+        return Offer(self.id, self.name, self.seller, self.price)
+
+    def release(self) -> None:
+        """A cancelled trade's unit comes back (R9)."""
+        self.taken -= 1
+
+    def confirm_unit(self) -> None:
+        """A buyer confirmed: the unit is theirs for good (R7, R13)."""
+        self.confirmed += 1
+
+    def change(self, by: MemberId, change: Change) -> None:
+        """Edits it; trades keep what they were made at (R10).
+
+        Raises NotYourProduct, QuantityBelowTaken.
+        """
+        if by != self.seller.id:
+            raise NotYourProduct(product_id=self.id)
+        if change.quantity is not None:
+            if change.quantity < self.taken:
+                raise QuantityBelowTaken(product_id=self.id, taken=self.taken)
+            self.quantity = change.quantity
+        if change.name is not None:
+            self.name = change.name.strip()
+        if change.price is not None:
+            self.price = Money(change.price, self.price.currency)
+        if change.description is not None:
+            self.description = change.description

@@ -1,0 +1,185 @@
+"""The doors of products."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self, TypeVar
+
+from litestar import Controller, Response, get, patch, post
+from litestar.params import Dependency, Parameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from market.kit.http import (
+    BEARER,
+    CursorParam,
+    KeyParam,
+    LimitParam,
+    Once,
+    PageOut,
+    Visit,
+    member_only,
+    paged,
+    path_id,
+    wanted,
+)
+from market.kit.problems import documented
+from market.shared.ids import MemberId, ProductId, well_formed
+from market.shared.money import Money
+from market.shared.people import Caller, Person
+from market.shared.purchase import Deal
+
+from .domain import Change, Product, Status
+from .ports import OwnTrades, Search
+from .service import ProductService
+
+T = TypeVar("T")
+# Whatever trades plug in here; the type checker has seen that it fits.
+Trades = Annotated[OwnTrades, Dependency(skip_validation=True)]
+
+MOST_WON = 1_000_000_000
+MOST_UNITS = 1_000_000
+
+Name = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=100)]
+Price = Annotated[int, Meta(ge=1, le=MOST_WON, description="minor units; for KRW, won")]
+Quantity = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
+Description = Annotated[str, Meta(max_length=5_000)]
+
+
+class NewProduct(Struct):
+    name: Name
+    price: Price
+    quantity: Quantity
+    description: Description = ""
+
+
+class ProductChange(Struct):
+    """What to change; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    price: Price | UnsetType = UNSET
+    quantity: Quantity | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+
+    @property
+    def change(self) -> Change:
+        return Change(
+            name=_or_none(self.name),
+            price=_or_none(self.price),
+            quantity=_or_none(self.quantity),
+            description=_or_none(self.description),
+        )
+
+
+class ProductOut(Struct):
+    """A product (R2); `price` in minor units, `remaining` units can still be bought."""
+
+    id: str
+    name: str
+    price: int
+    currency: str
+    status: Status
+    quantity: int
+    remaining: int
+    seller: Person
+    created_at: datetime
+
+    @classmethod
+    def of(cls, product: Product, **more: Any) -> Self:
+        return cls(
+            id=product.id,
+            name=product.name,
+            price=product.price.amount,
+            currency=product.price.currency,
+            status=product.status,
+            quantity=product.quantity,
+            remaining=product.remaining,
+            seller=product.seller,
+            created_at=product.created_at,
+            **more,
+        )
+
+
+class ProductDetail(ProductOut, kw_only=True):
+    """With its description, and the viewer's own trades of it (R5; empty for strangers)."""
+
+    description: str
+    trades: list[Deal]
+
+
+class ProductController(Controller):
+    """The list, the detail page, selling and editing (R1, R2)."""
+
+    path = "/api/products"
+    tags = ["products"]
+
+    @get("/", responses=documented(400, 401))
+    async def page(
+        self,
+        products: ProductService,
+        status: Status | None = None,
+        q: Annotated[str | None, Parameter(max_length=100, description="part of a name")] = None,
+        seller_id: str | None = None,
+        limit: LimitParam = 20,
+        cursor: CursorParam = None,
+    ) -> PageOut[ProductOut]:
+        """Products, newest first."""
+        if seller_id is not None and not well_formed(seller_id):
+            return PageOut([], None)
+        seller = MemberId(seller_id) if seller_id else None
+        found = await products.page(Search(status, q, seller), wanted(limit, cursor))
+        return paged(found, ProductOut.of)
+
+    @post("/", guards=[member_only], security=BEARER, responses=documented(400, 401, 409, 422))
+    async def list_new(
+        self,
+        data: NewProduct,
+        caller: Caller,
+        products: ProductService,
+        once: Once,
+        key: KeyParam = None,
+    ) -> Response[ProductDetail]:
+        """Puts a product up for sale."""
+
+        async def work() -> ProductDetail:
+            product = await products.list_new(
+                caller.person, data.name, Money(data.price), data.quantity, data.description
+            )
+            return ProductDetail.of(product, description=product.description, trades=[])
+
+        return await once(work, status=201)
+
+    @get("/{product_id:str}", responses=documented(401, 404))
+    async def show(
+        self, product_id: str, request: Visit, products: ProductService, own_trades: Trades
+    ) -> ProductDetail:
+        """One product, with the viewer's own trades of it."""
+        product = await products.get(ProductId(path_id(product_id)))
+        return await _detail(product, request.user, own_trades)
+
+    @patch(
+        "/{product_id:str}",
+        guards=[member_only],
+        security=BEARER,
+        responses=documented(400, 401, 403, 404, 409),
+    )
+    async def change(
+        self,
+        product_id: str,
+        data: ProductChange,
+        caller: Caller,
+        products: ProductService,
+        own_trades: Trades,
+    ) -> ProductDetail:
+        """Edits a product; trades already made keep their price."""
+        product = await products.change(ProductId(path_id(product_id)), caller.id, data.change)
+        return await _detail(product, caller, own_trades)
+
+
+async def _detail(product: Product, viewer: Caller | None, own_trades: OwnTrades) -> ProductDetail:
+    deals = await own_trades.deals(product.id, viewer.id) if viewer else []
+    return ProductDetail.of(product, description=product.description, trades=list(deals))
+
+
+def _or_none(given: T | UnsetType) -> T | None:
+    return None if isinstance(given, UnsetType) else given
+
+
+ROUTES = (ProductController,)

@@ -1,0 +1,95 @@
+"""Listing and editing products, and the stock that trades draw on."""
+
+from market.shared.clock import Clock
+from market.shared.errors import NotFound
+from market.shared.ids import Ids, MemberId, ProductId
+from market.shared.money import Money
+from market.shared.page import Page, Slice
+from market.shared.people import Person
+from market.shared.purchase import Offer
+from market.shared.transactions import Transactions
+
+from .domain import Change, Product
+from .ports import Products, Search
+
+
+class ProductService:
+    """What sellers do with their products, and what anyone may look at (R1, R2)."""
+
+    def __init__(
+        self, transactions: Transactions, products: Products, clock: Clock, ids: Ids
+    ) -> None:
+        self._transactions = transactions
+        self._products = products
+        self._clock = clock
+        self._ids = ids
+
+    async def list_new(
+        self, seller: Person, name: str, price: Money, quantity: int, description: str
+    ) -> Product:
+        """Puts `quantity` units up for sale (R1)."""
+        product = Product.list_new(
+            ProductId(self._ids.new()),
+            seller,
+            name,
+            price,
+            quantity,
+            description,
+            self._clock.now(),
+        )
+        await self._products.add(product)
+        return product
+
+    async def get(self, id: ProductId) -> Product:
+        """Raises NotFound."""
+        return await self._products.get(id)
+
+    async def page(self, search: Search, wanted: Slice) -> Page[Product]:
+        return await self._products.page(search, wanted)
+
+    async def change(self, id: ProductId, by: MemberId, change: Change) -> Product:
+        """Edits a product. Raises NotFound, NotYourProduct, QuantityBelowTaken."""
+        async with self._transactions.transaction():
+            product = await self._products.get_for_update(id)
+            product.change(by, change)
+            await self._products.save(product)
+            return product
+
+
+class StockRoom:
+    """Units of products, as trades take them, give them back and keep them (R8, R9).
+
+    Every call belongs into the transaction of the trade it is for.
+    """
+
+    def __init__(self, products: Products) -> None:
+        self._products = products
+
+    async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
+        """One unit, under the row's exclusive lock (R12). Raises NotFound, OwnProduct, SoldOut."""
+        product = await self._products.get_for_update(product_id)
+        offer = product.take(buyer)
+        await self._products.save(product)
+        return offer
+
+    async def lock(self, product_id: ProductId) -> None:
+        """Locks the row: first in the lock order, before any trade of it."""
+        await self._products.get_for_update(product_id)
+
+    async def release(self, product_id: ProductId) -> None:
+        """Puts a unit back on sale."""
+        product = await self._products.get_for_update(product_id)
+        product.release()
+        await self._products.save(product)
+
+    async def confirm(self, product_id: ProductId) -> None:
+        """Counts a confirmed unit, optimistically (R13).
+
+        Raises VersionConflict when another one was counted in the same moment.
+        """
+        try:
+            product = await self._products.get(product_id)
+        except NotFound as cause:  # a trade's product can't be gone: it is never deleted
+            raise RuntimeError(f"product {product_id} of a trade is missing") from cause
+        product.confirm_unit()
+        await self._products.save(product)

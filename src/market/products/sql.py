@@ -1,0 +1,112 @@
+"""Products in PostgreSQL."""
+
+from market.kit.db import Database, Row
+from market.shared.errors import NotFound, VersionConflict
+from market.shared.ids import ProductId
+from market.shared.money import Money
+from market.shared.page import Page, Slice
+from market.shared.people import Person
+
+from .domain import Product
+from .ports import Search
+
+# The seller's nickname comes along: whoever reads a product shows who sells it (R2).
+_SELECT = """
+    SELECT p.*, m.nickname FROM products p JOIN members m ON m.id = p.seller_id
+"""
+
+
+class SqlProducts:
+    """Products with their stock; `version` guards every write (R13)."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, product: Product) -> None:
+        await self._db.execute(
+            """
+            INSERT INTO products (id, seller_id, name, description, price, currency, quantity,
+                                  created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
+            product.id,
+            product.seller.id,
+            product.name,
+            product.description,
+            product.price.amount,
+            product.price.currency,
+            product.quantity,
+            product.created_at,
+        )
+
+    async def get(self, id: ProductId) -> Product:
+        return _found(await self._db.find(_SELECT + "WHERE p.id = $1", id))
+
+    async def get_for_update(self, id: ProductId) -> Product:
+        return _found(await self._db.lock(_SELECT + "WHERE p.id = $1 FOR UPDATE OF p", id))
+
+    async def save(self, product: Product) -> None:
+        saved = await self._db.execute(
+            """
+            UPDATE products
+            SET name = $3, description = $4, price = $5, quantity = $6, taken = $7,
+                confirmed = $8, version = version + 1
+            WHERE id = $1 AND version = $2
+            """,
+            product.id,
+            product.version,
+            product.name,
+            product.description,
+            product.price.amount,
+            product.quantity,
+            product.taken,
+            product.confirmed,
+        )
+        if not saved:
+            raise VersionConflict(product_id=product.id)
+        product.version += 1
+
+    async def page(self, search: Search, wanted: Slice) -> Page[Product]:
+        rows = await self._db.fetch(
+            _SELECT
+            + """
+            WHERE ($1::text IS NULL OR p.status = $1)
+              AND ($2::text IS NULL OR p.name ILIKE $2)
+              AND ($3::uuid IS NULL OR p.seller_id = $3)
+              AND ($4::uuid IS NULL OR p.id < $4)
+            ORDER BY p.id DESC
+            LIMIT $5
+            """,
+            search.status,
+            f"%{_literally(search.text)}%" if search.text else None,
+            search.seller_id,
+            wanted.cursor,
+            wanted.limit + 1,
+        )
+        return Page.cut([_product(row) for row in rows], wanted, lambda product: product.id)
+
+
+def _literally(text: str) -> str:
+    """So that % and _ in a search are looked for, not obeyed."""
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def _found(row: Row | None) -> Product:
+    if row is None:
+        raise NotFound
+    return _product(row)
+
+
+def _product(row: Row) -> Product:
+    return Product(
+        id=row["id"],
+        seller=Person(row["seller_id"], row["nickname"]),
+        name=row["name"],
+        description=row["description"],
+        price=Money(row["price"], row["currency"]),
+        quantity=row["quantity"],
+        taken=row["taken"],
+        confirmed=row["confirmed"],
+        version=row["version"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,46 @@
+"""The HTTP server: Granian, one process per worker."""
+
+import multiprocessing
+import os
+import tempfile
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from litestar import Litestar
+
+from market.app import open_market, web_app
+from market.kit import logs
+from market.kit.ports import require_free
+from market.settings import Settings, from_environment
+
+# How the processes learn what the command line has found out.
+DSN = "MARKET_SERVER_DSN"
+
+
+def serve(settings: Settings, dsn: str) -> None:
+    """Serves until SIGTERM or SIGINT; requests in flight are finished. Raises PortTaken."""
+    require_free(settings.host, settings.port, "MARKET_PORT")
+    # A process that is forked would share what is already open and imported here; Prometheus also
+    # decides as it is imported whether it sums over processes, through files of this run only.
+    multiprocessing.set_start_method("spawn")
+    with tempfile.TemporaryDirectory() as metrics:
+        os.environ |= {DSN: dsn, "PROMETHEUS_MULTIPROC_DIR": metrics}
+        Granian(
+            "market.server:app",
+            factory=True,
+            interface=Interfaces.ASGI,
+            address=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            backlog=2048,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+        ).serve()
+
+
+def app() -> Litestar:
+    """What each worker process runs."""
+    logs.configure()
+    settings = from_environment()
+    return web_app(lambda: open_market(settings, os.environ[DSN], "market server"))

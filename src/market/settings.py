@@ -1,0 +1,128 @@
+"""Settings, from environment variables alone. docs/operations.md lists them all."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+_TRIAL_API = "http://127.0.0.1:{port}/v1"
+_TRIAL_SDK = "http://127.0.0.1:{port}/sdk/v1.js"
+
+
+class SettingsError(Exception):
+    """A setting is missing or makes no sense; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortOneV1Settings:
+    """Who we are at PortOne V1. Without any, the sandbox on this machine is meant."""
+
+    api_url: str
+    key: str
+    secret: str
+    code: str
+    channel_key: str
+    sdk_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can differ from one installation to the next."""
+
+    host: str
+    port: int
+    sandbox_port: int
+    workers: int
+    data: Path
+    database_url: str | None
+    pool_size: int
+    secret: str
+    public_url: str
+    portone_version: Literal["V1"]
+    portone_v1: PortOneV1Settings
+    hold: timedelta
+    fee_bps: int
+    access_life: timedelta
+    refresh_life: timedelta
+
+    @property
+    def postgres_directory(self) -> Path:
+        return self.data / "postgres"
+
+    @property
+    def sandbox_state(self) -> Path:
+        return self.data / "sandbox.sqlite"
+
+
+def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SettingsError."""
+    port = _whole(env, "MARKET_PORT", 8000, 1, 65_535)
+    sandbox_port = _whole(env, "SANDBOX_PORT", 8100, 1, 65_535)
+    data = Path(env.get("MARKET_DATA") or "var").resolve()
+    version = env.get("PORTONE_VERSION") or "V1"
+    if version != "V1":
+        raise SettingsError("PORTONE_VERSION: V1 is what this release speaks.")
+    return Settings(
+        host=env.get("MARKET_HOST") or "127.0.0.1",
+        port=port,
+        sandbox_port=sandbox_port,
+        workers=_whole(env, "MARKET_WORKERS", 1, 1, 64),
+        data=data,
+        database_url=env.get("DATABASE_URL") or None,
+        pool_size=_whole(env, "MARKET_POOL_SIZE", 10, 1, 500),
+        secret=env.get("MARKET_SECRET") or _kept_secret(data),
+        public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
+        portone_version="V1",
+        portone_v1=_portone_v1(env, sandbox_port),
+        hold=timedelta(seconds=_whole(env, "MARKET_HOLD_SECONDS", 600, 1, 86_400)),
+        fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
+        access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
+        refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
+    )
+
+
+def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
+    def get(name: str, trial: str) -> str:
+        return env.get(f"PORTONE_V1_{name}") or trial
+
+    return PortOneV1Settings(
+        api_url=get("API_URL", _TRIAL_API.format(port=sandbox_port)).rstrip("/"),
+        key=get("KEY", "sandbox-imp-key"),
+        secret=get("SECRET", "sandbox-imp-secret"),
+        code=get("CODE", "imp00000000"),
+        channel_key=get("CHANNEL_KEY", "channel-key-sandbox"),
+        sdk_url=get("SDK_URL", _TRIAL_SDK.format(port=sandbox_port)),
+    )
+
+
+def _kept_secret(data: Path) -> str:
+    """A secret made once and kept with the data, so that tokens outlive a restart."""
+    path = data / "secret"
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=data)  # for its owner's eyes only
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        # Appears whole or not at all; of two that start at once, the first one's stands.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text("ascii")
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise SettingsError(f"{name} must be a whole number, not {text!r}.") from None
+    if not least <= value <= most:
+        raise SettingsError(f"{name} must be from {least} to {most}.")
+    return value

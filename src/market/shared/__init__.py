@@ -1,0 +1,1 @@
+"""The market's vocabulary: what every module may say. Imports nothing of ours."""

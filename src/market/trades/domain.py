@@ -1,0 +1,243 @@
+"""A trade and every step it may take.
+
+    AWAITING_PAYMENT ──paid──▶ PAID ──approve──▶ SALE_APPROVED ──confirm──▶ PURCHASE_CONFIRMED
+            └─────────────────────┴──── cancel ────────┘──────────▶ CANCELLED
+
+A trade that holds money is not cancelled at once: the cancellation is asked for, the money goes
+back, and then the trade dies and its unit returns (P7). Meanwhile nothing else may happen to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from market.shared.errors import Conflict, Forbidden, InvalidTransition, NotFound
+from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
+from market.shared.money import Money
+from market.shared.people import Party, Person
+from market.shared.purchase import Deal, Invoice, Offer, Settlement
+
+
+class AlreadyBought(Conflict):
+    """You have a trade of this product already; one unit each."""
+
+    code: ClassVar[str] = "already_bought"
+
+
+class NotYourPart(Forbidden):
+    """That step is for the other party to take."""
+
+    code: ClassVar[str] = "not_your_part"
+
+
+class HoldExpired(Conflict):
+    """The time to pay has run out."""
+
+    code: ClassVar[str] = "hold_expired"
+
+
+class Status(StrEnum):
+    AWAITING_PAYMENT = "AWAITING_PAYMENT"
+    PAID = "PAID"
+    SALE_APPROVED = "SALE_APPROVED"
+    PURCHASE_CONFIRMED = "PURCHASE_CONFIRMED"
+    CANCELLED = "CANCELLED"
+
+
+# The whole machine (Q2).
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.AWAITING_PAYMENT: frozenset({Status.PAID, Status.CANCELLED}),
+    Status.PAID: frozenset({Status.SALE_APPROVED, Status.CANCELLED}),
+    Status.SALE_APPROVED: frozenset({Status.PURCHASE_CONFIRMED, Status.CANCELLED}),
+    Status.PURCHASE_CONFIRMED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+RUNNING = (Status.AWAITING_PAYMENT, Status.PAID, Status.SALE_APPROVED)
+
+# Who may call a trade off, and until when (P8).
+MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
+    Party.BUYER: frozenset({Status.AWAITING_PAYMENT, Status.PAID}),
+    Party.SELLER: frozenset(RUNNING),
+    Party.MARKET: frozenset(RUNNING),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """A cancellation: who asked for it, why, and when."""
+
+    by: Party
+    reason: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Trade:
+    """One unit on its way from a seller to a buyer, at the price of the moment it was bought."""
+
+    id: TradeId
+    product_id: ProductId
+    product_name: str
+    seller: Person
+    buyer: Person
+    price: Money
+    fee: Money
+    status: Status
+    hold_expires_at: datetime
+    created_at: datetime
+    version: int = 0
+    payment_id: PaymentId | None = None
+    paid_at: datetime | None = None
+    approved_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    cancelling: Cancelling | None = None
+    cancelled_at: datetime | None = None
+
+    @classmethod
+    def start(
+        cls, id: TradeId, offer: Offer, buyer: Person, now: datetime, hold: timedelta, fee_bps: int
+    ) -> Self:
+        """Buying (R4): keeps price, name and fee as they are now (R10).
+
+        `fee_bps` is the market's share in basis points, rounded down to the minor unit: the
+        fraction stays with the seller.
+        """
+        return cls(
+            id=id,
+            product_id=offer.product_id,
+            product_name=offer.product_name,
+            seller=offer.seller,
+            buyer=buyer,
+            price=offer.price,
+            fee=offer.price.share(fee_bps),
+            status=Status.AWAITING_PAYMENT,
+            hold_expires_at=now + hold,
+            created_at=now,
+        )
+
+    @property
+    def deal(self) -> Deal:
+        return Deal(
+            self.id,
+            self.buyer,
+            self.seller,
+            self.price.amount,
+            self.price.currency,
+            self.status,
+            self.hold_expires_at,
+            self.created_at,
+        )
+
+    @property
+    def holds_money(self) -> bool:
+        return self.status in {Status.PAID, Status.SALE_APPROVED}
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Called off, but its money is not back yet."""
+        return self.cancelling is not None and self.status is not Status.CANCELLED
+
+    def party(self, member: MemberId) -> Party:
+        """Which side a member is on. Raises NotFound for everybody else: they learn nothing."""
+        if member == self.buyer.id:
+            return Party.BUYER
+        if member == self.seller.id:
+            return Party.SELLER
+        raise NotFound
+
+    def invoice(self, payer: MemberId, now: datetime) -> Invoice:
+        """What is to pay. Raises NotFound, NotYourPart, InvalidTransition, HoldExpired."""
+        self._for_the(Party.BUYER, payer)
+        if self.status is not Status.AWAITING_PAYMENT:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
+        if self.hold_expires_at <= now:
+            raise HoldExpired(trade_id=self.id)
+        return Invoice(self.id, self.buyer.id, self.product_name, self.price)
+
+    def accept_payment(self, payment_id: PaymentId, at: datetime) -> bool:
+        """Takes a payment's money; False when it can't, and the money must go back (P5).
+
+        A hold past its deadline still takes it as long as the trade lives: the unit is there.
+        """
+        if self.payment_id == payment_id:
+            return True
+        if self.status is not Status.AWAITING_PAYMENT:
+            return False
+        self._move(Status.PAID)
+        self.payment_id = payment_id
+        self.paid_at = at
+        return True
+
+    def approve(self, by: MemberId, at: datetime) -> None:
+        """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
+        self._for_the(Party.SELLER, by)
+        self._move(Status.SALE_APPROVED)
+        self.approved_at = at
+
+    def confirm(self, by: MemberId, at: datetime) -> Settlement:
+        """The buyer confirms, which releases the money (R7, P9).
+
+        Raises NotFound, NotYourPart, InvalidTransition.
+        """
+        self._for_the(Party.BUYER, by)
+        self._move(Status.PURCHASE_CONFIRMED)
+        self.confirmed_at = at
+        return Settlement(self.id, self.seller.id, self.price, self.fee)
+
+    def cancel(self, by: MemberId, reason: str, at: datetime) -> bool:
+        """Calls it off (P8): dead at once (True), or dying until its money is back (False).
+
+        Asking twice changes nothing. Raises NotFound, InvalidTransition.
+        """
+        party = self.party(by)
+        if self.is_cancelling:
+            return False
+        if self.status not in MAY_CANCEL[party]:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
+        self.cancelling = Cancelling(party, reason, at)
+        if self.holds_money:
+            return False
+        self._die(at)
+        return True
+
+    def money_returned(self, payment_id: PaymentId, at: datetime) -> bool:
+        """The whole payment went back, whoever sent it; True when that ends this trade."""
+        if payment_id != self.payment_id or not self.holds_money:
+            return False
+        if self.cancelling is None:
+            self.cancelling = Cancelling(Party.MARKET, "cancelled at the payment gateway", at)
+        self._die(at)
+        return True
+
+    def refund_failed(self) -> None:
+        """The gateway refuses to send the money back: the trade goes on where it was."""
+        if self.is_cancelling:
+            self.cancelling = None
+
+    def expire(self, now: datetime) -> bool:
+        """Ends a hold that ran out unpaid (the deadline is the trade's, not the payment's)."""
+        if self.status is not Status.AWAITING_PAYMENT or now < self.hold_expires_at:
+            return False
+        self.cancelling = Cancelling(Party.MARKET, "not paid in time", now)
+        self._die(now)
+        return True
+
+    def _die(self, at: datetime) -> None:
+        self.status = self._allowed(Status.CANCELLED)
+        self.cancelled_at = at
+
+    def _move(self, to: Status) -> None:
+        if self.is_cancelling:
+            raise InvalidTransition("It is being cancelled.", trade_id=self.id, status=self.status)
+        self.status = self._allowed(to)
+
+    def _allowed(self, to: Status) -> Status:
+        if to not in TRANSITIONS[self.status]:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
+        return to
+
+    def _for_the(self, party: Party, member: MemberId) -> None:
+        if self.party(member) is not party:
+            raise NotYourPart(trade_id=self.id)

@@ -1,0 +1,262 @@
+"""The doors of trades. What moves money (pay, cancel) is behind the doors of payments."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from litestar import Controller, Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Dependency
+from msgspec import Meta, Struct
+
+from market.kit.http import (
+    BEARER,
+    CursorParam,
+    KeyParam,
+    LimitParam,
+    Once,
+    PageOut,
+    member_only,
+    paged,
+    path_id,
+    wanted,
+)
+from market.kit.idempotency import Scope
+from market.kit.problems import documented
+from market.shared.ids import ProductId, TradeId
+from market.shared.people import Caller, Party, Person
+from market.shared.purchase import Receipt
+
+from .domain import Status, Trade
+from .ports import Refunds
+from .service import TradeService
+
+
+class BoughtOut(Struct):
+    """The product as it was bought."""
+
+    id: str
+    name: str
+
+
+class ReceiptOut(Struct):
+    """A trade's latest payment; amounts in minor units."""
+
+    id: str
+    method: str
+    status: str
+    amount: int
+    currency: str
+    cancelled_amount: int
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "ReceiptOut":
+        return cls(
+            receipt.id,
+            receipt.method,
+            receipt.status,
+            receipt.total.amount,
+            receipt.total.currency,
+            receipt.cancelled_amount,
+        )
+
+
+class TradeOut(Struct):
+    """A trade; `price` is what it was at the moment of purchase, in minor units (R10)."""
+
+    id: str
+    product: BoughtOut
+    buyer: Person
+    seller: Person
+    price: int
+    currency: str
+    status: Status
+    hold_expires_at: datetime
+    created_at: datetime
+    paid_at: datetime | None
+    approved_at: datetime | None
+    confirmed_at: datetime | None
+    cancelled_at: datetime | None
+    cancel_reason: str | None
+    cancel_in_progress: bool
+
+    @classmethod
+    def of(cls, trade: Trade, **more: Any) -> Self:
+        return cls(
+            id=trade.id,
+            product=BoughtOut(trade.product_id, trade.product_name),
+            buyer=trade.buyer,
+            seller=trade.seller,
+            price=trade.price.amount,
+            currency=trade.price.currency,
+            status=trade.status,
+            hold_expires_at=trade.hold_expires_at,
+            created_at=trade.created_at,
+            paid_at=trade.paid_at,
+            approved_at=trade.approved_at,
+            confirmed_at=trade.confirmed_at,
+            cancelled_at=trade.cancelled_at,
+            cancel_reason=trade.cancelling.reason if trade.cancelling else None,
+            cancel_in_progress=trade.is_cancelling,
+            **more,
+        )
+
+
+class TradeWithPayment(TradeOut, kw_only=True):
+    payment: ReceiptOut | None
+
+
+class CancelIn(Struct):
+    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+
+
+class Role(StrEnum):
+    buyer = "buyer"
+    seller = "seller"
+
+
+_SIDE = {Role.buyer: Party.BUYER, Role.seller: Party.SELLER}
+
+
+class TradeController(Controller):
+    """Trades (R4, R5, R7)."""
+
+    path = "/api"
+    tags = ["trades"]
+    guards = [member_only]
+    security = BEARER
+
+    @post("/products/{product_id:str}/trades", responses=documented(401, 403, 404, 409, 422, 503))
+    async def buy(
+        self,
+        product_id: str,
+        caller: Caller,
+        trades: TradeService,
+        once: Once,
+        key: KeyParam = None,
+    ) -> Response[TradeOut]:
+        """Buys one unit [구매하기]: it is held for you until `hold_expires_at`."""
+
+        async def work() -> TradeOut:
+            return TradeOut.of(await trades.buy(ProductId(path_id(product_id)), caller.person))
+
+        return await once(work, status=201)
+
+    @get("/trades/{trade_id:str}", responses=documented(401, 404))
+    async def show(self, trade_id: str, caller: Caller, trades: TradeService) -> TradeWithPayment:
+        """A trade with its payment, for its parties."""
+        trade, receipt = await trades.see(TradeId(path_id(trade_id)), caller.id)
+        payment = ReceiptOut.of(receipt) if receipt else None
+        return TradeWithPayment.of(trade, payment=payment)
+
+    @post(
+        "/trades/{trade_id:str}/approve",
+        status_code=200,
+        responses=documented(401, 403, 404, 409, 422),
+    )
+    async def approve(
+        self, trade_id: str, caller: Caller, trades: TradeService, once: Once, key: KeyParam = None
+    ) -> Response[TradeOut]:
+        """Approves the sale [판매승인]: for the seller, once it is paid."""
+
+        async def work() -> TradeOut:
+            return TradeOut.of(await trades.approve(TradeId(path_id(trade_id)), caller.id))
+
+        return await once(work)
+
+    @post(
+        "/trades/{trade_id:str}/confirm",
+        status_code=200,
+        responses=documented(401, 403, 404, 409, 422, 503),
+    )
+    async def confirm(
+        self, trade_id: str, caller: Caller, trades: TradeService, once: Once, key: KeyParam = None
+    ) -> Response[TradeOut]:
+        """Confirms the purchase [구매확정]: for the buyer, once it is approved."""
+
+        async def work() -> TradeOut:
+            return TradeOut.of(await trades.confirm(TradeId(path_id(trade_id)), caller.id))
+
+        return await once(work)
+
+    @post(
+        "/trades/{trade_id:str}/cancel",
+        status_code=200,
+        responses=documented(400, 401, 404, 409, 422)
+        | {202: ResponseSpec(TradeOut, description="the refund is under way")},
+    )
+    async def cancel(
+        self,
+        trade_id: str,
+        data: CancelIn,
+        caller: Caller,
+        trades: TradeService,
+        refunds: Annotated[Refunds, Dependency(skip_validation=True)],
+        once: Once,
+        key: KeyParam = None,
+    ) -> Response[TradeOut]:
+        """Calls a trade off: the buyer until it is approved, the seller until it is confirmed.
+
+        202 while the money is on its way back; the unit is on sale again when it is (P7, P8).
+        """
+        id = TradeId(path_id(trade_id))
+
+        async def work() -> TradeOut:
+            await refunds.cancel_purchase(id, caller.id, data.reason.strip())
+            trade, _ = await trades.see(id, caller.id)
+            return TradeOut.of(trade)
+
+        return await once(
+            work,
+            status=lambda trade: 202 if trade.cancel_in_progress else 200,
+            scope=Scope.WITH_GATEWAY,
+        )
+
+
+class MyTradesController(Controller):
+    """A member's own lists (R6); prices as bought (R10)."""
+
+    path = "/api/me"
+    tags = ["me"]
+    guards = [member_only]
+    security = BEARER
+
+    @get("/purchases", responses=documented(400, 401))
+    async def purchases(
+        self,
+        caller: Caller,
+        trades: TradeService,
+        status: Status | None = None,
+        limit: LimitParam = 20,
+        cursor: CursorParam = None,
+    ) -> PageOut[TradeOut]:
+        """What you bought [구매한 용품]: all but cancelled trades, or those of one `status`."""
+        return paged(await trades.purchases(caller.id, status, wanted(limit, cursor)), TradeOut.of)
+
+    @get("/sales", responses=documented(400, 401))
+    async def sales(
+        self,
+        caller: Caller,
+        trades: TradeService,
+        status: Status | None = None,
+        limit: LimitParam = 20,
+        cursor: CursorParam = None,
+    ) -> PageOut[TradeOut]:
+        """What you sold: all but cancelled trades, or those of one `status`."""
+        return paged(await trades.sales(caller.id, status, wanted(limit, cursor)), TradeOut.of)
+
+    @get("/reservations", responses=documented(400, 401))
+    async def reservations(
+        self,
+        caller: Caller,
+        trades: TradeService,
+        role: Role | None = None,
+        limit: LimitParam = 20,
+        cursor: CursorParam = None,
+    ) -> PageOut[TradeOut]:
+        """What is reserved [예약중인 용품]: running trades, as buyer, as seller, or both."""
+        side = _SIDE[role] if role else None
+        return paged(await trades.reservations(caller.id, side, wanted(limit, cursor)), TradeOut.of)
+
+
+ROUTES = (TradeController, MyTradesController)

@@ -1,0 +1,94 @@
+"""What trades need of the outside."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from market.shared.ids import MemberId, ProductId, TradeId
+from market.shared.page import Page, Slice
+from market.shared.people import Party
+from market.shared.purchase import Offer, Receipt, Settlement
+
+from .domain import Status, Trade
+
+
+class Trades(Protocol):
+    """Keeps trades."""
+
+    async def add(self, trade: Trade) -> None:
+        """Raises AlreadyBought when the buyer has a live trade of this product (R8)."""
+        ...
+
+    async def get(self, id: TradeId) -> Trade:
+        """Without a lock. Raises NotFound."""
+        ...
+
+    async def get_for_update(self, id: TradeId) -> Trade:
+        """Locks the row. Its product's row is locked before, where both are. Raises NotFound."""
+        ...
+
+    async def save(self, trade: Trade) -> None:
+        """Raises VersionConflict when it was changed since it was read."""
+        ...
+
+    async def has_live(self, product_id: ProductId, buyer: MemberId) -> bool: ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[TradeId]:
+        """Unpaid trades whose hold has run out, the longest overdue first."""
+        ...
+
+    async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
+        """A member's own trades of a product, on either side, newest first (R5)."""
+        ...
+
+    async def page(
+        self,
+        member: MemberId,
+        sides: Sequence[Party],
+        statuses: Sequence[Status],
+        wanted: Slice,
+    ) -> Page[Trade]: ...
+
+
+class Stock(Protocol):
+    """Units of products; every call belongs into the caller's transaction."""
+
+    async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
+        """One unit, under the product's lock. Raises NotFound, and refusals of the product's."""
+        ...
+
+    async def lock(self, product_id: ProductId) -> None:
+        """Locks the product, before its trades."""
+        ...
+
+    async def release(self, product_id: ProductId) -> None:
+        """A unit comes back."""
+        ...
+
+    async def confirm(self, product_id: ProductId) -> None:
+        """A unit is its buyer's for good. Raises VersionConflict."""
+        ...
+
+
+class Escrow(Protocol):
+    """The money held until the buyer confirms (P9)."""
+
+    async def release(self, settlement: Settlement, at: datetime) -> None:
+        """Owes it to the seller, less the fee. Once per trade, by constraint."""
+        ...
+
+
+class Receipts(Protocol):
+    """What was paid for a trade."""
+
+    async def find(self, trade_id: TradeId) -> Receipt | None:
+        """The trade's latest payment."""
+        ...
+
+
+class Refunds(Protocol):
+    """Calling a trade off, with the money it may hold."""
+
+    async def cancel_purchase(self, id: TradeId, by: MemberId, reason: str) -> None:
+        """Dead at once, or once the money is back. Raises NotFound, InvalidTransition."""
+        ...

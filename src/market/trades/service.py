@@ -1,0 +1,204 @@
+"""The use cases of a trade: buy, approve, confirm, cancel, expire, and who may see which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from market.kit.retry import while_version_conflicts
+from market.shared.clock import Clock
+from market.shared.errors import Conflict
+from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
+from market.shared.page import Page, Slice
+from market.shared.people import Party, Person
+from market.shared.purchase import Deal, Invoice, Receipt
+from market.shared.transactions import Transactions
+
+from .domain import RUNNING, AlreadyBought, Status, Trade
+from .ports import Escrow, Receipts, Stock, Trades
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms every purchase is made on: time to pay, and the market's fee in basis points."""
+
+    hold: timedelta
+    fee_bps: int
+
+
+class TradeService:
+    """Trades between a product's seller and its buyers.
+
+    Lock order, everywhere: product, trade, then what payments lock.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        trades: Trades,
+        stock: Stock,
+        escrow: Escrow,
+        receipts: Receipts,
+        clock: Clock,
+        ids: Ids,
+        terms: Terms,
+    ) -> None:
+        self._transactions = transactions
+        self._trades = trades
+        self._stock = stock
+        self._escrow = escrow
+        self._receipts = receipts
+        self._clock = clock
+        self._ids = ids
+        self._terms = terms
+
+    async def buy(self, product_id: ProductId, buyer: Person) -> Trade:
+        """Takes a unit and starts a trade (R4, R8, R12).
+
+        Raises NotFound, OwnProduct, SoldOut, AlreadyBought.
+        """
+        async with self._transactions.transaction():
+            try:
+                offer = await self._stock.take(product_id, buyer.id)
+            except Conflict:
+                # Nothing left; but perhaps because this very buyer has it, which says more.
+                if await self._trades.has_live(product_id, buyer.id):
+                    raise AlreadyBought(product_id=product_id) from None
+                raise
+            trade = Trade.start(
+                TradeId(self._ids.new()),
+                offer,
+                buyer,
+                self._clock.now(),
+                self._terms.hold,
+                self._terms.fee_bps,
+            )
+            await self._trades.add(trade)
+            return trade
+
+    async def approve(self, id: TradeId, by: MemberId) -> Trade:
+        """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
+        async with self._transactions.transaction():
+            trade = await self._trades.get_for_update(id)
+            trade.approve(by, self._clock.now())
+            await self._trades.save(trade)
+            return trade
+
+    async def confirm(self, id: TradeId, by: MemberId) -> Trade:
+        """The buyer confirms; the last one of a product completes it (R7, R9, R13).
+
+        Nothing is locked while it is judged: the product's version, compared and bumped by every
+        confirmation, tells whether another came between, and then this one is judged again.
+        Raises NotFound, NotYourPart, InvalidTransition; VersionConflict after many rounds.
+        """
+        async for attempt in while_version_conflicts():
+            with attempt:
+                async with self._transactions.transaction(retryable=True):
+                    trade = await self._trades.get(id)
+                    settlement = trade.confirm(by, self._clock.now())
+                    await self._stock.confirm(trade.product_id)
+                    await self._trades.save(trade)
+                    await self._escrow.release(settlement, self._clock.now())
+        return trade
+
+    async def see(self, id: TradeId, viewer: MemberId) -> tuple[Trade, Receipt | None]:
+        """A trade and what was paid for it. Raises NotFound for all but its parties (R5)."""
+        trade = await self._trades.get(id)
+        trade.party(viewer)
+        return trade, await self._receipts.find(id)
+
+    async def deals(self, product_id: ProductId, member: MemberId) -> Sequence[Deal]:
+        """R5: a buyer's own trades of a product, or for its seller each buyer's."""
+        return [trade.deal for trade in await self._trades.of_product(product_id, member)]
+
+    async def purchases(
+        self, member: MemberId, status: Status | None, wanted: Slice
+    ) -> Page[Trade]:
+        """What a member bought [구매한 용품] (R6)."""
+        return await self._trades.page(member, [Party.BUYER], _alive_or(status), wanted)
+
+    async def sales(self, member: MemberId, status: Status | None, wanted: Slice) -> Page[Trade]:
+        """What a member sold."""
+        return await self._trades.page(member, [Party.SELLER], _alive_or(status), wanted)
+
+    async def reservations(
+        self, member: MemberId, side: Party | None, wanted: Slice
+    ) -> Page[Trade]:
+        """What is reserved [예약중인 용품], on one side or both (R6)."""
+        sides = [side] if side else [Party.BUYER, Party.SELLER]
+        return await self._trades.page(member, sides, RUNNING, wanted)
+
+    # ── what payments ask of a purchase: each within their transaction ──
+
+    async def invoice(self, id: TradeId, payer: MemberId) -> Invoice:
+        """What its buyer is to pay (P2).
+
+        Raises NotFound, NotYourPart, InvalidTransition, HoldExpired.
+        """
+        trade = await self._trades.get(id)
+        return trade.invoice(payer, self._clock.now())
+
+    async def party(self, id: TradeId, member: MemberId) -> Party:
+        """Raises NotFound for all but its parties."""
+        return (await self._trades.get(id)).party(member)
+
+    async def due(self, limit: int) -> Sequence[TradeId]:
+        """Holds that have run out unpaid."""
+        return await self._trades.due(self._clock.now(), limit)
+
+    async def accept_payment(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
+        """Hands a payment's money to its trade; False when the trade can't take it."""
+        trade = await self._lock(id)
+        accepted = trade.accept_payment(payment_id, paid_at)
+        await self._trades.save(trade)
+        return accepted
+
+    async def lock(self, id: TradeId) -> None:
+        """Locks the product and the trade, in this order, until the transaction ends."""
+        await self._lock(id)
+
+    async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back before it is dead, if any (P7, P8).
+
+        Raises NotFound, InvalidTransition.
+        """
+        trade = await self._lock(id)
+        if trade.cancel(by, reason, self._clock.now()):
+            await self._bury(trade)
+        else:
+            await self._trades.save(trade)
+        return trade.payment_id if trade.is_cancelling else None
+
+    async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
+        """The whole of a payment went back: ends the trade it had paid."""
+        trade = await self._lock(id)
+        if trade.money_returned(payment_id, at):
+            await self._bury(trade)
+
+    async def refund_failed(self, id: TradeId) -> None:
+        """The money can't go back: the trade goes on where it was."""
+        trade = await self._lock(id)
+        trade.refund_failed()
+        await self._trades.save(trade)
+
+    async def expire(self, id: TradeId) -> bool:
+        """Ends a hold that ran out, and gives its unit back; False when there was none to end."""
+        trade = await self._lock(id)
+        if not trade.expire(self._clock.now()):
+            return False
+        await self._bury(trade)
+        return True
+
+    async def _lock(self, id: TradeId) -> Trade:
+        """Locks a trade after its product, for the unit may have to go back."""
+        await self._stock.lock((await self._trades.get(id)).product_id)
+        return await self._trades.get_for_update(id)
+
+    async def _bury(self, trade: Trade) -> None:
+        """A dead trade's unit goes back on sale (R9), in the same transaction."""
+        await self._stock.release(trade.product_id)
+        await self._trades.save(trade)
+
+
+def _alive_or(status: Status | None) -> Sequence[Status]:
+    """Every trade that was not cancelled, unless one status is asked for."""
+    return [status] if status else [s for s in Status if s is not Status.CANCELLED]

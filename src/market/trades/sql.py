@@ -1,0 +1,177 @@
+"""Trades in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from market.kit.db import Database, Row
+from market.shared.errors import NotFound, VersionConflict
+from market.shared.ids import MemberId, ProductId, TradeId
+from market.shared.money import Money
+from market.shared.page import Page, Slice
+from market.shared.people import Party, Person
+
+from .domain import AlreadyBought, Cancelling, Status, Trade
+
+# The parties' nicknames come along: every answer about a trade shows them.
+_SELECT = """
+    SELECT t.*, b.nickname AS buyer_nickname, s.nickname AS seller_nickname
+    FROM trades t JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id
+"""
+
+
+class SqlTrades:
+    """Trades; a partial unique index allows a buyer one live trade per product (R8)."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, trade: Trade) -> None:
+        try:
+            await self._db.execute(
+                """
+                INSERT INTO trades (id, product_id, product_name, seller_id, buyer_id, price, fee,
+                                    currency, status, hold_expires_at, created_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                """,
+                trade.id,
+                trade.product_id,
+                trade.product_name,
+                trade.seller.id,
+                trade.buyer.id,
+                trade.price.amount,
+                trade.fee.amount,
+                trade.price.currency,
+                trade.status,
+                trade.hold_expires_at,
+                trade.created_at,
+            )
+        except asyncpg.UniqueViolationError as cause:
+            raise AlreadyBought(product_id=trade.product_id) from cause
+
+    async def get(self, id: TradeId) -> Trade:
+        return _found(await self._db.find(_SELECT + "WHERE t.id = $1", id))
+
+    async def get_for_update(self, id: TradeId) -> Trade:
+        return _found(await self._db.lock(_SELECT + "WHERE t.id = $1 FOR UPDATE OF t", id))
+
+    async def save(self, trade: Trade) -> None:
+        cancelling = trade.cancelling
+        saved = await self._db.execute(
+            """
+            UPDATE trades
+            SET status = $3, payment_id = $4, paid_at = $5, approved_at = $6, confirmed_at = $7,
+                cancel_by = $8, cancel_reason = $9, cancel_asked_at = $10, cancelled_at = $11,
+                version = version + 1
+            WHERE id = $1 AND version = $2
+            """,
+            trade.id,
+            trade.version,
+            trade.status,
+            trade.payment_id,
+            trade.paid_at,
+            trade.approved_at,
+            trade.confirmed_at,
+            cancelling.by if cancelling else None,
+            cancelling.reason if cancelling else None,
+            cancelling.at if cancelling else None,
+            trade.cancelled_at,
+        )
+        if not saved:
+            raise VersionConflict(trade_id=trade.id)
+        trade.version += 1
+
+    async def has_live(self, product_id: ProductId, buyer: MemberId) -> bool:
+        live = await self._db.value(
+            """
+            SELECT EXISTS (SELECT FROM trades
+                           WHERE product_id = $1 AND buyer_id = $2 AND status <> 'CANCELLED')
+            """,
+            product_id,
+            buyer,
+        )
+        return bool(live)
+
+    async def due(self, now: datetime, limit: int) -> Sequence[TradeId]:
+        rows = await self._db.fetch(
+            """
+            SELECT id FROM trades WHERE status = 'AWAITING_PAYMENT' AND hold_expires_at <= $1
+            ORDER BY hold_expires_at LIMIT $2
+            """,
+            now,
+            limit,
+        )
+        return [row["id"] for row in rows]
+
+    async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
+        rows = await self._db.fetch(
+            _SELECT
+            + """
+            WHERE t.product_id = $1 AND (t.buyer_id = $2 OR t.seller_id = $2)
+            ORDER BY t.id DESC LIMIT 100
+            """,
+            product_id,
+            member,
+        )
+        return [_trade(row) for row in rows]
+
+    async def page(
+        self,
+        member: MemberId,
+        sides: Sequence[Party],
+        statuses: Sequence[Status],
+        wanted: Slice,
+    ) -> Page[Trade]:
+        rows = await self._db.fetch(
+            _SELECT
+            + """
+            WHERE ((t.buyer_id = $1 AND $2) OR (t.seller_id = $1 AND $3))
+              AND t.status = ANY ($4::text[])
+              AND ($5::uuid IS NULL OR t.id < $5)
+            ORDER BY t.id DESC
+            LIMIT $6
+            """,
+            member,
+            Party.BUYER in sides,
+            Party.SELLER in sides,
+            statuses,
+            wanted.cursor,
+            wanted.limit + 1,
+        )
+        return Page.cut([_trade(row) for row in rows], wanted, lambda trade: trade.id)
+
+
+def _found(row: Row | None) -> Trade:
+    if row is None:
+        raise NotFound
+    return _trade(row)
+
+
+def _trade(row: Row) -> Trade:
+    currency = row["currency"]
+    return Trade(
+        id=row["id"],
+        product_id=row["product_id"],
+        product_name=row["product_name"],
+        seller=Person(row["seller_id"], row["seller_nickname"]),
+        buyer=Person(row["buyer_id"], row["buyer_nickname"]),
+        price=Money(row["price"], currency),
+        fee=Money(row["fee"], currency),
+        status=Status(row["status"]),
+        hold_expires_at=row["hold_expires_at"],
+        created_at=row["created_at"],
+        version=row["version"],
+        payment_id=row["payment_id"],
+        paid_at=row["paid_at"],
+        approved_at=row["approved_at"],
+        confirmed_at=row["confirmed_at"],
+        cancelling=_cancelling(row),
+        cancelled_at=row["cancelled_at"],
+    )
+
+
+def _cancelling(row: Row) -> Cancelling | None:
+    if row["cancel_by"] is None:
+        return None
+    return Cancelling(Party(row["cancel_by"]), row["cancel_reason"], row["cancel_asked_at"])

@@ -1,0 +1,47 @@
+"""The worker: what must happen though no request asks for it."""
+
+import asyncio
+import signal
+
+import structlog
+
+from market.app import Market, open_market
+from market.kit import jobs
+from market.payments.ports import WAKE
+from market.settings import Settings
+
+# Cron with seconds in the sixth field: a hold ends within a second or two of its deadline.
+EVERY_SECOND = "* * * * * */1"
+EVERY_MINUTE = "* * * * *"
+EVERY_NIGHT = "17 4 * * *"
+
+_log = structlog.get_logger()
+
+
+async def run(settings: Settings, dsn: str) -> None:
+    """Works until SIGTERM or SIGINT; what is in hand then is finished first."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with open_market(settings, dsn, "market worker") as market:
+        sweep = market.sweep
+        _log.info("worker_ready")
+        await jobs.work(
+            dsn,
+            woken={WAKE: sweep.hints},
+            timetable={
+                ("holds", EVERY_SECOND): sweep.holds,
+                ("cancellations", EVERY_SECOND): sweep.cancellations,
+                ("hints_again", EVERY_MINUTE): sweep.hints,
+                ("payments", EVERY_MINUTE): sweep.payments,
+                ("forget", EVERY_NIGHT): lambda: forget(market),
+            },
+            stop=stop,
+        )
+
+
+async def forget(market: Market) -> None:
+    """Drops what has served its time: answers to old keys, sessions that ended."""
+    keys = await market.idempotency.forget_old()
+    sessions = await market.sessions.forget_ended()
+    _log.info("forgotten", idempotency_keys=keys, sessions=sessions)
