@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
-from litestar import Litestar
+import litestar_offline_docs
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
-from litestar_offline_docs import generate_static_files_config
+from litestar.static_files import create_static_files_router
 
 from market.kit.db import Database
 from market.kit.http import provide_caller, provide_once
@@ -177,6 +179,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
             *OPERATIONS_ROUTES,
+            _docs_assets(),
         ],
         lifespan=[lifespan],
         dependencies=_dependencies(),
@@ -188,7 +191,6 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         exception_handlers=dict(EXCEPTION_HANDLERS),
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
-        static_files_config=[generate_static_files_config(DOCS_ASSETS)],
         logging_config=None,
     )
 
@@ -209,6 +211,12 @@ def _dependencies() -> dict[str, Provide]:
         "caller": Provide(provide_caller),
         "once": Provide(provide_once),
     }
+
+
+def _docs_assets() -> Router:
+    """Swagger UI from this machine: /docs works without a network."""
+    files = Path(litestar_offline_docs.__file__).parent / "static"
+    return create_static_files_router(DOCS_ASSETS, [files], include_in_schema=False)
 
 
 def _openapi() -> OpenAPIConfig:

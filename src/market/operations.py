@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Request, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
 from litestar.plugins.prometheus import PrometheusController
 from litestar.response import Redirect
@@ -24,7 +25,7 @@ async def live() -> Health:
 
 
 @get("/health/ready", tags=["health"], responses=documented(503))
-async def ready(market_db: Database) -> Health:
+async def ready(market_db: NamedDependency[Database]) -> Health:
     """This process can serve: its database answers, and has the schema this code needs."""
     await market_db.value("SELECT count(*) FROM transfers WHERE false")
     return Health("ready")

@@ -8,8 +8,9 @@ import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from market.shared.errors import NotFound, Unauthenticated
@@ -26,14 +27,14 @@ BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
 Out = TypeVar("Out", bound=Struct)
 Item = TypeVar("Item")
 
-LimitParam = Annotated[int, Parameter(ge=1, le=100, description="at most so many items")]
+LimitParam = Annotated[int, QueryParameter(ge=1, le=100, description="at most so many items")]
 CursorParam = Annotated[
-    str | None, Parameter(description="the next_cursor of the page before; opaque")
+    str | None, QueryParameter(description="the next_cursor of the page before; opaque")
 ]
 KeyParam = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         required=False,
         description="the same key and body get the first answer again",
     ),
@@ -102,7 +103,7 @@ class Once:
         return _json(await self._idempotency.answer(self._key, scope, done))
 
 
-async def provide_once(request: Visit, idempotency: Idempotency) -> Once:
+async def provide_once(request: Visit, idempotency: NamedDependency[Idempotency]) -> Once:
     text = request.headers.get("idempotency-key")
     if text is None:
         return Once(idempotency, None)
@@ -118,3 +119,8 @@ def _json(answer: Answer) -> Response[Any]:
         status_code=answer.status,
         media_type=PROBLEM_JSON if answer.problem else "application/json",
     )
+
+
+# What a handler asks for: the member behind the request, and the keeper of its Idempotency-Key.
+SignedIn = NamedDependency[Caller]
+Idempotent = NamedDependency[Once]

@@ -6,15 +6,18 @@ from typing import Annotated, Any
 from litestar import Controller, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from market.kit.http import BEARER, KeyParam, Once, member_only
+from market.kit.http import BEARER, Idempotent, KeyParam, SignedIn, member_only
 from market.kit.problems import documented
-from market.shared.people import Caller
 
 from .domain import Member, TokenInvalid
 from .service import MemberService, TokenPair
+
+Service = NamedDependency[MemberService]
 
 Email = Annotated[
     str, Meta(pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", max_length=254, examples=["bora@example.com"])
@@ -76,7 +79,11 @@ class AuthController(Controller):
 
     @post("/signup", responses=documented(400, 409, 422))
     async def sign_up(
-        self, data: SignUp, members: MemberService, once: Once, key: KeyParam = None
+        self,
+        data: JSONBody[SignUp],
+        members: Service,
+        once: Idempotent,
+        key: KeyParam = None,
     ) -> Response[SignedUp]:
         """A new member, signed in at once."""
 
@@ -92,17 +99,17 @@ class AuthController(Controller):
         return await once(work, status=201)
 
     @post("/login", status_code=200, responses=documented(400, 401))
-    async def sign_in(self, data: SignIn, members: MemberService) -> TokensOut:
+    async def sign_in(self, data: JSONBody[SignIn], members: Service) -> TokensOut:
         """A new session."""
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
     @post("/refresh", status_code=200, responses=documented(400, 401))
-    async def refresh(self, data: RefreshTokenIn, members: MemberService) -> TokensOut:
+    async def refresh(self, data: JSONBody[RefreshTokenIn], members: Service) -> TokensOut:
         """Both tokens anew. A refresh token used twice ends its whole session."""
         return TokensOut.of(await members.refresh(data.refresh_token))
 
     @post("/logout", status_code=204, responses=documented(400, 401))
-    async def sign_out(self, data: RefreshTokenIn, members: MemberService) -> None:
+    async def sign_out(self, data: JSONBody[RefreshTokenIn], members: Service) -> None:
         """Ends the session; its access token is refused from now on."""
         await members.sign_out(data.refresh_token)
 
@@ -115,7 +122,7 @@ class AuthController(Controller):
     responses=documented(401),
     name="me",
 )
-async def show_me(caller: Caller, members: MemberService) -> MemberOut:
+async def show_me(caller: SignedIn, members: Service) -> MemberOut:
     """The signed-in member."""
     return MemberOut.of(await members.get(caller.id))
 

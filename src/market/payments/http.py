@@ -8,19 +8,21 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
-from market.kit.http import BEARER, KeyParam, Once, member_only, path_id
+from market.kit.http import BEARER, Idempotent, KeyParam, SignedIn, member_only, path_id
 from market.kit.idempotency import Scope
 from market.kit.problems import documented
 from market.shared.errors import Invalid
 from market.shared.ids import PaymentId, TradeId, well_formed
-from market.shared.people import Caller
 
 from .domain import Method, Payment, Status
 from .ports import Checkout, Inbox
 from .service import PaymentService
+
+Service = NamedDependency[PaymentService]
 
 LARGEST_WEBHOOK = 64 * 1024
 
@@ -90,11 +92,11 @@ class PaymentController(Controller):
     )
     async def start(
         self,
-        trade_id: str,
-        data: PayIn,
-        caller: Caller,
-        payments: PaymentService,
-        once: Once,
+        trade_id: FromPath[str],
+        data: JSONBody[PayIn],
+        caller: SignedIn,
+        payments: Service,
+        once: Idempotent,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
         """Begins to pay: the amount is ours to say, and registered with the gateway first."""
@@ -106,7 +108,12 @@ class PaymentController(Controller):
         return await once(work, status=201, scope=Scope.WITH_GATEWAY)
 
     @get("/payments/{payment_id:str}", responses=documented(401, 404))
-    async def show(self, payment_id: str, caller: Caller, payments: PaymentService) -> PaymentOut:
+    async def show(
+        self,
+        payment_id: FromPath[str],
+        caller: SignedIn,
+        payments: Service,
+    ) -> PaymentOut:
         """A payment, for the parties of its trade."""
         payment = await payments.see(PaymentId(path_id(payment_id)), caller.id)
         payable = payment.status is Status.READY and payment.payer == caller.id
@@ -119,10 +126,10 @@ class PaymentController(Controller):
     )
     async def complete(
         self,
-        payment_id: str,
-        caller: Caller,
-        payments: PaymentService,
-        once: Once,
+        payment_id: FromPath[str],
+        caller: SignedIn,
+        payments: Service,
+        once: Idempotent,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
         """The checkout window has closed: asks the gateway what came of it, and tells."""
@@ -148,7 +155,7 @@ class Stored(Struct):
 )
 async def receive_v1(
     request: Request[Any, Any, State],
-    inbox: Annotated[Inbox, Dependency(skip_validation=True)],
+    inbox: NamedDependency[SkipValidation[Inbox]],
 ) -> Stored:
     """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3)."""
     body = _webhook(await request.body(), request.headers.get("content-type", ""))

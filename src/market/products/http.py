@@ -4,16 +4,18 @@ from datetime import datetime
 from typing import Annotated, Any, Self, TypeVar
 
 from litestar import Controller, Response, get, patch, post
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from market.kit.http import (
     BEARER,
     CursorParam,
+    Idempotent,
     KeyParam,
     LimitParam,
-    Once,
     PageOut,
+    SignedIn,
     Visit,
     member_only,
     paged,
@@ -30,9 +32,11 @@ from .domain import Change, Product, Status
 from .ports import OwnTrades, Search
 from .service import ProductService
 
+Service = NamedDependency[ProductService]
+
 T = TypeVar("T")
 # Whatever trades plug in here; the type checker has seen that it fits.
-Trades = Annotated[OwnTrades, Dependency(skip_validation=True)]
+Trades = NamedDependency[SkipValidation[OwnTrades]]
 
 MOST_WON = 1_000_000_000
 MOST_UNITS = 1_000_000
@@ -113,10 +117,12 @@ class ProductController(Controller):
     @get("/", responses=documented(400, 401))
     async def page(
         self,
-        products: ProductService,
-        status: Status | None = None,
-        q: Annotated[str | None, Parameter(max_length=100, description="part of a name")] = None,
-        seller_id: str | None = None,
+        products: Service,
+        status: FromQuery[Status | None] = None,
+        q: Annotated[
+            str | None, QueryParameter(max_length=100, description="part of a name")
+        ] = None,
+        seller_id: FromQuery[str | None] = None,
         limit: LimitParam = 20,
         cursor: CursorParam = None,
     ) -> PageOut[ProductOut]:
@@ -130,10 +136,10 @@ class ProductController(Controller):
     @post("/", guards=[member_only], security=BEARER, responses=documented(400, 401, 409, 422))
     async def list_new(
         self,
-        data: NewProduct,
-        caller: Caller,
-        products: ProductService,
-        once: Once,
+        data: JSONBody[NewProduct],
+        caller: SignedIn,
+        products: Service,
+        once: Idempotent,
         key: KeyParam = None,
     ) -> Response[ProductDetail]:
         """Puts a product up for sale."""
@@ -148,7 +154,11 @@ class ProductController(Controller):
 
     @get("/{product_id:str}", responses=documented(401, 404))
     async def show(
-        self, product_id: str, request: Visit, products: ProductService, own_trades: Trades
+        self,
+        product_id: FromPath[str],
+        request: Visit,
+        products: Service,
+        own_trades: Trades,
     ) -> ProductDetail:
         """One product, with the viewer's own trades of it."""
         product = await products.get(ProductId(path_id(product_id)))
@@ -162,10 +172,10 @@ class ProductController(Controller):
     )
     async def change(
         self,
-        product_id: str,
-        data: ProductChange,
-        caller: Caller,
-        products: ProductService,
+        product_id: FromPath[str],
+        data: JSONBody[ProductChange],
+        caller: SignedIn,
+        products: Service,
         own_trades: Trades,
     ) -> ProductDetail:
         """Edits a product; trades already made keep their price."""

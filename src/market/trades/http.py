@@ -5,17 +5,19 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Dependency
+from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
 from market.kit.http import (
     BEARER,
     CursorParam,
+    Idempotent,
     KeyParam,
     LimitParam,
-    Once,
     PageOut,
+    SignedIn,
     member_only,
     paged,
     path_id,
@@ -24,12 +26,14 @@ from market.kit.http import (
 from market.kit.idempotency import Scope
 from market.kit.problems import documented
 from market.shared.ids import ProductId, TradeId
-from market.shared.people import Caller, Party, Person
+from market.shared.people import Party, Person
 from market.shared.purchase import Receipt
 
 from .domain import Status, Trade
 from .ports import Refunds
 from .service import TradeService
+
+Service = NamedDependency[TradeService]
 
 
 class BoughtOut(Struct):
@@ -129,10 +133,10 @@ class TradeController(Controller):
     @post("/products/{product_id:str}/trades", responses=documented(401, 403, 404, 409, 422, 503))
     async def buy(
         self,
-        product_id: str,
-        caller: Caller,
-        trades: TradeService,
-        once: Once,
+        product_id: FromPath[str],
+        caller: SignedIn,
+        trades: Service,
+        once: Idempotent,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Buys one unit [구매하기]: it is held for you until `hold_expires_at`."""
@@ -143,7 +147,9 @@ class TradeController(Controller):
         return await once(work, status=201)
 
     @get("/trades/{trade_id:str}", responses=documented(401, 404))
-    async def show(self, trade_id: str, caller: Caller, trades: TradeService) -> TradeWithPayment:
+    async def show(
+        self, trade_id: FromPath[str], caller: SignedIn, trades: Service
+    ) -> TradeWithPayment:
         """A trade with its payment, for its parties."""
         trade, receipt = await trades.see(TradeId(path_id(trade_id)), caller.id)
         payment = ReceiptOut.of(receipt) if receipt else None
@@ -155,7 +161,12 @@ class TradeController(Controller):
         responses=documented(401, 403, 404, 409, 422),
     )
     async def approve(
-        self, trade_id: str, caller: Caller, trades: TradeService, once: Once, key: KeyParam = None
+        self,
+        trade_id: FromPath[str],
+        caller: SignedIn,
+        trades: Service,
+        once: Idempotent,
+        key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Approves the sale [판매승인]: for the seller, once it is paid."""
 
@@ -170,7 +181,12 @@ class TradeController(Controller):
         responses=documented(401, 403, 404, 409, 422, 503),
     )
     async def confirm(
-        self, trade_id: str, caller: Caller, trades: TradeService, once: Once, key: KeyParam = None
+        self,
+        trade_id: FromPath[str],
+        caller: SignedIn,
+        trades: Service,
+        once: Idempotent,
+        key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Confirms the purchase [구매확정]: for the buyer, once it is approved."""
 
@@ -187,12 +203,12 @@ class TradeController(Controller):
     )
     async def cancel(
         self,
-        trade_id: str,
-        data: CancelIn,
-        caller: Caller,
-        trades: TradeService,
-        refunds: Annotated[Refunds, Dependency(skip_validation=True)],
-        once: Once,
+        trade_id: FromPath[str],
+        data: JSONBody[CancelIn],
+        caller: SignedIn,
+        trades: Service,
+        refunds: NamedDependency[SkipValidation[Refunds]],
+        once: Idempotent,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Calls a trade off: the buyer until it is approved, the seller until it is confirmed.
@@ -224,9 +240,9 @@ class MyTradesController(Controller):
     @get("/purchases", responses=documented(400, 401))
     async def purchases(
         self,
-        caller: Caller,
-        trades: TradeService,
-        status: Status | None = None,
+        caller: SignedIn,
+        trades: Service,
+        status: FromQuery[Status | None] = None,
         limit: LimitParam = 20,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
@@ -236,9 +252,9 @@ class MyTradesController(Controller):
     @get("/sales", responses=documented(400, 401))
     async def sales(
         self,
-        caller: Caller,
-        trades: TradeService,
-        status: Status | None = None,
+        caller: SignedIn,
+        trades: Service,
+        status: FromQuery[Status | None] = None,
         limit: LimitParam = 20,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
@@ -248,9 +264,9 @@ class MyTradesController(Controller):
     @get("/reservations", responses=documented(400, 401))
     async def reservations(
         self,
-        caller: Caller,
-        trades: TradeService,
-        role: Role | None = None,
+        caller: SignedIn,
+        trades: Service,
+        role: FromQuery[Role | None] = None,
         limit: LimitParam = 20,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:

@@ -1,0 +1,171 @@
+"""Trades: one table of transitions, and each step only for whom it is meant."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from market.shared.errors import InvalidTransition, NotFound
+from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
+from market.shared.money import Money
+from market.shared.people import Party, Person
+from market.shared.purchase import Offer
+from market.trades.domain import (
+    MAY_CANCEL,
+    TRANSITIONS,
+    Cancelling,
+    HoldExpired,
+    NotYourPart,
+    Status,
+    Trade,
+)
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SELLER, BUYER = Person(MemberId("5" * 32), "s"), Person(MemberId("b" * 32), "b")
+STRANGER = MemberId("f" * 32)
+PAYMENT, OTHER = PaymentId("1" * 32), PaymentId("2" * 32)
+
+
+def trade(status: Status = Status.AWAITING_PAYMENT, *, cancelling: bool = False) -> Trade:
+    offer = Offer(ProductId("a" * 32), "chair", SELLER, Money(999))
+    started = Trade.start(TradeId("7" * 32), offer, BUYER, NOW, timedelta(minutes=10), 350)
+    asked = Cancelling(Party.BUYER, "changed my mind", NOW) if cancelling else None
+    paid = None if status is Status.AWAITING_PAYMENT else PAYMENT
+    return replace(started, status=status, payment_id=paid, cancelling=asked)
+
+
+STEPS: dict[Status, Callable[[Trade], object]] = {
+    Status.PAID: lambda t: t.accept_payment(OTHER, NOW),
+    Status.SALE_APPROVED: lambda t: t.approve(SELLER.id, NOW),
+    Status.PURCHASE_CONFIRMED: lambda t: t.confirm(BUYER.id, NOW),
+}
+
+
+@pytest.mark.parametrize("start", Status)
+@pytest.mark.parametrize("goal", STEPS)
+def test_a_step_is_taken_exactly_where_the_table_allows_it(start: Status, goal: Status) -> None:
+    one = trade(start)
+    try:
+        STEPS[goal](one)
+    except InvalidTransition:
+        pass
+    allowed = goal in TRANSITIONS[start]
+    assert one.status is (goal if allowed else start)
+
+
+@pytest.mark.parametrize("start", Status)
+@pytest.mark.parametrize("party", [Party.BUYER, Party.SELLER])
+def test_who_may_cancel_until_when(start: Status, party: Party) -> None:
+    one = trade(start)
+    by = BUYER.id if party is Party.BUYER else SELLER.id
+    if start not in MAY_CANCEL[party]:
+        with pytest.raises(InvalidTransition):
+            one.cancel(by, "why", NOW)
+        assert (one.status, one.cancelling) == (start, None)
+    elif start is Status.AWAITING_PAYMENT:
+        assert one.cancel(by, "why", NOW)
+        assert one.status is Status.CANCELLED
+    else:
+        assert not one.cancel(by, "why", NOW)
+        assert (one.status, one.is_cancelling) == (start, True)
+
+
+@pytest.mark.parametrize(
+    "step", [STEPS[Status.SALE_APPROVED], STEPS[Status.PURCHASE_CONFIRMED]]
+)
+def test_nothing_happens_to_a_trade_that_is_being_cancelled(
+    step: Callable[[Trade], object],
+) -> None:
+    for status in (Status.PAID, Status.SALE_APPROVED):
+        one = trade(status, cancelling=True)
+        with pytest.raises(InvalidTransition):
+            step(one)
+        assert one.status is status
+
+
+def test_a_second_request_to_cancel_changes_nothing() -> None:
+    one = trade(Status.PAID, cancelling=True)
+    assert not one.cancel(SELLER.id, "another reason", NOW)
+    assert one.cancelling == Cancelling(Party.BUYER, "changed my mind", NOW)
+
+
+def test_the_wrong_party_is_refused_and_a_stranger_learns_nothing() -> None:
+    for step in (Trade.approve, Trade.confirm):
+        right, wrong = (SELLER, BUYER) if step is Trade.approve else (BUYER, SELLER)
+        start = Status.PAID if step is Trade.approve else Status.SALE_APPROVED
+        with pytest.raises(NotYourPart):
+            step(trade(start), wrong.id, NOW)
+        with pytest.raises(NotFound):
+            step(trade(start), STRANGER, NOW)
+        step(trade(start), right.id, NOW)
+    with pytest.raises(NotFound):
+        trade().cancel(STRANGER, "mischief", NOW)
+
+
+def test_the_price_and_the_fee_are_those_of_the_purchase() -> None:
+    one = trade(Status.SALE_APPROVED)
+    settled = one.confirm(BUYER.id, NOW)
+    # 3.5 % of 999 is 34.965: rounded down, the fraction stays with the seller.
+    assert (settled.price, settled.fee, settled.seller_id) == (Money(999), Money(34), SELLER.id)
+
+
+def test_the_same_payment_is_taken_once_and_another_not_at_all() -> None:
+    one = trade()
+    assert one.accept_payment(PAYMENT, NOW)
+    assert one.accept_payment(PAYMENT, NOW + timedelta(hours=1))
+    assert one.paid_at == NOW
+    assert not one.accept_payment(OTHER, NOW)
+    assert one.payment_id == PAYMENT
+
+
+def test_money_that_comes_for_a_dead_trade_is_not_taken() -> None:
+    assert not trade(Status.CANCELLED).accept_payment(OTHER, NOW)
+
+
+def test_a_late_payment_is_taken_as_long_as_the_trade_lives() -> None:
+    assert trade().accept_payment(PAYMENT, NOW + timedelta(days=1))
+
+
+def test_paying_is_for_the_buyer_while_the_hold_lasts() -> None:
+    one = trade()
+    assert one.invoice(BUYER.id, NOW).total == Money(999)
+    with pytest.raises(NotYourPart):
+        one.invoice(SELLER.id, NOW)
+    with pytest.raises(HoldExpired):
+        one.invoice(BUYER.id, one.hold_expires_at)
+    with pytest.raises(InvalidTransition):
+        trade(Status.PAID).invoice(BUYER.id, NOW)
+
+
+def test_a_hold_expires_at_its_deadline_and_only_unpaid() -> None:
+    one = trade()
+    assert not one.expire(one.hold_expires_at - timedelta(seconds=1))
+    assert one.expire(one.hold_expires_at)
+    assert (one.status, one.is_cancelling) == (Status.CANCELLED, False)
+    assert not one.expire(NOW + timedelta(days=1))
+    assert not trade(Status.PAID).expire(NOW + timedelta(days=1))
+
+
+def test_the_trade_dies_when_its_own_money_is_back() -> None:
+    one = trade(Status.SALE_APPROVED, cancelling=True)
+    assert not one.money_returned(OTHER, NOW)
+    assert one.money_returned(PAYMENT, NOW)
+    assert one.status is Status.CANCELLED
+    assert not one.money_returned(PAYMENT, NOW)
+
+
+def test_money_sent_back_in_the_gateways_console_ends_the_trade_too() -> None:
+    one = trade(Status.PAID)
+    assert one.money_returned(PAYMENT, NOW)
+    assert one.cancelling is not None
+    assert one.cancelling.by is Party.MARKET
+
+
+def test_a_refused_refund_lets_the_trade_go_on() -> None:
+    one = trade(Status.PAID, cancelling=True)
+    one.refund_failed()
+    one.approve(SELLER.id, NOW)
+    dead = trade(Status.CANCELLED, cancelling=True)
+    dead.refund_failed()
+    assert dead.cancelling is not None

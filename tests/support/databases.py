@@ -1,0 +1,47 @@
+"""A database per test, copied from one that was migrated once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from market.kit.migrate import migrate
+
+TEMPLATE = "market_template"
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Makes empty markets on one PostgreSQL."""
+
+    server: str
+
+    @classmethod
+    def prepare(cls, server: str) -> "Databases":
+        made = cls(server)
+        asyncio.run(made._admin(f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}"))
+        migrate(made.named(TEMPLATE))
+        return made
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[str]:
+        """An empty market's DSN, for as long as it is used."""
+        name = f"market_{uuid4().hex}"
+        await self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        try:
+            yield self.named(name)
+        finally:
+            await self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def named(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))
+
+    async def _admin(self, *statements: str) -> None:
+        connection = await asyncpg.connect(self.server)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()

@@ -1,0 +1,74 @@
+"""A payment gateway in memory, for tests of services; contracts and stories use the real wire."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from market.kit.db import in_transaction
+from market.payments.domain import Cancellation, Payment, Seen, Snapshot
+from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
+from market.shared.errors import GatewayTrouble
+from market.shared.money import Money
+
+
+async def nothing() -> None:
+    """A hook that does nothing."""
+
+
+@dataclass
+class MemoryGateway:
+    """Keeps records as a gateway would; `dead` and `lose_answer` make it misbehave."""
+
+    version: str = "V1"
+    records: dict[str, Snapshot] = field(default_factory=dict)
+    registered: dict[str, Money] = field(default_factory=dict)
+    cancels: list[tuple[str, int]] = field(default_factory=list)
+    dead: bool = False
+    lose_answer: bool = False
+    refuse: str | None = None
+    before_answer: Callable[[], Awaitable[None]] = nothing
+
+    async def register(self, payment: Payment) -> None:
+        self._reach()
+        self.registered[payment.id] = payment.amount
+
+    def checkout(self, payment: Payment) -> Checkout:
+        return Checkout(self.version, "sdk", "imp", {"merchant_uid": payment.id})
+
+    async def look(self, payment: Payment) -> Snapshot | None:
+        self._reach()
+        seen = self.records.get(payment.id)
+        await self.before_answer()
+        return seen
+
+    async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
+        self._reach()
+        if self.refuse:
+            raise GatewayRefused(self.refuse)
+        record = self.records[payment.id]
+        if record.captured.amount - record.returned != cancellation.balance:
+            raise GatewayRefused("the balance is another")
+        self.give_back(payment.id, cancellation.amount)
+        self.cancels.append((payment.id, cancellation.amount))
+        if self.lose_answer:
+            raise OutcomeUnknown
+
+    def pay(self, payment_id: str, amount: int, currency: str = "KRW") -> None:
+        """The buyer pays so much."""
+        money = Money(amount, currency)
+        self.records[payment_id] = Snapshot(payment_id, f"ref{payment_id}", Seen.PAID, money, 0)
+
+    def fail(self, payment_id: str) -> None:
+        """The buyer's card is declined."""
+        self.records[payment_id] = Snapshot(
+            payment_id, f"bad{payment_id}", Seen.FAILED, Money(0), 0, failure="declined"
+        )
+
+    def give_back(self, payment_id: str, amount: int) -> None:
+        """So much goes back, asked for by us or in the gateway's own console."""
+        record = self.records[payment_id]
+        self.records[payment_id] = replace(record, returned=record.returned + amount)
+
+    def _reach(self) -> None:
+        assert not in_transaction(), "a gateway call inside a transaction"
+        if self.dead:
+            raise GatewayTrouble
