@@ -92,10 +92,10 @@ def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
 
     return PortOneV1Settings(
         api_url=get("API_URL", _TRIAL_API.format(port=sandbox_port)).rstrip("/"),
-        key=get("KEY", "sandbox-imp-key"),
-        secret=get("SECRET", "sandbox-imp-secret"),
+        key=get("KEY", "imp_apikey_sandbox"),
+        secret=get("SECRET", "sandbox-v1-secret-not-real"),
         code=get("CODE", "imp00000000"),
-        channel_key=get("CHANNEL_KEY", "channel-key-sandbox"),
+        channel_key=get("CHANNEL_KEY", "channel-key-sandbox-v1-test"),
         sdk_url=get("SDK_URL", _TRIAL_SDK.format(port=sandbox_port)),
     )
 
