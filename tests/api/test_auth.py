@@ -11,6 +11,7 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.settings import Settings
+from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
 from tests.support.web import Client, problem
 
@@ -78,6 +79,18 @@ async def test_a_refresh_token_used_twice_kills_its_whole_family(
     for token in (member.token, fresh["access_token"]):
         stale = Client(client.http, token)
         assert problem(await stale.call("GET", "/api/me")) == (401, "token_invalid")
+
+
+async def test_of_two_who_refresh_with_one_token_at_once_one_is_a_thief(
+    client: Client, db: Database, dsn: str
+) -> None:
+    member = await client.member()
+    body = {"refresh_token": member.refresh_token}
+    session = await db.value("SELECT id FROM sessions")
+    both = [client.call("POST", "/api/auth/refresh", body) for _ in range(2)]
+    answers = await at_once(dsn, "sessions", session, *both, waiting=2)
+    assert sorted(answer.status_code for answer in answers) == [200, 401]
+    assert problem(await member.call("GET", "/api/me")) == (401, "token_invalid")
 
 
 async def test_signing_out_ends_both_tokens_at_once(client: Client) -> None:

@@ -1,10 +1,9 @@
 """Many members at once, spread over the servers, let loose at one instant.
 
-The barrier is the database's own: the test holds the product's row, everybody runs up against it
-(pg_stat_activity tells), and then it lets go. Nobody sleeps and nothing in the market is patched.
+The barrier is the database's own: the test holds the product's row until enough of them stand
+before it, and then lets go. Nobody sleeps and nothing in the market is patched.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import httpx
 from market.members.domain import AccessClaims
 from market.members.tokens import JwtTokens
 from market.shared.ids import MemberId, SessionId
+from tests.support.barrier import at_once
 from tests.support.processes import SECRET, RunningMarket
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -41,8 +41,11 @@ class Member:
 class Crowd:
     """Makes members and goods quickly, and holds them back until all are there."""
 
-    def __init__(self, servers: Sequence[httpx.AsyncClient], connection: Connection) -> None:
+    def __init__(
+        self, servers: Sequence[httpx.AsyncClient], connection: Connection, dsn: str
+    ) -> None:
         self._servers = servers
+        self._dsn = dsn
         self.db = connection
 
     @classmethod
@@ -56,7 +59,7 @@ class Crowd:
                 )
                 for url in market.servers
             ]
-            yield cls(servers, connection)
+            yield cls(servers, connection, market.dsn)
 
     async def members(self, count: int) -> list[Member]:
         """New members with sessions, written straight into the tables: signing up is no race."""
@@ -140,15 +143,9 @@ class Crowd:
         self, product: str, acts: Sequence[Awaitable[httpx.Response]], *, waiting: int
     ) -> list[httpx.Response]:
         """Lets all act while the product's row is held, until `waiting` of them stand before it."""
-        async with self.db.transaction():
-            await self.db.execute("SELECT FROM products WHERE id = $1 FOR UPDATE", product)
-            running = asyncio.gather(*acts)
-            await asyncio.wait_for(self._stand_waiting(waiting), PATIENCE_S)
-        return await running
-
-    async def _stand_waiting(self, count: int) -> None:
-        while await self.db.fetchval(_STANDING) < count:
-            await self.db.execute("SELECT pg_stat_clear_snapshot()")  # or the view stands still
+        answers = await at_once(self._dsn, "products", product, *acts, waiting=waiting)
+        assert all(isinstance(answer, httpx.Response) for answer in answers), answers
+        return answers
 
     async def shown(self, product: str) -> dict[str, Any]:
         """The product as anyone sees it."""
@@ -156,10 +153,6 @@ class Crowd:
         return dict(answer.json())
 
 
-_STANDING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 _PAID_TRADE = """
     INSERT INTO trades (id, product_id, product_name, seller_id, buyer_id, price, fee, currency,
                         status, hold_expires_at, created_at)

@@ -10,6 +10,7 @@ from market.payments.domain import Status as Paid
 from market.shared.errors import InvalidTransition
 from market.trades.domain import Status
 from tests.support.acts import Acts
+from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 
@@ -149,6 +150,26 @@ async def test_buyer_cancels_while_seller_approves_and_exactly_one_wins(
         lost = [isinstance(outcome, InvalidTransition) for outcome in outcomes]
         assert sorted(lost) == [False, True], outcomes
         expected = Status.CANCELLED if lost[1] else Status.SALE_APPROVED
+        assert (await acts.now(trade)).status is expected
+
+
+async def test_seller_cancels_while_buyer_confirms_and_exactly_one_wins(
+    acts: Acts, market: Market, dsn: str
+) -> None:
+    for turn in range(10):
+        trade, _ = await acts.paid_trade()
+        await market.trades.approve(trade.id, trade.seller.id)
+        both = [
+            market.refunds.cancel_purchase(trade.id, trade.seller.id, "why"),
+            market.trades.confirm(trade.id, trade.buyer.id),
+        ]
+        # Both have read the trade; both now want its product. Who comes first takes turns.
+        both = both if turn % 2 else both[::-1]
+        outcomes = await at_once(dsn, "products", trade.product_id, *both, waiting=2)
+        lost = [isinstance(outcome, InvalidTransition) for outcome in outcomes]
+        assert sorted(lost) == [False, True], outcomes
+        cancelled = lost.index(False) == (0 if turn % 2 else 1)
+        expected = Status.CANCELLED if cancelled else Status.PURCHASE_CONFIRMED
         assert (await acts.now(trade)).status is expected
 
 
