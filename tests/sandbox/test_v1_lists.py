@@ -71,6 +71,7 @@ def test_empty_fields_are_left_out_or_null_by_a_switch(client: Client) -> None:
     client.v1_paid("order-1")
     assert "fail_reason" not in client.v1_ok("GET", "/payments/find/order-1")
     client.set(v1_empty_fields="null")
+    client.http.event_hooks = {}  # the document has no word for null
     assert client.v1_ok("GET", "/payments/find/order-1")["fail_reason"] is None
 
 
