@@ -147,6 +147,8 @@ class Contract:
         method, template, operation = found
         where = f"{request.method} {unquote(path)} → {response.status_code}"
         schema = document.schema_of(operation, response.status_code)
+        if schema is None and response.status_code == 405:
+            return  # a method that the document does not have, either
         assert schema is not None, f"{where} is not documented: {response.text}"
         problems = document.errors(schema, value)
         assert not problems, f"{where}: {problems} in {response.text}"
