@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def main(
     """
     _require_free(host, port)
     settings = Settings(webhook_url_v1=webhook_url_v1, webhook_url_v2=webhook_url_v2)
-    world = World(Store(data), settings)
+    world = World(_open(data), settings)
     click.echo(f"portone-sandbox listens on http://{host}:{port} (state in {data})")
     asyncio.run(_serve(world, host, port))
 
@@ -72,6 +73,18 @@ def _require_free(host: str, port: int) -> None:
         click.echo(
             f"port {port} on {host} cannot be used ({os.strerror(error.errno or 0)}):"
             " set SANDBOX_PORT or --port to a free one",
+            err=True,
+        )
+        sys.exit(1)
+
+
+def _open(data: Path) -> Store:
+    """Open the file, or say plainly why not: another sandbox has it, or it cannot be written."""
+    try:
+        return Store(data)
+    except (sqlite3.Error, OSError) as error:
+        click.echo(
+            f"{data} cannot be used ({error}): set SANDBOX_DATA or --data to another file",
             err=True,
         )
         sys.exit(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .client import Client
-from .process import SandboxProcess, running
+from .process import SandboxProcess, free_port, running
 from .test_v2 import CARD, instant
 
 # What the market needs and the sandbox must not.
@@ -85,6 +85,15 @@ def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert "SANDBOX_PORT" in line
+
+
+def test_a_file_that_another_sandbox_has_is_said_in_one_line(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox:
+        port = str(free_port())
+        ended = run("-m", "portone_sandbox", SANDBOX_PORT=port, SANDBOX_DATA=str(sandbox.data))
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "SANDBOX_DATA" in line
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
