@@ -51,6 +51,7 @@ class Opening(msgspec.Struct, kw_only=True):
     escrow: bool = False
     bank: str | None = None
     redirect_url: str | None = None
+    due_at: datetime | None = None
     skip_webhook: bool = False
 
 
@@ -153,6 +154,7 @@ def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment
         escrow=opening.escrow,
         bank=opening.bank,
         redirect_url=opening.redirect_url,
+        account_due_at=opening.due_at,
         skip_webhook=opening.skip_webhook,
     )
 
@@ -174,15 +176,13 @@ def authenticate(world: World, payment: Payment, card: Card | None = None) -> Pa
     return approve(world, payment, card)
 
 
-def approve(
-    world: World, payment: Payment, card: Card | None = None, due_at: datetime | None = None
-) -> Payment:
+def approve(world: World, payment: Payment, card: Card | None = None) -> Payment:
     """Charge the card, or open the virtual account; raises AlreadyPaid."""
     _refuse_if_paid(world, payment)
     payment.pg_tx_id = f"sandbox{uuid.uuid4().hex[:20]}"
     payment.payment_token = None
     if payment.method is Method.VIRTUAL_ACCOUNT:
-        return _issue_account(world, payment, due_at)
+        return _issue_account(world, payment)
     now = world.now()
     if payment.method is Method.CARD:
         payment.card = card or payment.card or Card()
@@ -212,14 +212,14 @@ def abandon(world: World, payment: Payment) -> Payment:
     return payment
 
 
-def _issue_account(world: World, payment: Payment, due_at: datetime | None) -> Payment:
+def _issue_account(world: World, payment: Payment) -> Payment:
     now = world.now()
     wanted = payment.account
     payment.account = VirtualAccount(
         bank=payment.bank or banks.DEFAULT,
         number=wanted.number if wanted and wanted.number else _digits(14),
         holder=wanted.holder if wanted and wanted.holder else "샌드박스",
-        due_at=wanted.due_at if wanted else due_at or now + DEFAULT_DUE,
+        due_at=wanted.due_at if wanted else payment.account_due_at or now + DEFAULT_DUE,
         issued_at=now,
         fixed=bool(wanted and wanted.fixed),
     )

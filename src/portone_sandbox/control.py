@@ -15,6 +15,7 @@ from portone_sandbox.faults import FaultRule
 from portone_sandbox.gate import show_error
 from portone_sandbox.money import LARGEST
 from portone_sandbox.payments import Buyer, Card, Method, Order, Payment, Version
+from portone_sandbox.sdk_params import read_opening
 from portone_sandbox.sender import Sender
 from portone_sandbox.settings import Credentials, Settings
 from portone_sandbox.v1_wire import status_word
@@ -42,6 +43,13 @@ class PayOrder(msgspec.Struct, forbid_unknown_fields=True):
     channel_key: str | None = None
     notice_urls: list[str] = []
     buyer: Buyer | None = None
+
+
+class WindowOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """A call of the browser SDK: IMP.request_pay's or PortOne.requestPayment's params."""
+
+    version: Version
+    params: dict[str, Any]
 
 
 class CancelOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -108,6 +116,17 @@ async def pay(request: AnyRequest, world: World) -> dict[str, object]:
         else:
             checkout.abandon(world, payment)
     return sdk_result(payment, world.settings)
+
+
+@post("/checkout", status_code=201)
+async def open_window(request: AnyRequest, world: World) -> dict[str, object]:
+    """Open a window as the browser SDK does; /control/pay then plays the buyer at it.
+
+    409 `amount_not_equal_to_predefined` when another amount was registered.
+    """
+    order = await _read(request, WindowOrder)
+    opening = read_opening(order.version, order.params, world.now())
+    return _show(world, checkout.open_checkout(world, opening))
 
 
 @post("/deposit", status_code=200)
@@ -332,6 +351,7 @@ def router() -> Router:
         route_handlers=[
             get_credentials,
             put_credentials,
+            open_window,
             pay,
             deposit,
             cancel,

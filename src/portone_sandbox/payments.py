@@ -165,6 +165,7 @@ class Payment(msgspec.Struct):
     customer_uid: str | None = None
     bank: str | None = None
     redirect_url: str | None = None
+    account_due_at: datetime | None = None
     window_closed: bool = False
     payment_token: str | None = None
     used_webhook: bool = False

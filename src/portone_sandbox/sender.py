@@ -79,10 +79,12 @@ class Sender:
         await task
 
     def _patience(self) -> float:
-        due = self._world.store.next_due_at()
+        # What is due already is on its way, and wakes the loop when it has arrived.
+        now = self._world.now()
+        due = self._world.store.next_due_at(now)
         if due is None:
             return _IDLE_SECONDS
-        return min(_IDLE_SECONDS, max(0.001, due - self._world.now().timestamp()))
+        return min(_IDLE_SECONDS, max(0.001, due - now.timestamp()))
 
     def _start_due(self) -> None:
         due = self._world.store.list_due_webhooks(self._world.now())
