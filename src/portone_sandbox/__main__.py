@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from portone_sandbox.app import build
+from portone_sandbox.gate import Gate
 from portone_sandbox.settings import Settings
 from portone_sandbox.store import Store
 from portone_sandbox.world import World
@@ -92,8 +94,9 @@ def _open(data: Path) -> Store:
 
 async def _serve(world: World, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
+    gate = build(world)
     server = Server(
-        build(world),
+        gate,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -102,9 +105,15 @@ async def _serve(world: World, host: str, port: int) -> None:
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, _end, gate, server.stop)
     await server.serve()
     world.store.close()
+
+
+def _end(gate: Gate, stop: Callable[[], object]) -> None:
+    """Let go of held lines first: the server waits for its calls to end."""
+    gate.close()
+    stop()
 
 
 if __name__ == "__main__":

@@ -34,6 +34,15 @@ class Gate:
         self._app = app
         self._world = world
         self._running: set[bytes] = set()
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Hold no line any longer: the sandbox is about to end."""
+        self._closing.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through, or do to it what a rule says."""
@@ -71,13 +80,13 @@ class Gate:
     async def _suffer(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
         takes_effect = rule.effect if rule.effect is not None else rule.fault == "garbage"
         if rule.fault == "slow":
-            await asyncio.sleep(_SLOW_SECONDS if rule.seconds is None else rule.seconds)
+            await self._pause(_SLOW_SECONDS if rule.seconds is None else rule.seconds)
             await self._app(scope, receive, send)
             return
         if rule.fault == "timeout_after" or (takes_effect and rule.fault != "timeout_before"):
             await self._app(scope, receive, _nowhere)
         if rule.fault in ("timeout_before", "timeout_after"):
-            await asyncio.sleep(rule.seconds or 0)
+            await self._pause(rule.seconds or 0)
             await hang_up(scope, receive)
         elif rule.fault == "refuse":
             await _refuse(rule, send)

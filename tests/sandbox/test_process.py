@@ -1,13 +1,16 @@
 """The sandbox as a program: alone, killed, restarted, and asked by many at once."""
 
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from .client import Client
@@ -34,6 +37,7 @@ MARKET_ONLY = (
 )
 BLOCKED = f"""
 import sys
+import zipfile
 class Block:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {MARKET_ONLY!r}:
@@ -41,6 +45,16 @@ class Block:
 sys.meta_path.insert(0, Block())
 from portone_sandbox.__main__ import main
 main()
+"""
+
+
+# An editable install would otherwise win over the folder that is to be tried.
+ALONE = """
+import sys
+import zipfile
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+import portone_sandbox.__main__
+print(portone_sandbox.__file__)
 """
 
 
@@ -100,6 +114,34 @@ def test_a_file_that_another_sandbox_has_is_said_in_one_line(tmp_path: Path) -> 
 def test_it_ends_when_told(tmp_path: Path, how: signal.Signals) -> None:
     with running(tmp_path / "sandbox.sqlite") as sandbox:
         assert sandbox.end(how) == 0
+
+
+def test_it_ends_at_once_though_a_line_is_held(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox, ThreadPoolExecutor(1) as pool:
+        client = Client(sandbox.url)
+        assert client.token
+        client.fault("timeout_before", seconds=3600)
+        held = pool.submit(client.v1, "GET", "/payments/find/none")
+        while client.control("GET", "faults")["items"]:
+            pass  # the call is on its way, and takes the rule when it arrives
+        assert sandbox.end() == 0
+        assert isinstance(held.exception(timeout=5), httpx.TransportError)
+        client.close()
+
+
+def test_it_installs_alone(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "src" / "portone_sandbox"
+    pip = ("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q")
+    built = run(*pip, "-w", str(tmp_path), str(source), PATH=os.environ["PATH"])
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("portone_sandbox-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+        packed.extractall(tmp_path / "site")
+    modules = {f"portone_sandbox/{file.name}" for file in source.glob("*.py")}
+    assert modules <= set(names)
+    shown = run("-c", ALONE, PYTHONPATH=str(tmp_path / "site")).stdout
+    assert str(tmp_path) in shown
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
