@@ -14,6 +14,7 @@ from portone_sandbox.errors import (
     InvalidTransition,
     TooManyTransactions,
 )
+from portone_sandbox.money import to_major, to_minor
 from portone_sandbox.payments import (
     Buyer,
     Card,
@@ -109,13 +110,20 @@ def preview(world: World, opening: Opening, order: Order) -> Payment:
 
 
 def _check_registered(order: Order, opening: Opening) -> None:
-    if order.amount is not None and order.amount != opening.amount:
+    if order.amount is not None and _registered_amount(order, opening) != opening.amount:
         raise AmountNotAsRegistered
     # A null currency was registered as "not checked".
     if order.currency is not None and order.currency != opening.currency:
         raise AmountNotAsRegistered
     if None not in (order.tax_free, opening.tax_free) and order.tax_free != opening.tax_free:
         raise AmountNotAsRegistered
+
+
+def _registered_amount(order: Order, opening: Opening) -> int | None:
+    """V1 registers major units; without a currency they were read as won."""
+    if order.amount is None or order.version == "V2" or order.currency is not None:
+        return order.amount
+    return to_minor(to_major(order.amount, "KRW"), opening.currency)
 
 
 def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment:
@@ -199,6 +207,14 @@ def decline(world: World, payment: Payment, failure: Failure = DECLINED) -> Paym
     payment.failure, payment.failed_at = failure, now
     payment.move(Status.FAILED, now)
     _save_and_tell(world, payment, Event.FAILED)
+    return payment
+
+
+def reopen(world: World, payment: Payment) -> Payment:
+    """Take an attempt up again that was left or had failed, for a late approval."""
+    _refuse_if_paid(world, payment)
+    payment.window_closed = False
+    payment.failure = payment.failed_at = None
     return payment
 
 

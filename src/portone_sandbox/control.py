@@ -12,9 +12,10 @@ from portone_sandbox.checkout import Opening
 from portone_sandbox.checkout_result import sdk_result
 from portone_sandbox.errors import AlreadyPaid, InvalidRequest, PaymentNotFound, Refused
 from portone_sandbox.faults import FaultRule
+from portone_sandbox.fields import Fields
 from portone_sandbox.gate import show_error
 from portone_sandbox.money import LARGEST
-from portone_sandbox.payments import Buyer, Card, Method, Order, Payment, Version
+from portone_sandbox.payments import Buyer, Card, Method, Order, Payment, Status, Version
 from portone_sandbox.sdk_params import read_opening
 from portone_sandbox.sender import Sender
 from portone_sandbox.settings import Credentials, Settings
@@ -25,6 +26,7 @@ AnyRequest = Request[Any, Any, Any]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Body = TypeVar("Body")
+Row = TypeVar("Row")
 
 
 class PayOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -158,23 +160,30 @@ async def finish_cancellation(request: AnyRequest, world: World) -> dict[str, ob
 
 
 @get("/payments")
-async def get_payments(world: World, payment_id: str | None = None) -> dict[str, object]:
+async def get_payments(
+    request: AnyRequest, world: World, payment_id: str | None = None
+) -> dict[str, object]:
     """What the gateway knows, oldest first: attempts, and what was registered."""
     found = world.store.list_payments()
     orders = world.store.list_orders()
     if payment_id is not None:
         found = [p for p in found if payment_id in (p.order_id, p.tx_id)]
         orders = [order for order in orders if order.id == payment_id]
-    return {"items": [_show(world, p) for p in found], "orders": orders, "next_cursor": None}
+    page, next_cursor = _page(request, found)
+    shown = [_show(world, p) for p in page]
+    return {"items": shown, "orders": orders, "next_cursor": next_cursor}
 
 
 @get("/webhooks")
-async def get_webhooks(world: World, payment_id: str | None = None) -> dict[str, object]:
+async def get_webhooks(
+    request: AnyRequest, world: World, payment_id: str | None = None
+) -> dict[str, object]:
     """Every send with every try, oldest first."""
     found = world.store.list_webhooks()
     if payment_id is not None:
         found = [w for w in found if payment_id in (w.order_id, w.tx_id)]
-    return {"items": found, "next_cursor": None}
+    page, next_cursor = _page(request, found)
+    return {"items": page, "next_cursor": next_cursor}
 
 
 @post("/webhooks/settle", status_code=200)
@@ -245,9 +254,20 @@ async def put_settings(request: AnyRequest, world: World) -> Settings:
 
 
 @post("/reset", status_code=204)
-async def reset(world: World) -> None:
+async def reset(world: World, sender: Sender) -> None:
     """Forget everything, and go back to how the sandbox was started."""
+    sender.forget()
     world.reset()
+
+
+def _page(request: AnyRequest, rows: list[Row]) -> tuple[list[Row], str | None]:
+    """The rows that `limit` and `cursor` (a count of rows passed) ask for; all by default."""
+    query = Fields(dict(request.query_params.items()))
+    limit, start = query.integer("limit"), query.integer("cursor") or 0
+    if start < 0 or (limit is not None and limit < 1):
+        raise InvalidRequest("limit and cursor are counts")
+    end = len(rows) if limit is None else start + limit
+    return rows[start:end], str(end) if end < len(rows) else None
 
 
 def find_paid(world: World, payment_id: str) -> Payment:
@@ -264,6 +284,9 @@ def find_paid(world: World, payment_id: str) -> Payment:
 def _window_for(world: World, order: PayOrder) -> Payment:
     """The window the buyer sits at: one that is open, or a new one for what was registered."""
     direct = world.store.find_payment(order.payment_id)
+    if direct and direct.status in (Status.READY, Status.FAILED) and order.outcome == "paid":
+        # Named by its own id, an attempt that was left or failed is approved late after all.
+        return checkout.reopen(world, direct)
     order_id = direct.order_id if direct else order.payment_id
     attempts = world.store.list_attempts(order_id)
     registered = world.store.find_order(order_id)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -35,6 +36,7 @@ class Gate:
         self._world = world
         self._running: set[bytes] = set()
         self._closing = asyncio.Event()
+        self._second = self._calls = 0
 
     def close(self) -> None:
         """Hold no line any longer: the sandbox is about to end."""
@@ -72,10 +74,24 @@ class Gate:
         if version in ("V1", "V2") and scope["path"][3:4] == "/":
             path = scope["path"][3:].replace(SLASH, "/")
             rule = self._world.faults.take_for_call(version, str(method), path)
+            if self._too_many():
+                await _answer(send, *_BODIES["error_429"])
+                return
         if rule is None:
             await self._app(scope, receive, send)
         else:
             await self._suffer(rule, scope, receive, send)
+
+    def _too_many(self) -> bool:
+        """Count a call within the current second of the wall clock, if there is a limit."""
+        limit = self._world.settings.rate_limit_per_second
+        if limit is None:
+            return False
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._calls = second, 0
+        self._calls += 1
+        return self._calls > limit
 
     async def _suffer(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
         takes_effect = rule.effect if rule.effect is not None else rule.fault == "garbage"

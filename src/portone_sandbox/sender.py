@@ -57,6 +57,11 @@ class Sender:
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
             await self._client.aclose()
 
+    def forget(self) -> None:
+        """Give up what is on its way, as after a reset."""
+        for task in self._busy.values():
+            task.cancel()
+
     async def settled(self, seconds: float) -> bool:
         """Wait until nothing is due or on its way; False when `seconds` were not enough."""
         self.wake()
@@ -111,7 +116,7 @@ class Sender:
             answer = await self._client.post(
                 webhook.url, content=webhook.body, headers=headers, timeout=_timeout(webhook)
             )
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+        except Exception as error:  # a URL can be wrong in many ways; the log says in which
             attempt.error = f"{type(error).__name__}: {error}"
         else:
             attempt.status = answer.status_code

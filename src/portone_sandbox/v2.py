@@ -30,7 +30,7 @@ from portone_sandbox.payments import (
     VirtualAccount,
 )
 from portone_sandbox.sender import Sender
-from portone_sandbox.v2_answers import once, refuse, refuse_http, respond
+from portone_sandbox.v2_answers import once, recall, refuse, refuse_http, respond
 from portone_sandbox.v2_auth import check_store, log_in, refresh, require_credential
 from portone_sandbox.v2_bodies import (
     AccountInput,
@@ -176,11 +176,13 @@ async def resend_webhook(
     check_store(world, body.store_id)
     payment = get_current(world, read_id(payment_id))
     webhook = _webhook_to_resend(world, payment, body.webhook_id)
+    if (kept := recall(request, world)) is not None:
+        return kept
     if webhook.manual_sends >= world.settings.v2_max_webhook_sends:
         raise TooManyWebhookRetries("웹훅 수동 재시도 횟수가 최대에 도달했습니다.")
     await sender.send_now(webhook)
     sent = world.store.find_webhook(webhook.id) or webhook
-    return respond({"webhook": show_webhook(sent)})
+    return once(request, world, lambda: {"webhook": show_webhook(sent)})
 
 
 def router() -> Router:
@@ -260,7 +262,7 @@ def _buyer(body: InstantBody) -> Buyer:
         return Buyer()
     return Buyer(
         id=customer.id,
-        name=customer.name.full if customer.name else None,
+        name=customer.name.text if customer.name else None,
         email=customer.email,
         phone=customer.phone_number,
         postcode=customer.zipcode,

@@ -64,13 +64,19 @@ def once(request: AnyRequest, world: World, work: Callable[[], object]) -> Respo
     key = _key_of(request)
     if key is None:
         return _response(_carry_out(world, work))
-    kept = world.store.find_answer(key, world.now())
-    if kept is not None:
-        return _response(msgspec.json.decode(kept, type=Kept))
+    if (kept := recall(request, world)) is not None:
+        return kept
     with world.store.transaction():
         answer = _carry_out(world, work)
         world.store.keep_answer(key, world.now() + KEPT_FOR, msgspec.json.encode(answer))
     return _response(answer)
+
+
+def recall(request: AnyRequest, world: World) -> Response[bytes] | None:
+    """The answer kept for this request's key, if there is one."""
+    key = _key_of(request)
+    kept = world.store.find_answer(key, world.now()) if key else None
+    return _response(msgspec.json.decode(kept, type=Kept)) if kept else None
 
 
 def _carry_out(world: World, work: Callable[[], object]) -> Kept:

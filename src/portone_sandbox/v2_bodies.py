@@ -135,10 +135,24 @@ class MethodInput(Camel):
     virtual_account: AccountInput | None = None
 
 
+class SeparatedName(Camel):
+    """A name in two pieces."""
+
+    first: str
+    last: str
+
+
 class CustomerName(Camel):
-    """A name in one piece."""
+    """A name in one piece or two."""
 
     full: str | None = None
+    separated: SeparatedName | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The name in one piece; Korean order puts the family name first."""
+        two = self.separated
+        return self.full or (f"{two.last}{two.first}" if two else None)
 
 
 class Customer(Camel):

@@ -115,3 +115,22 @@ def test_a_window_may_end_in_an_account(
 )
 def test_a_malformed_call_opens_nothing(client: Client, wrong: Json) -> None:
     assert open_window(client, "V1", v1_params(client) | wrong, 400)["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("outcome", ["failed", "abandoned"])
+def test_an_attempt_may_be_approved_late(client: Client, outcome: str) -> None:
+    open_window(client, "V1", v1_params(client))
+    first = client.pay("order-1", outcome=outcome)["imp_uid"]
+    late = client.pay(first)
+    assert (late["imp_uid"], late["success"]) == (first, True)
+    shown = client.v1_ok("GET", "/payments/find/order-1")
+    assert (shown["imp_uid"], shown["status"], shown["failed_at"]) == (first, "paid", 0)
+
+
+def test_an_amount_registered_without_a_currency_is_compared_in_major_units(
+    client: Client,
+) -> None:
+    client.v1_ok("POST", "/payments/prepare", {"merchant_uid": "order-1", "amount": 10})
+    open_window(client, "V1", v1_params(client, amount=10, currency="USD"))
+    refusal = open_window(client, "V1", v1_params(client, amount=10.5, currency="USD"), 409)
+    assert refusal["code"] == "amount_not_equal_to_predefined"

@@ -137,7 +137,7 @@ def test_no_request_makes_the_sandbox_fail(client: Client) -> None:
     client.v1_account("order-3")
 
     @settings(
-        max_examples=800,
+        max_examples=500,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -177,3 +177,13 @@ def test_v1_repeats_only_where_that_was_arranged(client: Client, receiver: Recei
     client.settle()
     tries = {send["order_id"]: len(send["attempts"]) for send in client.sends()}
     assert tries == {"order-1": 1, "order-2": 3}
+
+
+def test_a_repeated_key_sends_a_webhook_once(client: Client, receiver: Receiver) -> None:
+    client.v2_paid("order-1")
+    client.settle()
+    headers = {"Idempotency-Key": '"0123456789abcdef"'}
+    path = "/payments/order-1/resend-webhook"
+    answers = [client.v2("POST", path, {}, headers=headers) for _ in range(2)]
+    assert answers[0].content == answers[1].content
+    assert told(receiver) == ["Ready", "Paid", "Paid"]
