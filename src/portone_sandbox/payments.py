@@ -10,7 +10,14 @@ from portone_sandbox.errors import InvalidTransition
 from portone_sandbox.money import split_vat
 
 Version = Literal["V1", "V2"]
+# What /control takes for a version, whose paths are in small letters.
+VersionWord = Literal["V1", "V2", "v1", "v2"]
 Trigger = Literal["CONSOLE", "API", "PORTONE_ADMIN", "CHARGEBACK"]
+
+
+def in_capitals(word: VersionWord) -> Version:
+    """The version that a word names."""
+    return "V1" if word in ("V1", "v1") else "V2"
 
 
 class Status(StrEnum):
