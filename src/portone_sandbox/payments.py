@@ -219,6 +219,12 @@ class Payment(msgspec.Struct):
         return self.amount - self.cancelled - self.cancelling if self.was_paid else 0
 
     @property
+    def cancellable_tax_free(self) -> int:
+        """Tax-free minor units a new cancel may take; waiting cancels hold theirs, too."""
+        held = sum(c.tax_free for c in self.cancellations if c.status != "FAILED")
+        return self.tax_free - held if self.was_paid else 0
+
+    @property
     def vat(self) -> int:
         """VAT within the amount, counted when the merchant gave none."""
         taxable = self.amount - self.tax_free

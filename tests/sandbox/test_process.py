@@ -1,11 +1,13 @@
 """The sandbox as a program: alone, killed, restarted, and asked by many at once."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +39,7 @@ MARKET_ONLY = (
 )
 BLOCKED = f"""
 import sys
+import threading
 import zipfile
 class Block:
     def find_spec(self, name, path=None, target=None):
@@ -51,6 +54,7 @@ main()
 # An editable install would otherwise win over the folder that is to be tried.
 ALONE = """
 import sys
+import threading
 import zipfile
 sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
 import portone_sandbox.__main__
@@ -168,6 +172,34 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
         assert len(second.control("GET", "faults")["items"]) == 1
         assert [len(send["attempts"]) > 0 for send in second.sends()] == [True] * 3
         second.close()
+
+
+def test_a_kill_amid_cancels_loses_none_that_was_answered(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox:
+        client = Client(sandbox.url)
+        client.v2_paid("order-1", 100_000)
+        answered: list[int] = []
+        one_kill = threading.Lock()
+
+        def cancel_until_the_line_breaks(_: int) -> None:
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    body = {"reason": "변심", "amount": 1}
+                    client.v2_ok("POST", "/payments/order-1/cancel", body)
+                    answered.append(1)
+                    if len(answered) >= 60 and one_kill.acquire(blocking=False):
+                        sandbox.end(signal.SIGKILL)
+
+        client.set(v2_max_cancels=1000)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(cancel_until_the_line_breaks, range(4)))
+        client.close()
+        sandbox.start()
+        again = Client(sandbox.url)
+        cancelled = again.v2_ok("GET", "/payments/order-1")["amount"]["cancelled"]
+        # Up to one cancel of each line may have been carried out without its answer arriving.
+        assert len(answered) <= cancelled <= len(answered) + 4
+        again.close()
 
 
 @pytest.mark.parametrize("version", ["V1", "V2"])
