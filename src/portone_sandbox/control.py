@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, get, post, put
 
 from portone_sandbox import accounts, cancels, checkout
 from portone_sandbox.buyer import Amount, Name, PayOrder, act
@@ -17,12 +17,11 @@ from portone_sandbox.gate import show_error
 from portone_sandbox.money import LARGEST
 from portone_sandbox.payments import Payment, VersionWord, in_capitals
 from portone_sandbox.sdk_params import read_opening
-from portone_sandbox.sender import Sender
 from portone_sandbox.settings import Credentials, Settings
 from portone_sandbox.v1_wire import status_word
+from portone_sandbox.wiring import AnyRequest, TheSender, TheWorld
 from portone_sandbox.world import World
 
-AnyRequest = Request[Any, Any, Any]
 Body = TypeVar("Body")
 Row = TypeVar("Row")
 
@@ -72,27 +71,27 @@ class SettleOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/credentials")
-async def get_credentials(world: World) -> Credentials:
+async def get_credentials(world: TheWorld) -> Credentials:
     """The keys of both versions."""
     return world.credentials
 
 
 @put("/credentials")
-async def put_credentials(request: AnyRequest, world: World) -> Credentials:
+async def put_credentials(request: AnyRequest, world: TheWorld) -> Credentials:
     """Replace the keys; what is absent falls back to its default."""
     world.change_credentials(await _read(request, Credentials))
     return world.credentials
 
 
 @post("/pay", status_code=200)
-async def pay(request: AnyRequest, world: World) -> dict[str, object]:
+async def pay(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """The buyer at the window; answers what the SDK's callback would get."""
     payment = act(world, await _read(request, PayOrder))
     return sdk_result(payment, world.settings)
 
 
 @post("/checkout", status_code=201)
-async def open_window(request: AnyRequest, world: World) -> dict[str, object]:
+async def open_window(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """Open a window as the browser SDK does; /control/pay then plays the buyer at it.
 
     409 `amount_not_equal_to_predefined` when another amount was registered.
@@ -103,7 +102,7 @@ async def open_window(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @post("/deposit", status_code=200)
-async def deposit(request: AnyRequest, world: World) -> dict[str, object]:
+async def deposit(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """Money arrives at a virtual account; 409 when the bank turns it back."""
     order = await _read(request, DepositOrder)
     payment = accounts.deposit(world, order.account_number, order.amount, order.depositor)
@@ -111,7 +110,7 @@ async def deposit(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @post("/cancel", status_code=200)
-async def cancel(request: AnyRequest, world: World) -> dict[str, object]:
+async def cancel(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """A cancel in the gateway's console; a webhook tells of it."""
     order = await _read(request, CancelOrder)
     payment = find_paid(world, order.payment_id)
@@ -121,7 +120,7 @@ async def cancel(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @post("/cancellations", status_code=200)
-async def finish_cancellation(request: AnyRequest, world: World) -> dict[str, object]:
+async def finish_cancellation(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """End a cancel that was answered REQUESTED."""
     order = await _read(request, FinishOrder)
     payment = find_paid(world, order.payment_id)
@@ -131,10 +130,12 @@ async def finish_cancellation(request: AnyRequest, world: World) -> dict[str, ob
 
 
 @get("/payments")
-async def get_payments(
-    request: AnyRequest, world: World, payment_id: str | None = None
-) -> dict[str, object]:
-    """What the gateway knows, oldest first: attempts, and what was registered."""
+async def get_payments(request: AnyRequest, world: TheWorld) -> dict[str, object]:
+    """What the gateway knows, oldest first: attempts, and what was registered.
+
+    `payment_id` in the query picks one order or attempt.
+    """
+    payment_id = request.query_params.get("payment_id")
     found = world.store.list_payments()
     orders = world.store.list_orders()
     if payment_id is not None:
@@ -146,10 +147,9 @@ async def get_payments(
 
 
 @get("/webhooks")
-async def get_webhooks(
-    request: AnyRequest, world: World, payment_id: str | None = None
-) -> dict[str, object]:
-    """Every send with every try, oldest first."""
+async def get_webhooks(request: AnyRequest, world: TheWorld) -> dict[str, object]:
+    """Every send with every try, oldest first; of one `payment_id` where the query names it."""
+    payment_id = request.query_params.get("payment_id")
     found = world.store.list_webhooks()
     if payment_id is not None:
         found = [w for w in found if payment_id in (w.order_id, w.tx_id)]
@@ -158,38 +158,38 @@ async def get_webhooks(
 
 
 @post("/webhooks/settle", status_code=200)
-async def settle_webhooks(request: AnyRequest, sender: Sender) -> dict[str, object]:
+async def settle_webhooks(request: AnyRequest, sender: TheSender) -> dict[str, object]:
     """Wait until nothing is due or on its way, so that a test need not poll."""
     order = await _read(request, SettleOrder)
     return {"settled": await sender.settled(order.seconds)}
 
 
 @get("/faults")
-async def get_faults(world: World) -> dict[str, object]:
+async def get_faults(world: TheWorld) -> dict[str, object]:
     """The rules in force."""
     return {"items": world.faults.rules, "next_cursor": None}
 
 
 @post("/faults", status_code=201)
-async def add_fault(request: AnyRequest, world: World) -> FaultRule:
+async def add_fault(request: AnyRequest, world: TheWorld) -> FaultRule:
     """Put a rule in force."""
     return world.faults.add(await _read(request, FaultRule))
 
 
 @delete("/faults", status_code=204)
-async def clear_faults(world: World) -> None:
+async def clear_faults(world: TheWorld) -> None:
     """No faults any more."""
     world.faults.clear()
 
 
 @get("/clock")
-async def get_clock(world: World) -> dict[str, object]:
+async def get_clock(world: TheWorld) -> dict[str, object]:
     """The sandbox's time, and how far it was moved."""
     return {"now": world.now(), "offset_seconds": world.clock.offset}
 
 
 @post("/clock", status_code=200)
-async def move_clock(request: AnyRequest, world: World) -> dict[str, object]:
+async def move_clock(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """Move the clock; what falls due is done at once."""
     order = await _read(request, ClockOrder)
     if (order.advance is None) == (order.at is None):
@@ -207,13 +207,13 @@ async def move_clock(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @get("/settings")
-async def get_settings(world: World) -> Settings:
+async def get_settings(world: TheWorld) -> Settings:
     """The console's settings and the doubts' switches."""
     return world.settings
 
 
 @put("/settings")
-async def put_settings(request: AnyRequest, world: World) -> Settings:
+async def put_settings(request: AnyRequest, world: TheWorld) -> Settings:
     """Change what the body names; everything else stays."""
     current = msgspec.to_builtins(world.settings)
     changes = await _read(request, dict[str, object])
@@ -225,7 +225,7 @@ async def put_settings(request: AnyRequest, world: World) -> Settings:
 
 
 @post("/reset", status_code=204)
-async def reset(world: World, sender: Sender) -> None:
+async def reset(world: TheWorld, sender: TheSender) -> None:
     """Forget everything, and go back to how the sandbox was started."""
     sender.forget()
     world.reset()

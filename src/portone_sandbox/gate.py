@@ -15,11 +15,9 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from portone_sandbox.errors import Refused
 from portone_sandbox.faults import FaultRule
 from portone_sandbox.v2_answers import show_refusal
+from portone_sandbox.wiring import SLASH
 from portone_sandbox.world import World
 
-# A slash inside an id arrives as %2F. Servers hand over decoded paths, where it would look like
-# a separator; this private-use letter stands for it until the handler reads the id.
-SLASH = "\ue000"
 _GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
 _SLOW_SECONDS = 1.0
 _OUTSTANDING = (

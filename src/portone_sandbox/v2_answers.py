@@ -3,16 +3,15 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException
 
 from portone_sandbox.errors import InvalidRequest, Refused
+from portone_sandbox.wiring import AnyRequest
 from portone_sandbox.world import World
 
-AnyRequest = Request[Any, Any, Any]
 KEPT_FOR = timedelta(hours=3)
 # An RFC 8941 string: 16–256 ASCII characters in double quotes.
 _KEY = re.compile(r'"[\x20-\x7e]{16,256}"')

@@ -51,6 +51,12 @@ main()
 """
 
 
+START = """
+from portone_sandbox.store import Store
+from portone_sandbox.world import World
+async def start(): app.build(World(Store(":memory:")))
+asyncio.run(start())
+"""
 # An editable install would otherwise win over the folder that is to be tried.
 ALONE = """
 import sys
@@ -87,6 +93,11 @@ def test_it_imports_nothing_of_the_market() -> None:
     imports = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)
     named = {n for file in source.rglob("*.py") for n in imports.findall(file.read_text())}
     assert named.isdisjoint(MARKET_ONLY)
+
+
+def test_it_uses_nothing_that_is_about_to_go() -> None:
+    code = "import portone_sandbox.app as app, asyncio\n" + START
+    assert run("-W", "error", "-c", code).stderr == ""
 
 
 def test_help_tells_of_every_option_and_its_variable() -> None:
