@@ -113,3 +113,5 @@ def _as_the_gateway_records(payment: Payment, order: PayOrder) -> None:
     payment.currency = order.currency or payment.currency
     payment.method = order.method or payment.method
     payment.bank = order.bank or payment.bank
+    payment.name = order.name or payment.name
+    payment.notice_urls = order.notice_urls or payment.notice_urls

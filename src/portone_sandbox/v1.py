@@ -167,8 +167,14 @@ def refuse_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     return answer(None, code=-1, message=error.detail, status=error.status_code)
 
 
-def router() -> Router:
+def router(world: World) -> Router:
     """Everything under /v1."""
+
+    async def empty_message(response: Response[bytes]) -> Response[bytes]:
+        if world.settings.v1_empty_fields == "null":
+            response.content = response.content.replace(b'"message":""', b'"message":null', 1)
+        return response
+
     guarded = Router(
         path="/",
         guards=[require_token],
@@ -184,5 +190,6 @@ def router() -> Router:
     return Router(
         path="/v1",
         route_handlers=[get_token, guarded],
+        after_request=empty_message,
         exception_handlers={Refused: refuse, HTTPException: refuse_http},
     )

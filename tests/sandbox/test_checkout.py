@@ -117,6 +117,15 @@ def test_a_malformed_call_opens_nothing(client: Client, wrong: Json) -> None:
     assert open_window(client, "V1", v1_params(client) | wrong, 400)["code"] == "invalid_request"
 
 
+def test_a_buyer_may_settle_what_the_window_left_open(client: Client, receiver: Receiver) -> None:
+    open_window(client, "V1", v1_params(client))
+    client.pay("order-1", name="모자", amount=900, notice_urls=[f"{receiver.url}/own"])
+    shown = client.v1_ok("GET", "/payments/find/order-1")
+    assert (shown["name"], shown["amount"]) == ("모자", 900)
+    client.settle()
+    assert [got.path for got in receiver.received] == ["/own"]
+
+
 @pytest.mark.parametrize("outcome", ["failed", "abandoned"])
 def test_an_attempt_may_be_approved_late(client: Client, outcome: str) -> None:
     open_window(client, "V1", v1_params(client))

