@@ -82,10 +82,10 @@ def test_retries_come_after_1_4_16_64_256_minutes_times_jitter(
     client.v2_paid("order-1")
     client.settle()
     assert len(receiver.received) == 2
-    client.advance(minutes=0.9)
+    client.advance(minutes=0.4)
     client.settle()
     assert len(receiver.received) == 2
-    for count, minutes in enumerate((0.2, 4, 16, 64, 256), start=3):
+    for count, minutes in enumerate((0.7, 4, 16, 64, 256), start=3):
         client.advance(minutes=minutes)
         client.settle()
         assert len(receiver.received) == count
