@@ -1,10 +1,13 @@
 """`portone-sandbox`: start the sandbox on one local port, with its state in one file."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
+import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,6 +15,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from portone_sandbox.app import build
+from portone_sandbox.gate import Gate
 from portone_sandbox.settings import Settings
 from portone_sandbox.store import Store
 from portone_sandbox.world import World
@@ -58,7 +62,7 @@ def main(
     """
     _require_free(host, port)
     settings = Settings(webhook_url_v1=webhook_url_v1, webhook_url_v2=webhook_url_v2)
-    world = World(Store(data), settings)
+    world = World(_open(data), settings)
     click.echo(f"portone-sandbox listens on http://{host}:{port} (state in {data})")
     asyncio.run(_serve(world, host, port))
 
@@ -77,21 +81,43 @@ def _require_free(host: str, port: int) -> None:
         sys.exit(1)
 
 
+def _open(data: Path) -> Store:
+    """Open the file, or say plainly why not: another sandbox has it, or it cannot be written."""
+    try:
+        return Store(data)
+    except (sqlite3.Error, OSError) as error:
+        click.echo(
+            f"{data} cannot be used ({error}): set SANDBOX_DATA or --data to another file",
+            err=True,
+        )
+        sys.exit(1)
+
+
 async def _serve(world: World, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
+    gate = build(world)
     server = Server(
-        build(world),
+        gate,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
         log_enabled=False,
         websockets=False,
     )
+    # What was imported stays: no collection need look through it while a call waits.
+    gc.collect()
+    gc.freeze()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, _end, gate, server.stop)
     await server.serve()
     world.store.close()
+
+
+def _end(gate: Gate, stop: Callable[[], object]) -> None:
+    """Let go of held lines first: the server waits for its calls to end."""
+    gate.close()
+    stop()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def build(world: World) -> Gate:
                 await task
 
     app = Litestar(
-        route_handlers=[health, v1.router(), v2.router(), control.router()],
+        route_handlers=[health, v1.router(world), v2.router(), control.router()],
         dependencies={
             "world": Provide(lambda: world, sync_to_thread=False),
             "sender": Provide(lambda: sender, sync_to_thread=False),

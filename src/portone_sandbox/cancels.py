@@ -112,8 +112,8 @@ def _split(payment: Payment, amount: int, request: CancelRequest) -> tuple[int, 
     An absent tax-free part is none (a partial cancel is taken from the taxable part), except
     where everything left is given back.
     """
-    tax_free_left = payment.tax_free - payment.cancelled_tax_free
-    everything = amount == payment.cancellable and not payment.cancelling
+    tax_free_left = payment.cancellable_tax_free
+    everything = amount == payment.cancellable
     tax_free = request.tax_free
     if tax_free is None:
         tax_free = tax_free_left if everything else 0

@@ -14,6 +14,7 @@ from portone_sandbox.errors import (
     InvalidTransition,
     TooManyTransactions,
 )
+from portone_sandbox.money import to_major, to_minor
 from portone_sandbox.payments import (
     Buyer,
     Card,
@@ -51,6 +52,7 @@ class Opening(msgspec.Struct, kw_only=True):
     escrow: bool = False
     bank: str | None = None
     redirect_url: str | None = None
+    due_at: datetime | None = None
     skip_webhook: bool = False
 
 
@@ -108,13 +110,20 @@ def preview(world: World, opening: Opening, order: Order) -> Payment:
 
 
 def _check_registered(order: Order, opening: Opening) -> None:
-    if order.amount is not None and order.amount != opening.amount:
+    if order.amount is not None and _registered_amount(order, opening) != opening.amount:
         raise AmountNotAsRegistered
     # A null currency was registered as "not checked".
     if order.currency is not None and order.currency != opening.currency:
         raise AmountNotAsRegistered
     if None not in (order.tax_free, opening.tax_free) and order.tax_free != opening.tax_free:
         raise AmountNotAsRegistered
+
+
+def _registered_amount(order: Order, opening: Opening) -> int | None:
+    """V1 registers major units; without a currency they were read as won."""
+    if order.amount is None or order.version == "V2" or order.currency is not None:
+        return order.amount
+    return to_minor(to_major(order.amount, "KRW"), opening.currency)
 
 
 def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment:
@@ -153,6 +162,7 @@ def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment
         escrow=opening.escrow,
         bank=opening.bank,
         redirect_url=opening.redirect_url,
+        account_due_at=opening.due_at,
         skip_webhook=opening.skip_webhook,
     )
 
@@ -174,15 +184,13 @@ def authenticate(world: World, payment: Payment, card: Card | None = None) -> Pa
     return approve(world, payment, card)
 
 
-def approve(
-    world: World, payment: Payment, card: Card | None = None, due_at: datetime | None = None
-) -> Payment:
+def approve(world: World, payment: Payment, card: Card | None = None) -> Payment:
     """Charge the card, or open the virtual account; raises AlreadyPaid."""
     _refuse_if_paid(world, payment)
     payment.pg_tx_id = f"sandbox{uuid.uuid4().hex[:20]}"
     payment.payment_token = None
     if payment.method is Method.VIRTUAL_ACCOUNT:
-        return _issue_account(world, payment, due_at)
+        return _issue_account(world, payment)
     now = world.now()
     if payment.method is Method.CARD:
         payment.card = card or payment.card or Card()
@@ -202,6 +210,14 @@ def decline(world: World, payment: Payment, failure: Failure = DECLINED) -> Paym
     return payment
 
 
+def reopen(world: World, payment: Payment) -> Payment:
+    """Take an attempt up again that was left or had failed, for a late approval."""
+    _refuse_if_paid(world, payment)
+    payment.window_closed = False
+    payment.failure = payment.failed_at = None
+    return payment
+
+
 def abandon(world: World, payment: Payment) -> Payment:
     """The buyer closes the window: the attempt stays READY for ever (V1 `ready`)."""
     if payment.status is not Status.READY:
@@ -212,14 +228,14 @@ def abandon(world: World, payment: Payment) -> Payment:
     return payment
 
 
-def _issue_account(world: World, payment: Payment, due_at: datetime | None) -> Payment:
+def _issue_account(world: World, payment: Payment) -> Payment:
     now = world.now()
     wanted = payment.account
     payment.account = VirtualAccount(
         bank=payment.bank or banks.DEFAULT,
         number=wanted.number if wanted and wanted.number else _digits(14),
         holder=wanted.holder if wanted and wanted.holder else "샌드박스",
-        due_at=wanted.due_at if wanted else due_at or now + DEFAULT_DUE,
+        due_at=wanted.due_at if wanted else payment.account_due_at or now + DEFAULT_DUE,
         issued_at=now,
         fixed=bool(wanted and wanted.fixed),
     )

@@ -4,44 +4,33 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, get, post, put
 
 from portone_sandbox import accounts, cancels, checkout
+from portone_sandbox.buyer import Amount, Name, PayOrder, act
 from portone_sandbox.cancels import CancelRequest
-from portone_sandbox.checkout import Opening
 from portone_sandbox.checkout_result import sdk_result
-from portone_sandbox.errors import AlreadyPaid, InvalidRequest, PaymentNotFound, Refused
+from portone_sandbox.errors import InvalidRequest, PaymentNotFound, Refused
 from portone_sandbox.faults import FaultRule
+from portone_sandbox.fields import Fields
 from portone_sandbox.gate import show_error
 from portone_sandbox.money import LARGEST
-from portone_sandbox.payments import Buyer, Card, Method, Order, Payment, Version
-from portone_sandbox.sender import Sender
+from portone_sandbox.payments import Payment, VersionWord, in_capitals
+from portone_sandbox.sdk_params import read_opening
 from portone_sandbox.settings import Credentials, Settings
 from portone_sandbox.v1_wire import status_word
+from portone_sandbox.wiring import AnyRequest, TheSender, TheWorld
 from portone_sandbox.world import World
 
-AnyRequest = Request[Any, Any, Any]
-Amount = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Body = TypeVar("Body")
+Row = TypeVar("Row")
 
 
-class PayOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """A buyer's deed at the window. `payment_id` is a merchant_uid, paymentId, or imp_uid."""
+class WindowOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """A call of the browser SDK: IMP.request_pay's or PortOne.requestPayment's params."""
 
-    payment_id: Name
-    outcome: Literal["paid", "failed", "abandoned"] = "paid"
-    amount: Amount | None = None
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] | None = None
-    version: Version | None = None
-    method: Method | None = None
-    bank: str | None = None
-    name: str | None = None
-    card: Card | None = None
-    custom_data: str | None = None
-    channel_key: str | None = None
-    notice_urls: list[str] = []
-    buyer: Buyer | None = None
+    version: VersionWord
+    params: dict[str, Any]
 
 
 class CancelOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,36 +71,38 @@ class SettleOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/credentials")
-async def get_credentials(world: World) -> Credentials:
+async def get_credentials(world: TheWorld) -> Credentials:
     """The keys of both versions."""
     return world.credentials
 
 
 @put("/credentials")
-async def put_credentials(request: AnyRequest, world: World) -> Credentials:
+async def put_credentials(request: AnyRequest, world: TheWorld) -> Credentials:
     """Replace the keys; what is absent falls back to its default."""
     world.change_credentials(await _read(request, Credentials))
     return world.credentials
 
 
 @post("/pay", status_code=200)
-async def pay(request: AnyRequest, world: World) -> dict[str, object]:
+async def pay(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """The buyer at the window; answers what the SDK's callback would get."""
-    order = await _read(request, PayOrder)
-    with world.store.transaction():
-        payment = _window_for(world, order)
-        _as_the_gateway_records(payment, order)
-        if order.outcome == "paid":
-            checkout.authenticate(world, payment, order.card)
-        elif order.outcome == "failed":
-            checkout.decline(world, payment)
-        else:
-            checkout.abandon(world, payment)
+    payment = act(world, await _read(request, PayOrder))
     return sdk_result(payment, world.settings)
 
 
+@post("/checkout", status_code=201)
+async def open_window(request: AnyRequest, world: TheWorld) -> dict[str, object]:
+    """Open a window as the browser SDK does; /control/pay then plays the buyer at it.
+
+    409 `amount_not_equal_to_predefined` when another amount was registered.
+    """
+    order = await _read(request, WindowOrder)
+    opening = read_opening(in_capitals(order.version), order.params, world.now())
+    return _show(world, checkout.open_checkout(world, opening))
+
+
 @post("/deposit", status_code=200)
-async def deposit(request: AnyRequest, world: World) -> dict[str, object]:
+async def deposit(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """Money arrives at a virtual account; 409 when the bank turns it back."""
     order = await _read(request, DepositOrder)
     payment = accounts.deposit(world, order.account_number, order.amount, order.depositor)
@@ -119,7 +110,7 @@ async def deposit(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @post("/cancel", status_code=200)
-async def cancel(request: AnyRequest, world: World) -> dict[str, object]:
+async def cancel(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """A cancel in the gateway's console; a webhook tells of it."""
     order = await _read(request, CancelOrder)
     payment = find_paid(world, order.payment_id)
@@ -129,7 +120,7 @@ async def cancel(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @post("/cancellations", status_code=200)
-async def finish_cancellation(request: AnyRequest, world: World) -> dict[str, object]:
+async def finish_cancellation(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """End a cancel that was answered REQUESTED."""
     order = await _read(request, FinishOrder)
     payment = find_paid(world, order.payment_id)
@@ -139,58 +130,66 @@ async def finish_cancellation(request: AnyRequest, world: World) -> dict[str, ob
 
 
 @get("/payments")
-async def get_payments(world: World, payment_id: str | None = None) -> dict[str, object]:
-    """What the gateway knows, oldest first: attempts, and what was registered."""
+async def get_payments(request: AnyRequest, world: TheWorld) -> dict[str, object]:
+    """What the gateway knows, oldest first: attempts, and what was registered.
+
+    `payment_id` in the query picks one order or attempt.
+    """
+    payment_id = request.query_params.get("payment_id")
     found = world.store.list_payments()
     orders = world.store.list_orders()
     if payment_id is not None:
         found = [p for p in found if payment_id in (p.order_id, p.tx_id)]
         orders = [order for order in orders if order.id == payment_id]
-    return {"items": [_show(world, p) for p in found], "orders": orders, "next_cursor": None}
+    page, next_cursor = _page(request, found)
+    shown = [_show(world, p) for p in page]
+    return {"items": shown, "orders": orders, "next_cursor": next_cursor}
 
 
 @get("/webhooks")
-async def get_webhooks(world: World, payment_id: str | None = None) -> dict[str, object]:
-    """Every send with every try, oldest first."""
+async def get_webhooks(request: AnyRequest, world: TheWorld) -> dict[str, object]:
+    """Every send with every try, oldest first; of one `payment_id` where the query names it."""
+    payment_id = request.query_params.get("payment_id")
     found = world.store.list_webhooks()
     if payment_id is not None:
         found = [w for w in found if payment_id in (w.order_id, w.tx_id)]
-    return {"items": found, "next_cursor": None}
+    page, next_cursor = _page(request, found)
+    return {"items": page, "next_cursor": next_cursor}
 
 
 @post("/webhooks/settle", status_code=200)
-async def settle_webhooks(request: AnyRequest, sender: Sender) -> dict[str, object]:
+async def settle_webhooks(request: AnyRequest, sender: TheSender) -> dict[str, object]:
     """Wait until nothing is due or on its way, so that a test need not poll."""
     order = await _read(request, SettleOrder)
     return {"settled": await sender.settled(order.seconds)}
 
 
 @get("/faults")
-async def get_faults(world: World) -> dict[str, object]:
+async def get_faults(world: TheWorld) -> dict[str, object]:
     """The rules in force."""
     return {"items": world.faults.rules, "next_cursor": None}
 
 
 @post("/faults", status_code=201)
-async def add_fault(request: AnyRequest, world: World) -> FaultRule:
+async def add_fault(request: AnyRequest, world: TheWorld) -> FaultRule:
     """Put a rule in force."""
     return world.faults.add(await _read(request, FaultRule))
 
 
 @delete("/faults", status_code=204)
-async def clear_faults(world: World) -> None:
+async def clear_faults(world: TheWorld) -> None:
     """No faults any more."""
     world.faults.clear()
 
 
 @get("/clock")
-async def get_clock(world: World) -> dict[str, object]:
+async def get_clock(world: TheWorld) -> dict[str, object]:
     """The sandbox's time, and how far it was moved."""
     return {"now": world.now(), "offset_seconds": world.clock.offset}
 
 
 @post("/clock", status_code=200)
-async def move_clock(request: AnyRequest, world: World) -> dict[str, object]:
+async def move_clock(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """Move the clock; what falls due is done at once."""
     order = await _read(request, ClockOrder)
     if (order.advance is None) == (order.at is None):
@@ -208,13 +207,13 @@ async def move_clock(request: AnyRequest, world: World) -> dict[str, object]:
 
 
 @get("/settings")
-async def get_settings(world: World) -> Settings:
+async def get_settings(world: TheWorld) -> Settings:
     """The console's settings and the doubts' switches."""
     return world.settings
 
 
 @put("/settings")
-async def put_settings(request: AnyRequest, world: World) -> Settings:
+async def put_settings(request: AnyRequest, world: TheWorld) -> Settings:
     """Change what the body names; everything else stays."""
     current = msgspec.to_builtins(world.settings)
     changes = await _read(request, dict[str, object])
@@ -226,9 +225,20 @@ async def put_settings(request: AnyRequest, world: World) -> Settings:
 
 
 @post("/reset", status_code=204)
-async def reset(world: World) -> None:
+async def reset(world: TheWorld, sender: TheSender) -> None:
     """Forget everything, and go back to how the sandbox was started."""
+    sender.forget()
     world.reset()
+
+
+def _page(request: AnyRequest, rows: list[Row]) -> tuple[list[Row], str | None]:
+    """The rows that `limit` and `cursor` (a count of rows passed) ask for; all by default."""
+    query = Fields(dict(request.query_params.items()))
+    limit, start = query.integer("limit"), query.integer("cursor") or 0
+    if start < 0 or (limit is not None and limit < 1):
+        raise InvalidRequest("limit and cursor are counts")
+    end = len(rows) if limit is None else start + limit
+    return rows[start:end], str(end) if end < len(rows) else None
 
 
 def find_paid(world: World, payment_id: str) -> Payment:
@@ -240,62 +250,6 @@ def find_paid(world: World, payment_id: str) -> Payment:
     if not attempts:
         raise PaymentNotFound
     return next((p for p in attempts if p.was_paid), attempts[-1])
-
-
-def _window_for(world: World, order: PayOrder) -> Payment:
-    """The window the buyer sits at: one that is open, or a new one for what was registered."""
-    direct = world.store.find_payment(order.payment_id)
-    order_id = direct.order_id if direct else order.payment_id
-    attempts = world.store.list_attempts(order_id)
-    registered = world.store.find_order(order_id)
-    if registered is None and not attempts:
-        raise PaymentNotFound("nothing was registered or opened under this id")
-    if any(p.was_paid for p in attempts):
-        raise AlreadyPaid
-    opened = checkout.find_open_window(world, order_id, order.version)
-    if opened:
-        return opened
-    opening = _opening(order, order_id, registered, attempts[-1] if attempts else None)
-    return checkout.open_checkout(world, opening, check_amount=False)
-
-
-def _opening(
-    order: PayOrder, order_id: str, registered: Order | None, last: Payment | None
-) -> Opening:
-    amount = order.amount
-    if amount is None and registered:
-        amount = registered.amount
-    if amount is None and last:
-        amount = last.amount
-    version = order.version or (registered or last or _nothing()).version
-    if amount is None:
-        raise InvalidRequest("no amount was registered: give one")
-    return Opening(
-        order_id=order_id,
-        version=version,
-        amount=amount,
-        currency=order.currency or (registered and registered.currency) or "KRW",
-        method=order.method or (last.method if last else Method.CARD),
-        name=order.name or (last.name if last else "샌드박스 주문"),
-        channel_key=order.channel_key,
-        buyer=order.buyer or (last.buyer if last else Buyer()),
-        custom_data=order.custom_data or (last.custom_data if last else None),
-        notice_urls=order.notice_urls or (last.notice_urls if last else []),
-        bank=order.bank or (last.bank if last else None),
-    )
-
-
-def _nothing() -> Order:
-    raise PaymentNotFound
-
-
-def _as_the_gateway_records(payment: Payment, order: PayOrder) -> None:
-    """A test may have the gateway's record disagree with the order."""
-    payment.amount = payment.amount if order.amount is None else order.amount
-    payment.tax_free = min(payment.tax_free, payment.amount)
-    payment.currency = order.currency or payment.currency
-    payment.method = order.method or payment.method
-    payment.bank = order.bank or payment.bank
 
 
 def _show(world: World, payment: Payment) -> dict[str, object]:
@@ -332,6 +286,7 @@ def router() -> Router:
         route_handlers=[
             get_credentials,
             put_credentials,
+            open_window,
             pay,
             deposit,
             cancel,

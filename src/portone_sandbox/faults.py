@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from portone_sandbox.payments import Version
+from portone_sandbox.payments import VersionWord, in_capitals
 from portone_sandbox.webhooks import Webhook
 
 GatewayFault = Literal[
@@ -23,7 +23,7 @@ class Match(msgspec.Struct, forbid_unknown_fields=True):
     matched against the URL's path. `event` names a V1 status or a V2 type.
     """
 
-    version: Version | Literal["v1", "v2"] | None = None
+    version: VersionWord | None = None
     method: str | None = None
     path: str | None = None
     payment_id: str | None = None
@@ -31,7 +31,7 @@ class Match(msgspec.Struct, forbid_unknown_fields=True):
 
     def fits_version(self, version: str) -> bool:
         """Whether the version is meant."""
-        return self.version is None or self.version.upper() == version
+        return self.version is None or in_capitals(self.version) == version
 
     def fits_path(self, path: str) -> bool:
         """Whether the path is meant."""

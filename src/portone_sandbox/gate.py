@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,11 +15,9 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from portone_sandbox.errors import Refused
 from portone_sandbox.faults import FaultRule
 from portone_sandbox.v2_answers import show_refusal
+from portone_sandbox.wiring import SLASH
 from portone_sandbox.world import World
 
-# A slash inside an id arrives as %2F. Servers hand over decoded paths, where it would look like
-# a separator; this private-use letter stands for it until the handler reads the id.
-SLASH = "\ue000"
 _GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
 _SLOW_SECONDS = 1.0
 _OUTSTANDING = (
@@ -34,6 +33,16 @@ class Gate:
         self._app = app
         self._world = world
         self._running: set[bytes] = set()
+        self._closing = asyncio.Event()
+        self._second = self._calls = 0
+
+    def close(self) -> None:
+        """Hold no line any longer: the sandbox is about to end."""
+        self._closing.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through, or do to it what a rule says."""
@@ -63,21 +72,35 @@ class Gate:
         if version in ("V1", "V2") and scope["path"][3:4] == "/":
             path = scope["path"][3:].replace(SLASH, "/")
             rule = self._world.faults.take_for_call(version, str(method), path)
+            if self._too_many():
+                await _answer(send, *_BODIES["error_429"])
+                return
         if rule is None:
             await self._app(scope, receive, send)
         else:
             await self._suffer(rule, scope, receive, send)
 
+    def _too_many(self) -> bool:
+        """Count a call within the current second of the wall clock, if there is a limit."""
+        limit = self._world.settings.rate_limit_per_second
+        if limit is None:
+            return False
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._calls = second, 0
+        self._calls += 1
+        return self._calls > limit
+
     async def _suffer(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
         takes_effect = rule.effect if rule.effect is not None else rule.fault == "garbage"
         if rule.fault == "slow":
-            await asyncio.sleep(_SLOW_SECONDS if rule.seconds is None else rule.seconds)
+            await self._pause(_SLOW_SECONDS if rule.seconds is None else rule.seconds)
             await self._app(scope, receive, send)
             return
         if rule.fault == "timeout_after" or (takes_effect and rule.fault != "timeout_before"):
             await self._app(scope, receive, _nowhere)
         if rule.fault in ("timeout_before", "timeout_after"):
-            await asyncio.sleep(rule.seconds or 0)
+            await self._pause(rule.seconds or 0)
             await hang_up(scope, receive)
         elif rule.fault == "refuse":
             await _refuse(rule, send)

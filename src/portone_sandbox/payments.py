@@ -10,7 +10,14 @@ from portone_sandbox.errors import InvalidTransition
 from portone_sandbox.money import split_vat
 
 Version = Literal["V1", "V2"]
+# What /control takes for a version, whose paths are in small letters.
+VersionWord = Literal["V1", "V2", "v1", "v2"]
 Trigger = Literal["CONSOLE", "API", "PORTONE_ADMIN", "CHARGEBACK"]
+
+
+def in_capitals(word: VersionWord) -> Version:
+    """The version that a word names."""
+    return "V1" if word in ("V1", "v1") else "V2"
 
 
 class Status(StrEnum):
@@ -37,7 +44,8 @@ class Method(StrEnum):
 
 
 # The one table of transitions: nothing else in the sandbox may change a status.
-# FAILED → PAID is missing on purpose: a new attempt is a new row with its own imp_uid.
+# FAILED → PAID happens with payment companies that approve late (Paymentwall); trying again
+# is no such move, but a new row with its own imp_uid.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.READY: frozenset(
         {Status.PAY_PENDING, Status.VIRTUAL_ACCOUNT_ISSUED, Status.PAID, Status.FAILED}
@@ -47,7 +55,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.PAID: frozenset({Status.PARTIAL_CANCELLED, Status.CANCELLED}),
     Status.PARTIAL_CANCELLED: frozenset({Status.PARTIAL_CANCELLED, Status.CANCELLED}),
     Status.CANCELLED: frozenset(),
-    Status.FAILED: frozenset(),
+    Status.FAILED: frozenset({Status.PAID}),
 }
 MONEY_CAME = frozenset({Status.PAID, Status.PARTIAL_CANCELLED, Status.CANCELLED})
 
@@ -165,6 +173,7 @@ class Payment(msgspec.Struct):
     customer_uid: str | None = None
     bank: str | None = None
     redirect_url: str | None = None
+    account_due_at: datetime | None = None
     window_closed: bool = False
     payment_token: str | None = None
     used_webhook: bool = False
@@ -208,6 +217,12 @@ class Payment(msgspec.Struct):
     def cancellable(self) -> int:
         """Minor units a new cancel may take."""
         return self.amount - self.cancelled - self.cancelling if self.was_paid else 0
+
+    @property
+    def cancellable_tax_free(self) -> int:
+        """Tax-free minor units a new cancel may take; waiting cancels hold theirs, too."""
+        held = sum(c.tax_free for c in self.cancellations if c.status != "FAILED")
+        return self.tax_free - held if self.was_paid else 0
 
     @property
     def vat(self) -> int:

@@ -26,7 +26,7 @@ _IDLE_SECONDS = 1.0  # how late a deadline of the sandbox's clock may be noticed
 
 
 class Sender:
-    """Sends what is due, one message at a time per payment, different payments side by side."""
+    """Sends what is due, one message at a time per order, different orders side by side."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -57,6 +57,11 @@ class Sender:
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
             await self._client.aclose()
 
+    def forget(self) -> None:
+        """Give up what is on its way, as after a reset."""
+        for task in self._busy.values():
+            task.cancel()
+
     async def settled(self, seconds: float) -> bool:
         """Wait until nothing is due or on its way; False when `seconds` were not enough."""
         self.wake()
@@ -67,28 +72,30 @@ class Sender:
         return True
 
     async def send_now(self, webhook: Webhook) -> None:
-        """Send one message again by hand, after what is on its way for the same payment."""
-        while webhook.tx_id in self._busy:
-            await asyncio.wait([self._busy[webhook.tx_id]])
+        """Send one message again by hand, after what is on its way for the same order."""
+        while webhook.order_id in self._busy:
+            await asyncio.wait([self._busy[webhook.order_id]])
         webhook = self._world.store.find_webhook(webhook.id) or webhook
         webhook.manual_sends += 1
         webhook.trigger = "MANUAL"
         self._world.store.save_webhook(webhook)
         task = asyncio.create_task(self._deliver(webhook))
-        self._busy[webhook.tx_id] = task
+        self._busy[webhook.order_id] = task
         await task
 
     def _patience(self) -> float:
-        due = self._world.store.next_due_at()
+        # What is due already is on its way, and wakes the loop when it has arrived.
+        now = self._world.now()
+        due = self._world.store.next_due_at(now)
         if due is None:
             return _IDLE_SECONDS
-        return min(_IDLE_SECONDS, max(0.001, due - self._world.now().timestamp()))
+        return min(_IDLE_SECONDS, max(0.001, due - now.timestamp()))
 
     def _start_due(self) -> None:
         due = self._world.store.list_due_webhooks(self._world.now())
         for webhook in due:
-            if webhook.tx_id not in self._busy:
-                self._busy[webhook.tx_id] = asyncio.create_task(self._deliver(webhook))
+            if webhook.order_id not in self._busy:
+                self._busy[webhook.order_id] = asyncio.create_task(self._deliver(webhook))
         if not due and not self._busy:
             self._quiet.set()
 
@@ -98,7 +105,7 @@ class Sender:
             await self._try_once(webhook)
             self._settle(webhook.id, webhook.attempts[-1], due_at)
         finally:
-            del self._busy[webhook.tx_id]
+            del self._busy[webhook.order_id]
             self._wake.set()
 
     async def _try_once(self, webhook: Webhook) -> None:
@@ -109,7 +116,7 @@ class Sender:
             answer = await self._client.post(
                 webhook.url, content=webhook.body, headers=headers, timeout=_timeout(webhook)
             )
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+        except Exception as error:  # a URL can be wrong in many ways; the log says in which
             attempt.error = f"{type(error).__name__}: {error}"
         else:
             attempt.status = answer.status_code

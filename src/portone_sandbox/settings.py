@@ -109,6 +109,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     # Receivers check webhook-timestamp against their own clock, so the wall clock is the default
     # even after the sandbox's clock was moved.
     v2_webhook_timestamp: Literal["wall", "sandbox"] = "wall"
+    # DOUBT: no rate limit is documented. A number answers 429 to more calls within one second.
+    rate_limit_per_second: _Count | None = None
     # How long POST /control/faults' `delay` holds a webhook, unless it says itself.
     webhook_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
 

@@ -32,6 +32,9 @@ CREATE INDEX IF NOT EXISTS webhooks_tx ON webhooks (tx_id);
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, kept_until REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 """
+# Savepoints of one name nest: each statement means the innermost.
+_OUTER = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_INNER = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner"))
 _TABLES = ("notes", "orders", "payments", "webhooks", "answers")
 
 
@@ -41,9 +44,11 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         if str(path) != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        # One owner at a time: two sandboxes on one file would not know of each other, and a lock
+        # held for good spares every statement two system calls.
         # WAL with NORMAL loses nothing when the process is killed, and needs no fsync a commit.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
         self._depth = 0
@@ -54,19 +59,18 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; nested uses join the outer one."""
+        """All or nothing; a nested use can fail alone, and leaves the outer one intact."""
         self._depth += 1
-        if self._depth == 1:
-            self._db.execute("BEGIN IMMEDIATE")
+        begin, commit, rollback = _OUTER if self._depth == 1 else _INNER
+        self._db.execute(begin)
         try:
             yield
         except BaseException:
-            if self._depth == 1:
-                self._db.execute("ROLLBACK")
+            for statement in rollback:
+                self._db.execute(statement)
             raise
         else:
-            if self._depth == 1:
-                self._db.execute("COMMIT")
+            self._db.execute(commit)
         finally:
             self._depth -= 1
 
@@ -195,11 +199,10 @@ class Store:
         where = "WHERE due_at <= ? ORDER BY due_at, seq LIMIT 100"
         return self._webhooks(where, (now.timestamp(),))
 
-    def next_due_at(self) -> float | None:
-        """When the next send is due, in UNIX seconds of the sandbox's clock."""
-        row = self._db.execute(
-            "SELECT min(due_at) FROM webhooks WHERE due_at IS NOT NULL"
-        ).fetchone()
+    def next_due_at(self, now: datetime) -> float | None:
+        """When the next send after `now` is due, in UNIX seconds of the sandbox's clock."""
+        query = "SELECT min(due_at) FROM webhooks WHERE due_at > ?"
+        row = self._db.execute(query, (now.timestamp(),)).fetchone()
         return None if row[0] is None else float(row[0])
 
     def _webhooks(self, where: str, values: tuple[object, ...]) -> list[Webhook]:

@@ -1,9 +1,8 @@
 """V1's REST API: tokens, registered amounts, lookups and cancels, at PortOne's own paths."""
 
-from typing import Any
-
-from litestar import Request, Response, Router, get, post, put
+from litestar import Response, Router, get, post, put
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 
 from portone_sandbox import checkout
 from portone_sandbox.cancels import CancelRequest, cancel
@@ -25,9 +24,8 @@ from portone_sandbox.v1_auth import require_token, take_token
 from portone_sandbox.v1_lookup import LOOKUPS, visible
 from portone_sandbox.v1_vbank import VBANKS
 from portone_sandbox.v1_wire import answer, show_payment, unix
+from portone_sandbox.wiring import AnyRequest, TheWorld, read_path
 from portone_sandbox.world import World
-
-AnyRequest = Request[Any, Any, Any]
 
 # Known texts first; those for checksum, over-amount and unpaid cancels are the sandbox's own,
 # as PortOne's are not published (DOUBT).
@@ -43,7 +41,7 @@ _LONGEST_MERCHANT_UID = 40
 
 
 @post("/users/getToken", status_code=200)
-async def get_token(request: AnyRequest, world: World) -> Response[bytes]:
+async def get_token(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Give the token and both times, so that a client with a wrong clock can count its life."""
     try:
         fields = await read_fields(request)
@@ -59,7 +57,7 @@ async def get_token(request: AnyRequest, world: World) -> Response[bytes]:
 
 
 @post("/payments/prepare", status_code=200)
-async def prepare(request: AnyRequest, world: World) -> Response[bytes]:
+async def prepare(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Register an amount before the window opens; once per merchant_uid."""
     fields = await read_fields(request)
     merchant_uid = fields.needed_text("merchant_uid", _LONGEST_MERCHANT_UID)
@@ -69,7 +67,7 @@ async def prepare(request: AnyRequest, world: World) -> Response[bytes]:
 
 
 @put("/payments/prepare")
-async def change_prepared(request: AnyRequest, world: World) -> Response[bytes]:
+async def change_prepared(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Change a registered amount."""
     fields = await read_fields(request)
     merchant_uid = fields.needed_text("merchant_uid")
@@ -80,16 +78,16 @@ async def change_prepared(request: AnyRequest, world: World) -> Response[bytes]:
 
 
 @get("/payments/prepare/{merchant_uid:str}")
-async def get_prepared(merchant_uid: str, world: World) -> Response[bytes]:
+async def get_prepared(merchant_uid: FromPath[str], world: TheWorld) -> Response[bytes]:
     """Read a registered amount; only 200 and 401 are documented, so unknown is code 1."""
-    order = world.store.find_order(merchant_uid)
+    order = world.store.find_order(read_path(merchant_uid))
     if order is None:
         return answer(None, code=1, message="사전등록된 결제정보가 존재하지 않습니다.")
     return answer(_show_order(order))
 
 
 @post("/payments/cancel", status_code=200)
-async def cancel_payment(request: AnyRequest, world: World) -> Response[bytes]:
+async def cancel_payment(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Cancel; a business refusal is HTTP 200 with a code that is not 0."""
     fields = await read_fields(request)
     try:
@@ -169,8 +167,14 @@ def refuse_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     return answer(None, code=-1, message=error.detail, status=error.status_code)
 
 
-def router() -> Router:
+def router(world: World) -> Router:
     """Everything under /v1."""
+
+    async def empty_message(response: Response[bytes]) -> Response[bytes]:
+        if world.settings.v1_empty_fields == "null":
+            response.content = response.content.replace(b'"message":""', b'"message":null', 1)
+        return response
+
     guarded = Router(
         path="/",
         guards=[require_token],
@@ -186,5 +190,6 @@ def router() -> Router:
     return Router(
         path="/v1",
         route_handlers=[get_token, guarded],
+        after_request=empty_message,
         exception_handlers={Refused: refuse, HTTPException: refuse_http},
     )

@@ -45,8 +45,14 @@ def take_token(world: World, key: str | None, secret: str | None) -> Token:
     return token
 
 
-def require_token(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard: the header holds the token, bare or after Bearer; both forms are in use."""
+async def require_token(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
+    """Guard: the header holds the token, bare or after Bearer; both forms are in use.
+
+    A coroutine, though it never waits: Litestar would run a plain function in another thread,
+    where it would meet the store in the middle of a transaction.
+    """
     world: World = connection.app.state.world
     given = connection.headers.get("authorization", "").removeprefix("Bearer ").strip()
     token = _current(world)

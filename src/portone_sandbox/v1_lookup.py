@@ -1,9 +1,9 @@
 """V1's lookups: one payment, many, by order, by status, and the balance of one."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Response, get
+from litestar.params import FromPath
 
 from portone_sandbox.errors import InvalidRequest, PaymentNotFound
 from portone_sandbox.fields import Fields
@@ -16,9 +16,8 @@ from portone_sandbox.v1_wire import (
     show_payment,
     status_word,
 )
+from portone_sandbox.wiring import AnyRequest, TheWorld, read_path
 from portone_sandbox.world import World
-
-AnyRequest = Request[Any, Any, Any]
 
 _NOT_FOUND = "존재하지 않는 결제정보입니다."
 _LONGEST_WINDOW = timedelta(days=90)
@@ -49,7 +48,9 @@ def _query(request: AnyRequest) -> Fields:
 
 
 @get("/payments/{imp_uid:str}")
-async def get_payment(request: AnyRequest, imp_uid: str, world: World) -> Response[bytes]:
+async def get_payment(
+    request: AnyRequest, imp_uid: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """One payment; those of test channels only where include_sandbox asks for them."""
     try:
         payment = visible(world.get_payment(imp_uid))
@@ -61,7 +62,7 @@ async def get_payment(request: AnyRequest, imp_uid: str, world: World) -> Respon
 
 
 @get("/payments/{imp_uid:str}/balance")
-async def get_balance(imp_uid: str, world: World) -> Response[bytes]:
+async def get_balance(imp_uid: FromPath[str], world: TheWorld) -> Response[bytes]:
     """Tax parts of one payment, with their history."""
     try:
         return answer(show_balance(visible(world.get_payment(imp_uid))))
@@ -70,7 +71,7 @@ async def get_balance(imp_uid: str, world: World) -> Response[bytes]:
 
 
 @get("/payments")
-async def get_payments(request: AnyRequest, world: World) -> Response[bytes]:
+async def get_payments(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Up to 100 payments by id; 207 when some are unknown."""
     imp_uids = request.query_params.getall("imp_uid[]", [])
     merchant_uids = request.query_params.getall("merchant_uid[]", [])
@@ -98,7 +99,10 @@ async def get_payments(request: AnyRequest, world: World) -> Response[bytes]:
     ]
 )
 async def find_payment(
-    request: AnyRequest, merchant_uid: str, world: World, payment_status: str | None = None
+    request: AnyRequest,
+    merchant_uid: FromPath[str],
+    world: TheWorld,
+    payment_status: FromPath[str | None] = None,
 ) -> Response[bytes]:
     """The newest attempt of an order, of one status where one is given."""
     if payment_status not in (None, *STATUSES):
@@ -116,7 +120,10 @@ async def find_payment(
     ]
 )
 async def find_payments(
-    request: AnyRequest, merchant_uid: str, world: World, payment_status: str | None = None
+    request: AnyRequest,
+    merchant_uid: FromPath[str],
+    world: TheWorld,
+    payment_status: FromPath[str | None] = None,
 ) -> Response[bytes]:
     """Every attempt of an order, in pages."""
     if payment_status not in (None, *STATUSES):
@@ -128,7 +135,9 @@ async def find_payments(
 
 
 @get("/payments/status/{payment_status:str}")
-async def list_by_status(request: AnyRequest, payment_status: str, world: World) -> Response[bytes]:
+async def list_by_status(
+    request: AnyRequest, payment_status: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Payments of one status within at most 90 days."""
     if payment_status not in STATUSES:
         return _bad("올바르지 않은 payment_status 입니다.")
@@ -148,7 +157,7 @@ LOOKUPS = [get_payment, get_balance, get_payments, find_payment, find_payments, 
 def _attempts(world: World, merchant_uid: str) -> list[Payment]:
     if world.settings.v1_list_hides_test:
         return []
-    return world.store.list_attempts(merchant_uid, "V1")
+    return world.store.list_attempts(read_path(merchant_uid), "V1")
 
 
 def _of_status(world: World, payments: list[Payment], word: str | None) -> list[Payment]:

@@ -1,9 +1,9 @@
 """V1's virtual accounts by API: issue, change and revoke before any deposit."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from litestar import Request, Response, delete, post, put
+from litestar import Response, delete, post, put
+from litestar.params import FromPath
 
 from portone_sandbox import accounts, banks, checkout
 from portone_sandbox.checkout import Opening
@@ -19,9 +19,8 @@ from portone_sandbox.fields import Fields, read_fields
 from portone_sandbox.payments import Buyer, Method, Payment, Status, VirtualAccount
 from portone_sandbox.v1_lookup import not_found, visible
 from portone_sandbox.v1_wire import answer, show_payment
+from portone_sandbox.wiring import AnyRequest, TheWorld
 from portone_sandbox.world import World
-
-AnyRequest = Request[Any, Any, Any]
 
 _TEXTS: dict[type[Refused], str] = {
     AlreadyPaid: "이미 결제가 이루어진 merchant_uid 입니다.",
@@ -31,7 +30,7 @@ _NOT_WAITING = "가상계좌가 입금대기 상태(ready)가 아닙니다."
 
 
 @post("/vbanks", status_code=200)
-async def issue_account(request: AnyRequest, world: World) -> Response[bytes]:
+async def issue_account(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Open an account; the payment comes back `ready`, refusals as 200 with code 1."""
     fields = await read_fields(request)
     try:
@@ -47,7 +46,9 @@ async def issue_account(request: AnyRequest, world: World) -> Response[bytes]:
 
 
 @put("/vbanks/{imp_uid:str}")
-async def change_account(request: AnyRequest, imp_uid: str, world: World) -> Response[bytes]:
+async def change_account(
+    request: AnyRequest, imp_uid: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Change amount or due time before a deposit. PortOne offers it for Hecto alone."""
     fields = await read_fields(request)
     try:
@@ -61,7 +62,7 @@ async def change_account(request: AnyRequest, imp_uid: str, world: World) -> Res
 
 
 @delete("/vbanks/{imp_uid:str}", status_code=200)
-async def revoke_account(imp_uid: str, world: World) -> Response[bytes]:
+async def revoke_account(imp_uid: FromPath[str], world: TheWorld) -> Response[bytes]:
     """Revoke an account before a deposit; the payment is shown as failed."""
     try:
         payment = visible(world.get_payment(imp_uid))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from litestar import Response, Router, post
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 
 from portone_sandbox import accounts, cancels, checkout
 from portone_sandbox.checkout import Opening
@@ -29,12 +30,10 @@ from portone_sandbox.payments import (
     Status,
     VirtualAccount,
 )
-from portone_sandbox.sender import Sender
-from portone_sandbox.v2_answers import once, refuse, refuse_http, respond
+from portone_sandbox.v2_answers import once, recall, refuse, refuse_http, respond
 from portone_sandbox.v2_auth import check_store, log_in, refresh, require_credential
 from portone_sandbox.v2_bodies import (
     AccountInput,
-    AnyRequest,
     CancelBody,
     CardInput,
     ConfirmBody,
@@ -50,25 +49,28 @@ from portone_sandbox.v2_bodies import (
 from portone_sandbox.v2_lookup import LOOKUPS, find_current, get_banks, get_current
 from portone_sandbox.v2_wire import show_cancellation, show_webhook
 from portone_sandbox.webhooks import Webhook
+from portone_sandbox.wiring import AnyRequest, TheSender, TheWorld
 from portone_sandbox.world import World
 
 DECLINED_CARD_ENDING = "0002"
 
 
 @post("/login/api-secret", status_code=200)
-async def log_in_with_secret(request: AnyRequest, world: World) -> Response[bytes]:
+async def log_in_with_secret(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """A token pair for the API secret."""
     return respond(log_in(world, (await read_body(request, LogIn)).api_secret))
 
 
 @post("/token/refresh", status_code=200)
-async def refresh_tokens(request: AnyRequest, world: World) -> Response[bytes]:
+async def refresh_tokens(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """A new token pair for a refresh token."""
     return respond(refresh(world, (await read_body(request, Refresh)).refresh_token))
 
 
 @post("/payments/{payment_id:str}/pre-register", status_code=200)
-async def pre_register(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def pre_register(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Fix an amount before the window opens; a later call replaces it."""
     body = await read_body(request, PreRegister)
     order_id = read_id(payment_id)
@@ -86,7 +88,9 @@ async def pre_register(request: AnyRequest, payment_id: str, world: World) -> Re
 
 
 @post("/payments/{payment_id:str}/cancel", status_code=200)
-async def cancel_payment(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def cancel_payment(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Cancel in whole or in part; 200 may still say FAILED or REQUESTED."""
     body = await read_body(request, CancelBody)
     order_id = read_id(payment_id)
@@ -101,7 +105,9 @@ async def cancel_payment(request: AnyRequest, payment_id: str, world: World) -> 
 
 
 @post("/payments/{payment_id:str}/instant", status_code=200)
-async def pay_instantly(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def pay_instantly(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Pay with a typed-in card, or open a virtual account (`paidAt` is then its issue)."""
     body = await read_body(request, InstantBody)
     order_id = read_id(payment_id)
@@ -131,7 +137,9 @@ async def pay_instantly(request: AnyRequest, payment_id: str, world: World) -> R
 
 
 @post("/payments/{payment_id:str}/confirm", status_code=200)
-async def confirm_payment(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def confirm_payment(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Approve what the buyer authenticated on a channel with manual approval."""
     body = await read_body(request, ConfirmBody)
     order_id = read_id(payment_id)
@@ -148,7 +156,9 @@ async def confirm_payment(request: AnyRequest, payment_id: str, world: World) ->
 
 
 @post("/payments/{payment_id:str}/virtual-account/close", status_code=200)
-async def close_account(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def close_account(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Close a virtual account before any deposit."""
     order_id = read_id(payment_id)
 
@@ -169,18 +179,20 @@ async def close_account(request: AnyRequest, payment_id: str, world: World) -> R
 
 @post("/payments/{payment_id:str}/resend-webhook", status_code=200)
 async def resend_webhook(
-    request: AnyRequest, payment_id: str, world: World, sender: Sender
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld, sender: TheSender
 ) -> Response[bytes]:
     """Send a webhook again now; the newest, unless an id is given."""
     body = await read_body(request, ResendBody)
     check_store(world, body.store_id)
     payment = get_current(world, read_id(payment_id))
     webhook = _webhook_to_resend(world, payment, body.webhook_id)
+    if (kept := recall(request, world)) is not None:
+        return kept
     if webhook.manual_sends >= world.settings.v2_max_webhook_sends:
         raise TooManyWebhookRetries("웹훅 수동 재시도 횟수가 최대에 도달했습니다.")
     await sender.send_now(webhook)
     sent = world.store.find_webhook(webhook.id) or webhook
-    return respond({"webhook": show_webhook(sent)})
+    return once(request, world, lambda: {"webhook": show_webhook(sent)})
 
 
 def router() -> Router:
@@ -260,7 +272,7 @@ def _buyer(body: InstantBody) -> Buyer:
         return Buyer()
     return Buyer(
         id=customer.id,
-        name=customer.name.full if customer.name else None,
+        name=customer.name.text if customer.name else None,
         email=customer.email,
         phone=customer.phone_number,
         postcode=customer.zipcode,

@@ -3,16 +3,15 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException
 
 from portone_sandbox.errors import InvalidRequest, Refused
+from portone_sandbox.wiring import AnyRequest
 from portone_sandbox.world import World
 
-AnyRequest = Request[Any, Any, Any]
 KEPT_FOR = timedelta(hours=3)
 # An RFC 8941 string: 16–256 ASCII characters in double quotes.
 _KEY = re.compile(r'"[\x20-\x7e]{16,256}"')
@@ -64,13 +63,19 @@ def once(request: AnyRequest, world: World, work: Callable[[], object]) -> Respo
     key = _key_of(request)
     if key is None:
         return _response(_carry_out(world, work))
-    kept = world.store.find_answer(key, world.now())
-    if kept is not None:
-        return _response(msgspec.json.decode(kept, type=Kept))
+    if (kept := recall(request, world)) is not None:
+        return kept
     with world.store.transaction():
         answer = _carry_out(world, work)
         world.store.keep_answer(key, world.now() + KEPT_FOR, msgspec.json.encode(answer))
     return _response(answer)
+
+
+def recall(request: AnyRequest, world: World) -> Response[bytes] | None:
+    """The answer kept for this request's key, if there is one."""
+    key = _key_of(request)
+    kept = world.store.find_answer(key, world.now()) if key else None
+    return _response(msgspec.json.decode(kept, type=Kept)) if kept else None
 
 
 def _carry_out(world: World, work: Callable[[], object]) -> Kept:

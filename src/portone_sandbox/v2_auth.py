@@ -40,8 +40,13 @@ def refresh(world: World, refresh_token: str) -> dict[str, str]:
     return _issue(world)
 
 
-def require_credential(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard: `PortOne <API secret>` or `Bearer <access token>`."""
+async def require_credential(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
+    """Guard: `PortOne <API secret>` or `Bearer <access token>`.
+
+    A coroutine for the reason that V1's guard is one: the store belongs to one thread.
+    """
     world: World = connection.app.state.world
     scheme, _space, given = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "portone" and _same(given, world.credentials.v2.api_secret):

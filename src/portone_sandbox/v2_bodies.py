@@ -1,18 +1,16 @@
 """What V2 is asked, and how its bodies are read."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from litestar import Request
 
 from portone_sandbox import banks
 from portone_sandbox.errors import InvalidRequest
-from portone_sandbox.gate import SLASH
 from portone_sandbox.money import LARGEST
 from portone_sandbox.payments import Version
+from portone_sandbox.wiring import AnyRequest, read_path
 
-AnyRequest = Request[Any, Any, Any]
 Body = TypeVar("Body")
 Amount = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
@@ -135,10 +133,24 @@ class MethodInput(Camel):
     virtual_account: AccountInput | None = None
 
 
+class SeparatedName(Camel):
+    """A name in two pieces."""
+
+    first: str
+    last: str
+
+
 class CustomerName(Camel):
-    """A name in one piece."""
+    """A name in one piece or two."""
 
     full: str | None = None
+    separated: SeparatedName | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The name in one piece; Korean order puts the family name first."""
+        two = self.separated
+        return self.full or (f"{two.last}{two.first}" if two else None)
 
 
 class Customer(Camel):
@@ -237,7 +249,7 @@ async def read_body(request: AnyRequest, kind: type[Body]) -> Body:
 
 def read_id(payment_id: str) -> str:
     """A paymentId from the path; raises InvalidRequest for what no PG would take."""
-    text = payment_id.replace(SLASH, "/")
+    text = read_path(payment_id)
     if len(text) > _LONGEST_ID or not text.isprintable():
         raise InvalidRequest("paymentId 가 올바르지 않습니다.")
     return text

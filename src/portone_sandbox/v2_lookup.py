@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from portone_sandbox import banks
 from portone_sandbox.checkout import Opening, preview
@@ -13,8 +14,9 @@ from portone_sandbox.errors import InvalidRequest, PaymentNotFound
 from portone_sandbox.payments import Payment, Status
 from portone_sandbox.v2_answers import respond
 from portone_sandbox.v2_auth import check_store
-from portone_sandbox.v2_bodies import AnyRequest, CursorBody, Filter, ListBody, read_body, read_id
+from portone_sandbox.v2_bodies import CursorBody, Filter, ListBody, read_body, read_id
 from portone_sandbox.v2_wire import show_payment, show_transaction
+from portone_sandbox.wiring import AnyRequest, TheWorld
 from portone_sandbox.world import World
 
 _LONGEST_WINDOW = timedelta(days=90)
@@ -30,14 +32,18 @@ async def get_banks(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/payments/{payment_id:str}")
-async def get_payment(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def get_payment(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """One payment through its deciding attempt: the paid one, or else the newest."""
     check_store(world, request.query_params.get("storeId"))
     return respond(show_payment(world, get_current(world, read_id(payment_id))))
 
 
 @get("/payments/{payment_id:str}/transactions")
-async def get_transactions(request: AnyRequest, payment_id: str, world: World) -> Response[bytes]:
+async def get_transactions(
+    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+) -> Response[bytes]:
     """Every attempt of a payment, newest first."""
     check_store(world, request.query_params.get("storeId"))
     attempts = world.store.list_attempts(read_id(payment_id))
@@ -47,7 +53,7 @@ async def get_transactions(request: AnyRequest, payment_id: str, world: World) -
 
 
 @get("/payments")
-async def list_payments(request: AnyRequest, world: World) -> Response[bytes]:
+async def list_payments(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """A filtered page of payments."""
     body = await read_body(request, ListBody)
     check_store(world, body.filter.store_id)
@@ -59,7 +65,7 @@ async def list_payments(request: AnyRequest, world: World) -> Response[bytes]:
 
 
 @get("/payments-by-cursor")
-async def list_by_cursor(request: AnyRequest, world: World) -> Response[bytes]:
+async def list_by_cursor(request: AnyRequest, world: TheWorld) -> Response[bytes]:
     """Every payment of a window, oldest first; go on from the last item's cursor."""
     body = await read_body(request, CursorBody)
     check_store(world, body.store_id)

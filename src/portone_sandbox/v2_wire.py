@@ -1,6 +1,6 @@
 """How V2 shows things: payments, attempts, cancels and sends. Amounts are minor units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from portone_sandbox.payments import Buyer, Cancellation, Method, Payment, Status
@@ -207,9 +207,13 @@ def _show_channel(world: World, payment: Payment) -> Shown:
     }
 
 
-def _show_method(payment: Payment, now: datetime) -> Shown | None:
+def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None:
     if payment.method is Method.VIRTUAL_ACCOUNT:
         return _show_account(payment, now)
+    if payment.method is Method.GIFT_CERTIFICATE:
+        # The document asks for an approval number, which there is not before the payment.
+        approved = {"type": _METHOD_TYPES[payment.method], "approvalNumber": payment.pg_tx_id}
+        return approved if payment.was_paid else None
     if payment.method is not Method.CARD:
         return {"type": _METHOD_TYPES[payment.method]}
     card = payment.card

@@ -121,7 +121,7 @@ class Client:
         return shown
 
     def v2_paid(self, payment_id: str, amount: int = 1000, **more: object) -> Json:
-        """A paid V2 payment."""
+        """A V2 payment registered, and what the buyer does at its window."""
         body = {"totalAmount": amount, "currency": "KRW"}
         self.v2_ok("POST", f"/payments/{payment_id}/pre-register", body)
         return self.pay(payment_id, **more)

@@ -1,11 +1,13 @@
 """One sandbox process for all tests, emptied before each."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .client import Client
+from .contract import Contract
 from .process import Receiver, SandboxProcess, running
 
 
@@ -17,10 +19,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         yield process
 
 
+@pytest.fixture(scope="session")
+def every_answer() -> Contract | None:
+    """Checks each answer of each test, where the official documents are at hand."""
+    return Contract() if os.environ.get("PORTONE_OPENAPI_DIR") else None
+
+
 @pytest.fixture
-def client(sandbox: SandboxProcess) -> Iterator[Client]:
+def client(sandbox: SandboxProcess, every_answer: Contract | None) -> Iterator[Client]:
     """The sandbox, empty and with every default."""
-    client = Client(sandbox.url)
+    client = Client(sandbox.url, every_answer.check if every_answer else None)
     client.control("POST", "reset", status=204)
     client.keys = client.control("GET", "credentials")
     yield client

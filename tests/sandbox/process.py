@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,9 @@ def free_port() -> int:
     """A port nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as line:
         return int(line.getsockname()[1])
+
+
+COMMAND = (sys.executable, "-m", "portone_sandbox")
 
 
 @dataclass
@@ -36,12 +39,11 @@ class SandboxProcess:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, **environment: str) -> None:
+    def start(self, command: Sequence[str] = COMMAND) -> None:
         """Start it, and wait until it is ready."""
-        command = [sys.executable, "-m", "portone_sandbox"]
         settings = {"SANDBOX_PORT": str(self.port), "SANDBOX_DATA": str(self.data)}
         # Our own interpreter on our own module.
-        environment = {**os.environ, **settings, **environment}
+        environment = {**os.environ, **settings}
         self.process = subprocess.Popen(command, env=environment)  # noqa: S603
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

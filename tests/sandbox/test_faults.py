@@ -102,3 +102,28 @@ def test_a_forged_webhook_tells_of_a_payment_that_never_was(
     forged, true = receiver.received
     assert "imp_000000000000" in forged.body
     assert imp_uid in true.body
+
+
+def test_a_rate_limit_is_a_switch(client: Client) -> None:
+    assert client.token
+    client.set(rate_limit_per_second=1)
+    seen = {client.v1("GET", "/payments/find/nobody").status_code for _ in range(8)}
+    assert seen == {404, 429}
+
+
+def test_the_logs_come_in_pages(client: Client, receiver: Receiver) -> None:
+    for number in range(3):
+        client.v1_paid(f"order-{number}")
+    for kind in ("payments", "webhooks"):
+        first = client.control("GET", f"{kind}?limit=2")
+        rest = client.control("GET", f"{kind}?limit=2&cursor={first['next_cursor']}")
+        seen = [item["order_id"] for item in first["items"] + rest["items"]]
+        assert (seen, rest["next_cursor"]) == (["order-0", "order-1", "order-2"], None)
+    only = client.control("GET", "payments?payment_id=order-1")
+    assert [p["order_id"] for p in only["items"]] == [o["id"] for o in only["orders"]]
+
+
+def test_a_webhook_to_nowhere_is_logged_as_such(client: Client) -> None:
+    client.v1_paid("order-1", notice_urls=["not a url", "ftp://127.0.0.1/", "http://[/"])
+    assert [send["state"] for send in client.sends()] == ["failed"] * 3
+    assert all(send["attempts"][0]["error"] for send in client.sends())

@@ -71,7 +71,10 @@ def test_empty_fields_are_left_out_or_null_by_a_switch(client: Client) -> None:
     client.v1_paid("order-1")
     assert "fail_reason" not in client.v1_ok("GET", "/payments/find/order-1")
     client.set(v1_empty_fields="null")
-    assert client.v1_ok("GET", "/payments/find/order-1")["fail_reason"] is None
+    client.http.event_hooks = {}  # the document has no word for null
+    answer = client.v1("GET", "/payments/find/order-1").json()
+    assert answer["message"] is None
+    assert answer["response"]["fail_reason"] is None
 
 
 def test_dollars_are_major_units_with_decimals(client: Client) -> None:

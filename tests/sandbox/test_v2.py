@@ -272,6 +272,9 @@ def test_ids_arrive_percent_encoded(client: Client) -> None:
     client.v2_ok("POST", "/payments/a%2Fb%20c/pre-register", {"totalAmount": 5, "currency": "KRW"})
     client.pay("a/b c")
     assert client.v2_ok("GET", "/payments/a%2Fb%20c")["id"] == "a/b c"
+    client.v1_paid("d/e f")
+    for path in ("/payments/prepare", "/payments/find"):
+        assert client.v1_ok("GET", f"{path}/d%2Fe%20f")["merchant_uid"] == "d/e f"
 
 
 def test_a_key_gets_the_old_answer_for_three_hours(client: Client) -> None:

@@ -82,10 +82,10 @@ def test_retries_come_after_1_4_16_64_256_minutes_times_jitter(
     client.v2_paid("order-1")
     client.settle()
     assert len(receiver.received) == 2
-    client.advance(minutes=0.9)
+    client.advance(minutes=0.4)
     client.settle()
     assert len(receiver.received) == 2
-    for count, minutes in enumerate((0.2, 4, 16, 64, 256), start=3):
+    for count, minutes in enumerate((0.7, 4, 16, 64, 256), start=3):
         client.advance(minutes=minutes)
         client.settle()
         assert len(receiver.received) == count
@@ -107,15 +107,16 @@ def test_one_jump_over_six_hours_makes_every_retry(client: Client, receiver: Rec
 
 
 def test_jitter_spreads_a_retry_over_its_whole_minute(client: Client, receiver: Receiver) -> None:
-    receiver.statuses = [500] * 40
+    receiver.statuses = [500] * 200
     for number in range(20):
         client.v2_paid(f"order-{number}")
     waits = [
         datetime.fromisoformat(send["next_at"]) - datetime.fromisoformat(send["created_at"])
         for send in client.sends()
+        if len(send["attempts"]) == 1  # the shortest waits may be over already
     ]
     assert all(timedelta() <= wait <= timedelta(minutes=1) for wait in waits)
-    assert len(set(waits)) > 30
+    assert len(set(waits)) > 15
 
 
 def test_a_retry_may_take_a_new_id_by_a_switch(client: Client, receiver: Receiver) -> None:
@@ -177,3 +178,13 @@ def test_v1_repeats_only_where_that_was_arranged(client: Client, receiver: Recei
     client.settle()
     tries = {send["order_id"]: len(send["attempts"]) for send in client.sends()}
     assert tries == {"order-1": 1, "order-2": 3}
+
+
+def test_a_repeated_key_sends_a_webhook_once(client: Client, receiver: Receiver) -> None:
+    client.v2_paid("order-1")
+    client.settle()
+    headers = {"Idempotency-Key": '"0123456789abcdef"'}
+    path = "/payments/order-1/resend-webhook"
+    answers = [client.v2("POST", path, {}, headers=headers) for _ in range(2)]
+    assert answers[0].content == answers[1].content
+    assert told(receiver) == ["Ready", "Paid", "Paid"]

