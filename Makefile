@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test check bench format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -13,18 +13,21 @@ help: ## what can be made
 demo: $(VENV)/.run ## market, worker, sandbox and a PostgreSQL of its own, with sample goods
 	@exec $(BIN)/market demo
 
-test: $(VENV)/.dev ## every test, on real PostgreSQL and real processes
+test: $(VENV)/.dev browser ## every test, on real PostgreSQL and real processes
 	@$(BIN)/pytest $(TESTS)
 
 check: $(VENV)/.dev ## lint, format, types, and who may import whom
-	$(BIN)/ruff check src tests migrations
-	$(BIN)/ruff format --check src tests migrations
+	$(BIN)/ruff check src tests migrations bench
+	$(BIN)/ruff format --check src tests migrations bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
+	@$(BIN)/python bench/sandbox.py
+
 format: $(VENV)/.dev ## put the code in the house's form
-	$(BIN)/ruff check --fix src tests migrations
-	$(BIN)/ruff format src tests migrations
+	$(BIN)/ruff check --fix src tests migrations bench
+	$(BIN)/ruff format src tests migrations bench
 
 lock: $(VENV)/.dev ## pin every package again, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra build --universal --python-version 3.11 \
@@ -34,6 +37,16 @@ lock: $(VENV)/.dev ## pin every package again, with hashes
 
 clean: ## forget the virtual environment (the data under ./var stays)
 	rm -rf $(VENV)
+
+# The tests of pages drive Debian's Chromium; without one they are skipped, which is said plainly.
+.PHONY: browser
+browser:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "· installing Chromium for the tests of pages"; \
+	  apt-get -qq update >/dev/null && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	else echo "· no Chromium here: the tests of pages in a browser will be skipped"; fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
