@@ -159,6 +159,7 @@ def v1_account(settings: Settings) -> V1Account:
         code=v1.code,
         channel_key=v1.channel_key,
         sdk_url=v1.sdk_url,
+        test=settings.portone_test,
         notice_url=f"{settings.public_url}/webhooks/portone/v1",
     )
 

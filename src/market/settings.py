@@ -44,6 +44,7 @@ class Settings:
     secret: str
     public_url: str
     portone_version: Literal["V1"]
+    portone_test: bool
     portone_v1: PortOneV1Settings
     hold: timedelta
     fee_bps: int
@@ -78,12 +79,22 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         secret=env.get("MARKET_SECRET") or _kept_secret(data),
         public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
         portone_version="V1",
+        portone_test=_test_channel(env),
         portone_v1=_portone_v1(env, sandbox_port),
         hold=timedelta(seconds=_whole(env, "MARKET_HOLD_SECONDS", 600, 1, 86_400)),
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
     )
+
+
+def _test_channel(env: Mapping[str, str]) -> bool:
+    """Whether payments must come through test channels. Forgotten by somebody who goes live, every
+    payment is sent back with an incident; the other way round, play money would buy goods."""
+    channel = env.get("PORTONE_CHANNEL") or "TEST"
+    if channel not in {"TEST", "LIVE"}:
+        raise SettingsError("PORTONE_CHANNEL must be TEST or LIVE.")
+    return channel == "TEST"
 
 
 def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:

@@ -11,7 +11,7 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
-from .domain import Cancellation, Payment, Snapshot
+from .domain import Cancellation, Payment, Snapshot, Till
 
 
 class GatewayRefused(Conflict):
@@ -46,6 +46,7 @@ class PaymentGateway(Protocol):
     """
 
     version: str
+    till: Till
 
     async def register(self, payment: Payment) -> None:
         """Tells it the amount before any checkout (P2). Safe to repeat. Raises GatewayRefused."""

@@ -108,7 +108,7 @@ class PaymentService:
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
             payment = await self._payments.get_for_update(id)
-            for event in payment.apply(seen, self._clock.now()):
+            for event in payment.apply(seen, self._clock.now(), self._gateway.till):
                 await self._record(payment, event)
             await self._settle_cancellation(payment)
             await self._payments.save(payment)

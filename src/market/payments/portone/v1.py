@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from market.payments.domain import Cancellation, Payment, Snapshot
+from market.payments.domain import Cancellation, Payment, Snapshot, Till
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
@@ -39,7 +39,7 @@ _HTTP_SERVER_ERROR = 500
 @dataclass(frozen=True, slots=True)
 class V1Account:
     """Where V1 is, and who we are there. `notice_url` is where it shall send webhooks, if not
-    where its console says."""
+    where its console says; `test` is whether the channel is a test channel."""
 
     api_url: str
     key: str
@@ -47,6 +47,7 @@ class V1Account:
     code: str
     channel_key: str
     sdk_url: str
+    test: bool
     notice_url: str | None = None
 
 
@@ -62,6 +63,8 @@ class PortOneV1:
         clock: Clock,
         timeout: httpx.Timeout = PATIENCE,
     ) -> None:
+        # V1's records name no store: keys belong to one.
+        self.till = Till(test=account.test)
         self._account = account
         self._transport = Transport(client, account.api_url, timeout)
         self._clock = clock
