@@ -11,6 +11,7 @@ from market.app import Market, assemble
 from market.kit import postgres
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
+from market.payments.ports import Gateways
 from market.settings import Settings
 from tests.support.clock import MovableClock
 from tests.support.databases import Databases
@@ -42,7 +43,9 @@ async def db(dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_module.from_environment({"MARKET_DATA": str(tmp_path), "MARKET_SECRET": "x" * 32})
+    return settings_module.from_environment(
+        {"MARKET_DATA": str(tmp_path), "MARKET_SECRET": "x" * 32}
+    )
 
 
 @pytest.fixture
@@ -56,8 +59,6 @@ def gateway() -> MemoryGateway:
 
 
 @pytest.fixture
-def market(
-    settings: Settings, db: Database, gateway: MemoryGateway, clock: MovableClock
-) -> Market:
+def market(settings: Settings, db: Database, gateway: MemoryGateway, clock: MovableClock) -> Market:
     """Every service on a real database, with a clock to move and a gateway in memory."""
-    return assemble(settings, db, gateway, clock, TimeOrderedIds())
+    return assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds())

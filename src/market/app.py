@@ -36,7 +36,8 @@ from market.operations import OPERATIONS_ROUTES
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.portone.v1 import PortOneV1, V1Account
-from market.payments.ports import PaymentGateway
+from market.payments.portone.v2 import PortOneV2, V2Account
+from market.payments.ports import Gateways
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlIncidents, SqlPayments, SqlReceipts
@@ -73,7 +74,7 @@ class Market:
 
 
 def assemble(
-    settings: Settings, db: Database, gateway: PaymentGateway, clock: Clock, ids: Ids
+    settings: Settings, db: Database, gateways: Gateways, clock: Clock, ids: Ids
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
@@ -95,7 +96,7 @@ def assemble(
         payments=payments,
         cancellations=cancellations,
         purchases=trades,
-        gateway=gateway,
+        gateways=gateways,
         books=books,
         incidents=incidents,
         inbox=inbox,
@@ -107,7 +108,7 @@ def assemble(
         payments=payments,
         cancellations=cancellations,
         purchases=trades,
-        gateway=gateway,
+        gateways=gateways,
         incidents=incidents,
         looking=paying,
         clock=clock,
@@ -139,15 +140,22 @@ def assemble(
 
 @asynccontextmanager
 async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
-    """The market on a database and the configured gateway, for as long as it is needed."""
+    """The market on a database and its gateways, for as long as it is needed."""
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
         async with httpx.AsyncClient() as client:
-            gateway = PortOneV1(v1_account(settings), client, clock)
-            yield assemble(settings, db, gateway, clock, TimeOrderedIds())
+            gateways = portone(settings, client, clock)
+            yield assemble(settings, db, gateways, clock, TimeOrderedIds())
     finally:
         await db.close()
+
+
+def portone(settings: Settings, client: httpx.AsyncClient, clock: Clock) -> Gateways:
+    """Both versions, whichever is configured: a payment stays on the one it began on."""
+    v1 = PortOneV1(v1_account(settings), client, clock)
+    v2 = PortOneV2(v2_account(settings), client)
+    return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
 
 
 def v1_account(settings: Settings) -> V1Account:
@@ -161,6 +169,19 @@ def v1_account(settings: Settings) -> V1Account:
         sdk_url=v1.sdk_url,
         test=settings.portone_test,
         notice_url=f"{settings.public_url}/webhooks/portone/v1",
+    )
+
+
+def v2_account(settings: Settings) -> V2Account:
+    v2 = settings.portone_v2
+    return V2Account(
+        api_url=v2.api_url,
+        secret=v2.secret,
+        store_id=v2.store_id,
+        channel_key=v2.channel_key,
+        sdk_url=v2.sdk_url,
+        test=settings.portone_test,
+        notice_url=f"{settings.public_url}/webhooks/portone/v2",
     )
 
 

@@ -33,7 +33,8 @@ class PayIn(Struct):
 
 
 class CheckoutOut(Struct):
-    """What the browser needs: load `sdk_url`, `IMP.init(init)`, `IMP.request_pay(params)`."""
+    """What the browser needs: load `sdk_url`; then, for version V1, `IMP.init(init)` and
+    `IMP.request_pay(params)`, and for V2 `PortOne.requestPayment(params)`."""
 
     version: str
     sdk_url: str

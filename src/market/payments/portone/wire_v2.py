@@ -69,7 +69,8 @@ class PaymentV2(Struct, rename="camel"):
         captured, returned = self._money() if state is Seen.PAID else (Money(0), 0)
         return Snapshot(
             order_id=self.id,
-            reference=self.transaction_id or "",
+            # Always there, says the document; the payment's own name is as unique.
+            reference=self.transaction_id or self.id,
             state=state,
             captured=captured,
             returned=returned,
