@@ -1,6 +1,7 @@
 """Fixtures that every kind of test shares."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,17 +14,20 @@ from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.payments.ports import Gateways
 from market.settings import Settings
+from market.verify import broken
+from tests.support.acts import Acts
 from tests.support.clock import MovableClock
 from tests.support.databases import Databases
 from tests.support.gateway import MemoryGateway
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+def databases() -> Databases:
     """A PostgreSQL of the tests' own, or the one TEST_DATABASE_URL names."""
     server = os.environ.get("TEST_DATABASE_URL")
     if not server:
-        server = postgres.start(tmp_path_factory.mktemp("pg") / "data")
+        directory = Path(tempfile.mkdtemp(prefix="wanted-market-"))
+        server = postgres.start(directory, keep=False)
     return Databases.prepare(server)
 
 
@@ -43,9 +47,8 @@ async def db(dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_module.from_environment(
-        {"MARKET_DATA": str(tmp_path), "MARKET_SECRET": "x" * 32}
-    )
+    env = {"MARKET_DATA": str(tmp_path), "MARKET_SECRET": "x" * 32}
+    return settings_module.from_environment(env)
 
 
 @pytest.fixture
@@ -62,3 +65,10 @@ def gateway() -> MemoryGateway:
 def market(settings: Settings, db: Database, gateway: MemoryGateway, clock: MovableClock) -> Market:
     """Every service on a real database, with a clock to move and a gateway in memory."""
     return assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds())
+
+
+@pytest.fixture
+async def acts(market: Market, gateway: MemoryGateway) -> AsyncIterator[Acts]:
+    """What members do. Whatever a test did, the books must agree with the rest afterwards."""
+    yield Acts(market, gateway)
+    assert await broken(market.db) == []

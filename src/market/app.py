@@ -18,7 +18,7 @@ from litestar.plugins.prometheus import PrometheusConfig
 from litestar.static_files import create_static_files_router
 
 from market.kit.db import Database
-from market.kit.http import provide_caller, provide_once
+from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog
@@ -207,10 +207,11 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         dependencies=_dependencies(),
         middleware=[
             RequestLog,
-            PrometheusConfig(app_name="market", group_path=True).middleware,
+            PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             Authentication,
         ],
         exception_handlers=dict(EXCEPTION_HANDLERS),
+        request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,

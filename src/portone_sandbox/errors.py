@@ -1,7 +1,7 @@
 """Why the gateway refuses. The names are V2's error types; each version words them its own way."""
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+class Refused(Exception):
     """The gateway refuses a request."""
 
     type = "INVALID_REQUEST"

@@ -23,19 +23,25 @@ class Databases:
     @classmethod
     def prepare(cls, server: str) -> "Databases":
         made = cls(server)
-        asyncio.run(made._admin(f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}"))
+        again = f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}"
+        asyncio.run(made._admin(*again))
         migrate(made.named(TEMPLATE))
         return made
+
+    async def create(self) -> str:
+        """An empty market's DSN, to be left behind with the whole server."""
+        name = f"market_{uuid4().hex}"
+        await self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return self.named(name)
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
         """An empty market's DSN, for as long as it is used."""
-        name = f"market_{uuid4().hex}"
-        await self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        dsn = await self.create()
         try:
-            yield self.named(name)
+            yield dsn
         finally:
-            await self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+            await self._admin(f"DROP DATABASE {urlsplit(dsn).path[1:]} WITH (FORCE)")
 
     def named(self, name: str) -> str:
         return urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))

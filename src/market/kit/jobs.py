@@ -3,6 +3,7 @@ workers run what they and a timetable name."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 
 import asyncpg
 import structlog
@@ -30,7 +31,7 @@ class WakeUps:
 
     async def enqueue(self, name: str) -> None:
         """Lets a worker run `name` as soon as this transaction has committed."""
-        await self._db.execute(self._insert, [0], [name], [None], [None], [None], [None])
+        await self._db.execute(self._insert, [0], [name], [None], [timedelta()], [None], ["{}"])
 
 
 async def work(

@@ -58,9 +58,18 @@ class Problem(Struct, omit_defaults=True):
     errors: list[dict[str, str]] = []
 
 
+class BodyInvalid(errors.Invalid):
+    """The body is not the JSON that this takes."""
+
+    def __init__(self, fields: list[dict[str, str]]) -> None:
+        self.fields = fields
+        super().__init__()
+
+
 def of_market_error(error: errors.MarketError) -> Problem:
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
-    return _problem(STATUS_OF[kind], error.code, error.detail, about=error.about)
+    fields = error.fields if isinstance(error, BodyInvalid) else None
+    return _problem(STATUS_OF[kind], error.code, error.detail, about=error.about, fields=fields)
 
 
 def respond(problem: Problem) -> Response[Problem]:

@@ -64,7 +64,9 @@ class JwtTokens:
         if read["header"].get("typ") != kind:
             raise TokenInvalid
         body: dict[str, Any] = read["payload"]
-        if not isinstance(body["exp"], int) or body["exp"] <= now.timestamp():
+        if not isinstance(body["exp"], int):
+            raise TokenInvalid
+        if body["exp"] <= now.timestamp():
             raise TokenExpired
         return body
 

@@ -112,7 +112,7 @@ class RefundService:
     async def _begin_try(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
         """Notes that the gateway is about to be asked; None when there is nothing left to ask."""
         async with self._transactions.transaction():
-            payment = await self._payments.get_for_update(cancellation.payment_id)
+            payment = await self._payments.get(cancellation.payment_id)
             current = await self._cancellations.find_open_for_update(payment.id)
             if current is None or current.id != cancellation.id:
                 return None

@@ -1,7 +1,6 @@
 """Listing and editing products, and the stock that trades draw on."""
 
 from market.shared.clock import Clock
-from market.shared.errors import NotFound
 from market.shared.ids import Ids, MemberId, ProductId
 from market.shared.money import Money
 from market.shared.page import Page, Slice
@@ -82,14 +81,12 @@ class StockRoom:
         product.release()
         await self._products.save(product)
 
-    async def confirm(self, product_id: ProductId) -> None:
+    async def confirm(self, product_id: ProductId, version: int) -> None:
         """Counts a confirmed unit, optimistically (R13).
 
-        Raises VersionConflict when another one was counted in the same moment.
+        Raises VersionConflict unless the product is still what it was at `version`.
         """
-        try:
-            product = await self._products.get(product_id)
-        except NotFound as cause:  # a trade's product can't be gone: it is never deleted
-            raise RuntimeError(f"product {product_id} of a trade is missing") from cause
+        product = await self._products.get(product_id)
+        product.version = version
         product.confirm_unit()
         await self._products.save(product)

@@ -23,6 +23,10 @@ class Trades(Protocol):
         """Without a lock. Raises NotFound."""
         ...
 
+    async def get_with_stock_version(self, id: TradeId) -> tuple[Trade, int]:
+        """A trade and its product's version, both of one moment (R13). Raises NotFound."""
+        ...
+
     async def get_for_update(self, id: TradeId) -> Trade:
         """Locks the row. Its product's row is locked before, where both are. Raises NotFound."""
         ...
@@ -65,8 +69,9 @@ class Stock(Protocol):
         """A unit comes back."""
         ...
 
-    async def confirm(self, product_id: ProductId) -> None:
-        """A unit is its buyer's for good. Raises VersionConflict."""
+    async def confirm(self, product_id: ProductId, version: int) -> None:
+        """A unit is its buyer's for good. Raises VersionConflict unless the product is still
+        what it was at that version."""
         ...
 
 

@@ -86,16 +86,17 @@ class TradeService:
     async def confirm(self, id: TradeId, by: MemberId) -> Trade:
         """The buyer confirms; the last one of a product completes it (R7, R9, R13).
 
-        Nothing is locked while it is judged: the product's version, compared and bumped by every
-        confirmation, tells whether another came between, and then this one is judged again.
+        Nothing is locked while it is judged: the product's version, read together with the trade,
+        compared and bumped by every confirmation, tells whether another came between, and then
+        this one is judged again.
         Raises NotFound, NotYourPart, InvalidTransition; VersionConflict after many rounds.
         """
         async for attempt in while_version_conflicts():
             with attempt:
                 async with self._transactions.transaction(retryable=True):
-                    trade = await self._trades.get(id)
+                    trade, version = await self._trades.get_with_stock_version(id)
                     settlement = trade.confirm(by, self._clock.now())
-                    await self._stock.confirm(trade.product_id)
+                    await self._stock.confirm(trade.product_id, version)
                     await self._trades.save(trade)
                     await self._escrow.release(settlement, self._clock.now())
         return trade

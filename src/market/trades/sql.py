@@ -53,6 +53,22 @@ class SqlTrades:
     async def get(self, id: TradeId) -> Trade:
         return _found(await self._db.find(_SELECT + "WHERE t.id = $1", id))
 
+    async def get_with_stock_version(self, id: TradeId) -> tuple[Trade, int]:
+        # One statement, one snapshot: read apart, the trade could be older than the version that
+        # is to vouch for it, and a second confirmation of the same trade would be counted.
+        row = await self._db.find(
+            """
+            SELECT t.*, b.nickname AS buyer_nickname, s.nickname AS seller_nickname,
+                   p.version AS stock_version
+            FROM trades t JOIN products p ON p.id = t.product_id
+            JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id
+            WHERE t.id = $1
+            """,
+            id,
+        )
+        trade = _found(row)
+        return trade, row["stock_version"] if row else 0
+
     async def get_for_update(self, id: TradeId) -> Trade:
         return _found(await self._db.lock(_SELECT + "WHERE t.id = $1 FOR UPDATE OF t", id))
 

@@ -1,0 +1,214 @@
+"""The database is the last line: what no code of ours would do, it refuses by itself."""
+
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import pytest
+
+from market.app import Market
+from market.kit.db import Database
+from market.members.sql import SqlSessions
+from market.payments.sql import SqlCancellations, SqlPayments
+from market.products.sql import SqlProducts
+from market.shared.errors import Unavailable, VersionConflict
+from market.trades.sql import SqlTrades
+from tests.support.acts import Acts
+from tests.support.barrier import holding
+from tests.support.gateway import MemoryGateway
+
+# What each named constraint, unique index and trigger refuses, tried on a market with one paid
+# trade, one open payment, one open cancellation and one waiting webhook.
+REFUSED = {
+    "members_email_key": "UPDATE members SET email = 'm1@example.com'",
+    "members_email_in_lower_case": "UPDATE members SET email = 'M' || email",
+    "products_price_positive": "UPDATE products SET price = 0",
+    "products_quantity_positive": "UPDATE products SET quantity = 0, taken = 0",
+    "products_stock": "UPDATE products SET taken = quantity + 1",
+    "trades_status": "UPDATE trades SET status = 'NEARLY' WHERE payment_id IS NOT NULL",
+    "trades_price_positive": "UPDATE trades SET price = 0, fee = 0",
+    "trades_fee_within_price": "UPDATE trades SET fee = price + 1",
+    "trades_between_two": "UPDATE trades SET buyer_id = seller_id",
+    "trades_paid_by_a_payment": "UPDATE trades SET status = 'PAID', payment_id = NULL",
+    "trades_cancel_asked_whole": "UPDATE trades SET cancel_by = NULL, cancel_reason = 'why'",
+    "trades_cancelled_at": "UPDATE trades SET cancelled_at = now()",
+    "trades_one_live_per_buyer": """
+        INSERT INTO trades (id, product_id, product_name, seller_id, buyer_id, price, fee, currency,
+                            status, hold_expires_at, created_at)
+        SELECT gen_random_uuid(), product_id, product_name, seller_id, buyer_id, price, fee,
+               currency, 'AWAITING_PAYMENT', now(), now() FROM trades
+    """,
+    "payments_gateway": "UPDATE payments SET gateway = 'V3'",
+    "payments_method": "UPDATE payments SET method = 'BARTER'",
+    "payments_status": "UPDATE payments SET status = 'NEARLY' WHERE captured_amount IS NULL",
+    "payments_amount_positive": "UPDATE payments SET amount = 0",
+    "payments_cancelled_within_captured": "UPDATE payments SET cancelled_amount = 1001",
+    "payments_captured_when_paid": "UPDATE payments SET captured_amount = NULL",
+    "payments_reference_key": "UPDATE payments SET reference = 'the same'",
+    "payments_one_open_per_trade": """
+        INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
+                              status, created_at)
+        SELECT gen_random_uuid(), trade_id, payer_id, title, gateway, method, amount, currency,
+               'READY', now() FROM payments WHERE status = 'READY'
+    """,
+    "cancellations_status": "UPDATE cancellations SET status = 'NEARLY'",
+    "cancellations_within_balance": "UPDATE cancellations SET amount = balance + 1",
+    "cancellations_one_open_per_payment": """
+        INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by, status,
+                                   created_at)
+        SELECT gen_random_uuid(), payment_id, amount, balance, reason, asked_by, status, now()
+        FROM cancellations
+    """,
+    "webhooks_waiting": """
+        INSERT INTO webhooks (gateway, body, try_at) SELECT gateway, body, try_at FROM webhooks
+    """,
+    "incidents_once": """
+        INSERT INTO incidents (kind, payment_id, trade_id, seen)
+        SELECT 'twice', id, trade_id, '{}' FROM payments, generate_series(1, 2)
+    """,
+    "transfers_kind": """
+        INSERT INTO transfers VALUES (DEFAULT, 'GIFT', 's', 'a', 'b', 1, 'KRW', now())
+    """,
+    "transfers_amount_positive": """
+        INSERT INTO transfers VALUES (DEFAULT, 'FEE', 's', 'a', 'b', 0, 'KRW', now())
+    """,
+    "transfers_between_two": """
+        INSERT INTO transfers VALUES (DEFAULT, 'FEE', 's', 'a', 'a', 1, 'KRW', now())
+    """,
+    "transfers_once": """
+        INSERT INTO transfers (kind, source, debit, credit, amount, currency, occurred_at)
+        SELECT kind, source, debit, credit, amount, currency, occurred_at FROM transfers
+    """,
+}
+REWRITES = [
+    "UPDATE transfers SET amount = 1",
+    "DELETE FROM transfers",
+    "TRUNCATE transfers",
+]
+
+
+@pytest.fixture
+async def busy(acts: Acts, market: Market, gateway: MemoryGateway) -> None:
+    """A market in the midst of things."""
+    trade, _ = await acts.paid_trade()
+    await acts.payment(await acts.trade())
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    await market.inbox.add("V1", None, {"imp_uid": "imp_1"})
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_constraint_refuses(db: Database, name: str) -> None:
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
+        await db.execute(REFUSED[name])
+    assert getattr(refused.value, "constraint_name", None) == name
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("rewrite", REWRITES)
+async def test_the_ledger_is_only_ever_added_to(db: Database, rewrite: str) -> None:
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await db.execute(rewrite)
+
+
+async def test_every_constraint_of_ours_is_tried(db: Database) -> None:
+    rows = await db.fetch(
+        """
+        SELECT conname AS name FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+        WHERE contype IN ('c', 'u') AND t.relnamespace = 'public'::regnamespace
+        UNION
+        SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+        WHERE x.indisunique AND NOT x.indisprimary AND i.relnamespace = 'public'::regnamespace
+        """
+    )
+    ours = {row["name"] for row in rows if not re.match("pgqueuer|alembic", row["name"])}
+    assert ours == set(REFUSED)
+
+
+LOCKS: dict[str, Callable[[Database, Any], Awaitable[Any]]] = {
+    "products": lambda db, row: SqlProducts(db).get_for_update(row),
+    "trades": lambda db, row: SqlTrades(db).get_for_update(row),
+    "payments": lambda db, row: SqlPayments(db).get_for_update(row),
+    "sessions": lambda db, row: SqlSessions(db).find_for_update(row),
+}
+
+
+async def impatiently(db: Database, locking: Awaitable[Any]) -> None:
+    """Takes a lock within 50 ms, or raises Unavailable."""
+    async with db.transaction():
+        await db.execute("SET LOCAL lock_timeout = '50ms'")
+        await locking
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("table", LOCKS)
+async def test_a_locked_row_keeps_everybody_else_out(db: Database, dsn: str, table: str) -> None:
+    id = await db.value(f"SELECT id FROM {table}")  # noqa: S608 # our own names
+    async with holding(dsn, table, id):
+        with pytest.raises(Unavailable):
+            await impatiently(db, LOCKS[table](db, id))
+
+
+@pytest.mark.usefixtures("busy")
+async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn: str) -> None:
+    row = await db.find("SELECT id, payment_id FROM cancellations")
+    assert row is not None
+    async with holding(dsn, "cancellations", row["id"]):
+        with pytest.raises(Unavailable):
+            await impatiently(db, SqlCancellations(db).find_open_for_update(row["payment_id"]))
+
+
+@pytest.mark.parametrize("table", LOCKS)
+async def test_a_row_is_not_locked_outside_a_transaction(db: Database, table: str) -> None:
+    with pytest.raises(RuntimeError, match="transaction"):
+        await LOCKS[table](db, "0" * 32)
+
+
+async def test_what_changed_since_it_was_read_is_not_overwritten(
+    acts: Acts, market: Market, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    stores: list[tuple[Any, Any]] = [
+        (SqlProducts(db), await SqlProducts(db).get(trade.product_id)),
+        (SqlTrades(db), await SqlTrades(db).get(trade.id)),
+        (SqlPayments(db), await SqlPayments(db).get(payment_id)),
+    ]
+    for store, read in stores:
+        await store.save(read)
+        read.version -= 1
+        with pytest.raises(VersionConflict):
+            await store.save(read)
+
+
+async def fail_after(db: Database, sql: str, *, retryable: bool) -> None:
+    """Does something in a part of a transaction, and fails."""
+    async with db.transaction(retryable=retryable):
+        await db.execute(sql)
+        raise ZeroDivisionError
+
+
+async def test_a_part_of_a_transaction_that_failed_takes_all_of_it_back(
+    acts: Acts, db: Database
+) -> None:
+    await acts.trade()
+    with suppress(ZeroDivisionError):
+        async with db.transaction():
+            await db.execute("UPDATE products SET description = 'not kept'")
+            await fail_after(db, "UPDATE products SET name = 'changed'", retryable=False)
+    row = await db.find("SELECT name, description FROM products")
+    assert row is not None
+    assert tuple(row) == ("chair", "")
+
+
+async def test_a_retryable_part_takes_back_itself_alone(acts: Acts, db: Database) -> None:
+    await acts.trade()
+    async with db.transaction():
+        await db.execute("UPDATE products SET description = 'kept'")
+        with suppress(ZeroDivisionError):
+            await fail_after(db, "UPDATE products SET name = 'changed'", retryable=True)
+    row = await db.find("SELECT name, description FROM products")
+    assert row is not None
+    assert tuple(row) == ("chair", "kept")

@@ -1,0 +1,187 @@
+"""Cancelling: the money goes back exactly once, whatever happens to the answer (P7, P8)."""
+
+import asyncio
+
+import pytest
+
+from market.app import Market
+from market.kit.db import Database
+from market.payments.domain import Status as Paid
+from market.shared.errors import InvalidTransition
+from market.trades.domain import Status
+from tests.support.acts import Acts
+from tests.support.barrier import at_once
+from tests.support.clock import MovableClock
+from tests.support.gateway import MemoryGateway
+
+
+async def test_an_unpaid_trade_dies_at_once_and_its_payment_with_it(
+    acts: Acts, market: Market
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    assert (await acts.now(trade)).status is Status.CANCELLED
+    assert await acts.remaining(trade) == 1
+    assert (await market.payments.see(payment.id, trade.buyer.id)).status is Paid.EXPIRED
+
+
+async def test_money_that_comes_after_the_trade_was_called_off_goes_back(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    gateway.pay(payment.id, 1000)
+    await market.payments.complete(payment.id, trade.buyer.id)
+    await market.sweep.cancellations()
+    assert gateway.cancels == [(payment.id, 1000)]
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_a_paid_trade_dies_when_its_money_is_back(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    assert gateway.cancels == [(payment_id, 1000)]
+    dead = await acts.now(trade)
+    assert (dead.status, dead.is_cancelling) == (Status.CANCELLED, False)
+    assert await acts.remaining(trade) == 1
+
+
+async def test_who_was_cancelled_may_buy_again(acts: Acts, market: Market) -> None:
+    trade, _ = await acts.paid_trade()
+    await market.refunds.cancel_purchase(trade.id, trade.seller.id, "sold elsewhere")
+    again = await market.trades.buy(trade.product_id, trade.buyer)
+    assert again.id != trade.id
+
+
+async def test_a_lost_answer_is_resolved_by_looking_never_by_sending_twice(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.lose_answer = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    assert (await acts.now(trade)).is_cancelling
+    assert await acts.remaining(trade) == 0
+    gateway.lose_answer = False
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    assert (await acts.now(trade)).status is Status.CANCELLED
+    assert gateway.cancels == [(payment_id, 1000)]
+
+
+async def test_a_dead_gateway_is_asked_again_until_it_answers(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    for _ in range(3):
+        clock.move(days=1)
+        await market.sweep.cancellations()
+    assert (await acts.now(trade)).is_cancelling
+    gateway.dead = False
+    clock.move(days=1)
+    await market.sweep.cancellations()
+    assert (await acts.now(trade)).status is Status.CANCELLED
+    assert gateway.cancels == [(payment_id, 1000)]
+
+
+async def test_nothing_else_happens_to_a_trade_on_its_way_out(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, _ = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    with pytest.raises(InvalidTransition):
+        await market.trades.approve(trade.id, trade.seller.id)
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "again")
+
+
+async def test_a_refund_the_gateway_refuses_leaves_the_trade_and_tells_the_operators(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    trade, _ = await acts.paid_trade()
+    gateway.refuse = "the contract does not allow it"
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    after = await acts.now(trade)
+    assert (after.status, after.is_cancelling) == (Status.PAID, False)
+    assert await db.value("SELECT kind FROM incidents") == "refund_refused"
+    await market.trades.approve(trade.id, trade.seller.id)
+
+
+async def test_a_partial_cancel_in_the_console_leaves_only_the_rest_to_send_back(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    gateway.dead = False
+    gateway.give_back(payment_id, 300)
+    clock.move(minutes=1)
+    await market.sweep.cancellations()  # refused: the balance is another
+    await market.sweep.cancellations()
+    assert gateway.cancels == [(payment_id, 700)]
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_a_cancel_in_the_console_is_found_and_ends_the_trade(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.give_back(payment_id, 1000)
+    await market.payments.synchronize(payment_id)
+    assert (await acts.now(trade)).status is Status.CANCELLED
+    assert await acts.remaining(trade) == 1
+
+
+async def test_buyer_cancels_while_seller_approves_and_exactly_one_wins(
+    acts: Acts, market: Market
+) -> None:
+    for _ in range(20):
+        trade, _ = await acts.paid_trade()
+        outcomes = await asyncio.gather(
+            market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why"),
+            market.trades.approve(trade.id, trade.seller.id),
+            return_exceptions=True,
+        )
+        lost = [isinstance(outcome, InvalidTransition) for outcome in outcomes]
+        assert sorted(lost) == [False, True], outcomes
+        expected = Status.CANCELLED if lost[1] else Status.SALE_APPROVED
+        assert (await acts.now(trade)).status is expected
+
+
+async def test_seller_cancels_while_buyer_confirms_and_exactly_one_wins(
+    acts: Acts, market: Market, dsn: str
+) -> None:
+    for turn in range(10):
+        trade, _ = await acts.paid_trade()
+        await market.trades.approve(trade.id, trade.seller.id)
+        both = [
+            market.refunds.cancel_purchase(trade.id, trade.seller.id, "why"),
+            market.trades.confirm(trade.id, trade.buyer.id),
+        ]
+        # Both have read the trade; both now want its product. Who comes first takes turns.
+        both = both if turn % 2 else both[::-1]
+        outcomes = await at_once(dsn, "products", trade.product_id, *both, waiting=2)
+        lost = [isinstance(outcome, InvalidTransition) for outcome in outcomes]
+        assert sorted(lost) == [False, True], outcomes
+        cancelled = lost.index(False) == (0 if turn % 2 else 1)
+        expected = Status.CANCELLED if cancelled else Status.PURCHASE_CONFIRMED
+        assert (await acts.now(trade)).status is expected
+
+
+async def test_two_who_settle_one_cancellation_send_the_money_once(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    gateway.dead = False
+    clock.move(minutes=1)
+    id = await db.value("SELECT id FROM cancellations")
+    await asyncio.gather(*(market.refunds.settle(id) for _ in range(5)))
+    assert gateway.cancels == [(payment_id, 1000)]
+    assert await db.value("SELECT count(*) FROM transfers WHERE kind = 'RETURNED'") == 1

@@ -1,0 +1,58 @@
+"""Short ways to a state, through the services a request would use."""
+
+from market.app import Market
+from market.payments.domain import Method, Payment
+from market.products.domain import Product
+from market.shared.ids import PaymentId
+from market.shared.money import Money
+from market.shared.people import Person
+from market.trades.domain import Trade
+from tests.support.gateway import MemoryGateway
+
+
+class Acts:
+    """What members do, in as many words."""
+
+    def __init__(self, market: Market, gateway: MemoryGateway) -> None:
+        self.market = market
+        self.gateway = gateway
+        self._members = 0
+
+    async def member(self) -> Person:
+        self._members += 1
+        member, _ = await self.market.members.sign_up(
+            f"m{self._members}@example.com", "password", f"m{self._members}"
+        )
+        return member.person
+
+    async def product(self, seller: Person, quantity: int = 1, price: int = 1000) -> Product:
+        return await self.market.products.list_new(seller, "chair", Money(price), quantity, "")
+
+    async def trade(self, quantity: int = 1) -> Trade:
+        """A trade that awaits payment, of a product with so many units."""
+        product = await self.product(await self.member(), quantity)
+        return await self.market.trades.buy(product.id, await self.member())
+
+    async def payment(self, trade: Trade) -> Payment:
+        """A payment that was begun."""
+        payment, _ = await self.market.payments.start(trade.id, trade.buyer.id, Method.CARD)
+        return payment
+
+    async def pay(self, trade: Trade) -> PaymentId:
+        """Pays, and the buyer's browser tells."""
+        payment = await self.payment(trade)
+        self.gateway.pay(payment.id, payment.amount.amount)
+        await self.market.payments.complete(payment.id, trade.buyer.id)
+        return payment.id
+
+    async def paid_trade(self, quantity: int = 1) -> tuple[Trade, PaymentId]:
+        trade = await self.trade(quantity)
+        payment_id = await self.pay(trade)
+        return await self.now(trade), payment_id
+
+    async def now(self, trade: Trade) -> Trade:
+        """The trade as it stands."""
+        return (await self.market.trades.see(trade.id, trade.buyer.id))[0]
+
+    async def remaining(self, trade: Trade) -> int:
+        return (await self.market.products.get(trade.product_id)).remaining

@@ -1,0 +1,81 @@
+"""The market as an operator runs it: real processes, real sockets."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.sandbox.process import SandboxProcess, free_port
+
+SECRET = "a secret of the tests, long enough"
+READY_WITHIN_S = 60
+
+
+@dataclass(frozen=True)
+class RunningMarket:
+    """Where its servers listen, and the gateway they use."""
+
+    servers: Sequence[str]
+    dsn: str
+    sandbox: str
+
+
+@contextmanager
+def running_market(dsn: str, data: Path, servers: int, sandbox: str) -> Iterator[RunningMarket]:
+    """So many server processes and a worker on one database, until the end of the block."""
+    env = {
+        **os.environ,
+        "DATABASE_URL": dsn,
+        "MARKET_DATA": str(data),
+        "MARKET_SECRET": SECRET,
+        "SANDBOX_PORT": sandbox.rpartition(":")[2],
+    }
+    ports = [free_port() for _ in range(servers)]
+    processes = [_start(["worker"], env)]
+    processes += [_start(["serve"], env | {"MARKET_PORT": str(port)}) for port in ports]
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    try:
+        for url in urls:
+            _await_ready(f"{url}/health/ready", processes)
+        yield RunningMarket(urls, dsn, sandbox)
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        codes = [process.wait(20) for process in processes]
+    assert codes == [0] * len(codes), f"a process did not end well: {codes}"
+
+
+@contextmanager
+def running_sandbox(data: Path, **environment: str) -> Iterator[str]:
+    """A PortOne of its own; its URL."""
+    sandbox = SandboxProcess(data / "sandbox.sqlite")
+    sandbox.start(**environment)
+    try:
+        yield sandbox.url
+    finally:
+        sandbox.end()
+
+
+def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    # Our own interpreter on our own module.
+    return subprocess.Popen([sys.executable, "-m", "market", *command], env=env)  # noqa: S603
+
+
+def _await_ready(url: str, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        assert all(process.poll() is None for process in processes), "a process fell"
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            processes[0].wait(0.05)
+    raise AssertionError(f"{url} did not answer")

@@ -1,0 +1,79 @@
+"""The market's HTTP face, in process or behind a socket, as its clients use it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import httpx
+
+from market.app import Market, web_app
+
+_numbers = count()
+
+
+@dataclass
+class Client:
+    """Somebody at the API, signed in or not."""
+
+    http: httpx.AsyncClient
+    token: str | None = None
+    refresh_token: str = ""
+    id: str = ""
+    email: str = ""
+
+    async def call(
+        self, method: str, path: str, json: Any = None, **headers: str
+    ) -> httpx.Response:
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.request(method, path, json=json, headers=names)
+
+    async def get(self, path: str) -> Any:
+        return _fine(await self.call("GET", path))
+
+    async def post(self, path: str, json: Any = None, **headers: str) -> Any:
+        return _fine(await self.call("POST", path, json, **headers))
+
+    async def member(self, nickname: str = "someone") -> "Client":
+        """A new member on the same connection."""
+        email = f"{nickname}{next(_numbers)}@example.com"
+        body = {"email": email, "password": "a password", "nickname": nickname}
+        signed = await Client(self.http).post("/api/auth/signup", body)
+        tokens = signed["access_token"], signed["refresh_token"]
+        return Client(self.http, *tokens, id=signed["member"]["id"], email=email)
+
+    async def product(self, quantity: int = 1, price: int = 1000) -> Any:
+        body = {"name": "의자", "price": price, "quantity": quantity}
+        return await self.post("/api/products", body)
+
+    async def buy(self, product_id: str) -> Any:
+        return await self.post(f"/api/products/{product_id}/trades")
+
+
+def _fine(response: httpx.Response) -> Any:
+    assert response.is_success, f"{response.status_code} {response.text}"
+    return response.json() if response.content else None
+
+
+def problem(response: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal, which must be a whole problem document (RFC 9457)."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    body: Mapping[str, Any] = response.json()
+    assert body["status"] == response.status_code
+    assert {"type", "title", "status", "detail", "code"} <= body.keys()
+    return response.status_code, body["code"]
+
+
+@asynccontextmanager
+async def in_process(market: Market) -> AsyncIterator[Client]:
+    """A client of this very market, without a socket in between."""
+
+    # The test has opened this market and will close it: the server's own opening is left out.
+    app = web_app(lambda: nullcontext(market))
+    app.state.market = market
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI, other names
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        yield Client(http)
