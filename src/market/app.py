@@ -35,9 +35,10 @@ from market.members.tokens import JwtTokens
 from market.operations import OPERATIONS_ROUTES
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
+from market.payments.portone.signature import WebhookSeal
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
-from market.payments.ports import Gateways
+from market.payments.ports import Gateways, Seal
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlIncidents, SqlPayments, SqlReceipts
@@ -45,7 +46,7 @@ from market.payments.sweep import Sweep
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlProducts
-from market.settings import Settings
+from market.settings import Settings, SettingsError
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
@@ -70,6 +71,7 @@ class Market:
     payments: PaymentService
     refunds: RefundService
     inbox: SqlInbox
+    seal: Seal
     sweep: Sweep
 
 
@@ -134,6 +136,7 @@ def assemble(
         payments=paying,
         refunds=refunds,
         inbox=inbox,
+        seal=webhook_seal(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
     )
 
@@ -156,6 +159,14 @@ def portone(settings: Settings, client: httpx.AsyncClient, clock: Clock) -> Gate
     v1 = PortOneV1(v1_account(settings), client, clock)
     v2 = PortOneV2(v2_account(settings), client)
     return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
+
+
+def webhook_seal(settings: Settings) -> Seal:
+    """Raises SettingsError."""
+    try:
+        return WebhookSeal.of(*settings.portone_v2.webhook_secrets)
+    except ValueError as cause:
+        raise SettingsError(f"PORTONE_V2_WEBHOOK_SECRET: {cause}.") from cause
 
 
 def v1_account(settings: Settings) -> V1Account:
@@ -227,7 +238,10 @@ def _dependencies() -> dict[str, Provide]:
 
         return Provide(provide)
 
-    names = ("members", "products", "trades", "payments", "refunds", "inbox", "idempotency")
+    names = (
+        *("members", "products", "trades", "payments", "refunds"),
+        *("inbox", "seal", "clock", "idempotency"),
+    )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
         "market_db": part("db"),

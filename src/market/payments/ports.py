@@ -199,6 +199,14 @@ class Incidents(Protocol):
         ...
 
 
+class Seal(Protocol):
+    """Tells a gateway's own webhooks from anybody else's."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """The webhook's id. Raises Unauthenticated for what the gateway has not signed just now."""
+        ...
+
+
 # The wake-up that a stored webhook sends to the workers.
 WAKE = "hints"
 
