@@ -1,6 +1,7 @@
 """What V2 alone has: keys for repeats, typed refusals, cancels that end later, signed webhooks."""
 
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -138,6 +139,27 @@ async def test_a_cancel_that_ends_later_counts_when_it_has_ended(
     assert await v2.returned(payment) == 0
     v2.portone.control("POST", "cancellations", {"payment_id": payment.id, "outcome": outcome})
     assert await v2.returned(payment) == back
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+async def test_one_still_under_way_after_its_key_was_forgotten_is_not_given_up(
+    v2: V2Side, outcome: str
+) -> None:
+    """A bank may take days, keys are kept three hours: then our own earlier wish stands in the way
+    of the balance, and its refusal must not pass for the end."""
+    payment = await v2.paid()
+    wish = v2.cancellation(payment, 400)
+    v2.portone.set(v2_cancel_mode="async")
+    await v2.gateway.cancel(payment, wish)
+    v2.portone.advance(hours=4)
+    with pytest.raises(OutcomeUnknown):
+        await v2.gateway.cancel(payment, wish)
+    v2.portone.control("POST", "cancellations", {"payment_id": payment.id, "outcome": outcome})
+    v2.portone.set(v2_cancel_mode="sync")
+    v2.portone.advance(hours=24)
+    with suppress(GatewayRefused):
+        await v2.gateway.cancel(payment, wish)
+    assert await v2.returned(payment) == 400
 
 
 # ── records ──

@@ -75,9 +75,8 @@ class PortOneV2:
         return Checkout(self.version, self._account.sdk_url, self._account.store_id, params)
 
     async def look(self, payment: Payment) -> Snapshot | None:
-        store = {"storeId": self._account.store_id}
         try:
-            return (await self._call(PaymentV2, "GET", payment, params=store)).snapshot()
+            return (await self._record(payment)).snapshot()
         except GatewayRefused as refusal:
             if refusal.about.get("type") == "PAYMENT_NOT_FOUND":
                 return None
@@ -94,12 +93,23 @@ class PortOneV2:
             "reason": cancellation.reason,
         }
         headers = {"Idempotency-Key": _key(cancellation)}
-        answer = await self._call(
-            CancelledV2, "POST", payment, "/cancel", json=body, headers=headers
-        )
+        try:
+            answer = await self._call(
+                CancelledV2, "POST", payment, "/cancel", json=body, headers=headers
+            )
+        except GatewayRefused as refusal:
+            # Keys are forgotten after three hours, and a bank may take days: the balance that this
+            # was refused for may be held by our own earlier wish, which is still to end.
+            if (await self._record(payment)).is_returning:
+                raise OutcomeUnknown from refusal
+            raise
         # REQUESTED is done later by the payment company: the record will show it.
         if answer.cancellation.status == "FAILED":
             raise GatewayRefused(payment_id=payment.id)
+
+    async def _record(self, payment: Payment) -> PaymentV2:
+        store = {"storeId": self._account.store_id}
+        return await self._call(PaymentV2, "GET", payment, params=store)
 
     async def _call(
         self,

@@ -62,6 +62,13 @@ class PaymentV2(Struct, rename="camel"):
     channel: Any = None
     paid_at: Any = None
     failure: Any = None
+    cancellations: Any = None
+
+    @property
+    def is_returning(self) -> bool:
+        """Whether a cancel was taken up and has not ended yet."""
+        listed = self.cancellations if isinstance(self.cancellations, list) else []
+        return any(_text(each, "status") == "REQUESTED" for each in listed)
 
     def snapshot(self) -> Snapshot:
         """Our reading of it. Raises ValueError where money came, but not how much."""
