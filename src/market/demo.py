@@ -138,7 +138,9 @@ def _fallen(parts: Sequence[subprocess.Popen[bytes]]) -> "list[subprocess.Popen[
 
 def _stop(parts: Sequence[subprocess.Popen[bytes]]) -> None:
     """The last started first, so that nobody loses what he still needs."""
+    # Whoever presses Ctrl-C twice, or signals everybody, must not leave half of it behind.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if parts:
         _say("stopping everything")
     for part in reversed(parts):

@@ -45,6 +45,9 @@ def running_market(dsn: str, data: Path, servers: int, sandbox: str) -> Iterator
     try:
         for url in urls:
             _await_ready(f"{url}/health/ready", processes)
+        # What an operator sets in PortOne's console.
+        console = {"webhook_url_v1": f"{urls[0]}/webhooks/portone/v1"}
+        httpx.put(f"{sandbox}/control/settings", json=console, trust_env=False).raise_for_status()
         yield RunningMarket(urls, dsn, sandbox)
     finally:
         for process in processes:

@@ -3,6 +3,7 @@ workers run what they and a timetable name."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
@@ -15,6 +16,8 @@ from pgqueuer.models import Job, Schedule
 from .db import Database
 
 _log = structlog.get_logger()
+
+RECONNECT_AFTER_S = 1.0
 
 Work = Callable[[], Awaitable[object]]
 
@@ -40,7 +43,25 @@ async def work(
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
 ) -> None:
-    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression)."""
+    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression).
+
+    Comes back by itself when the database was away.
+    """
+    while not stop.is_set():
+        try:
+            await _work_while_connected(dsn, woken, timetable, stop)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            _log.warning("worker_lost_the_database", trouble=repr(trouble))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RECONNECT_AFTER_S)
+
+
+async def _work_while_connected(
+    dsn: str,
+    woken: Mapping[str, Work],
+    timetable: Mapping[tuple[str, str], Work],
+    stop: asyncio.Event,
+) -> None:
     connection = await asyncpg.connect(dsn, server_settings={"application_name": "market jobs"})
     try:
         queuer = PgQueuer(AsyncpgDriver(connection))
