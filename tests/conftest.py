@@ -12,6 +12,7 @@ from market.app import Market, assemble
 from market.kit import postgres
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
+from market.payments.ports import Gateways
 from market.settings import Settings
 from market.verify import broken
 from tests.support.acts import Acts
@@ -63,7 +64,7 @@ def gateway() -> MemoryGateway:
 @pytest.fixture
 def market(settings: Settings, db: Database, gateway: MemoryGateway, clock: MovableClock) -> Market:
     """Every service on a real database, with a clock to move and a gateway in memory."""
-    return assemble(settings, db, gateway, clock, TimeOrderedIds())
+    return assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds())
 
 
 @pytest.fixture

@@ -35,8 +35,10 @@ from market.members.tokens import JwtTokens
 from market.operations import OPERATIONS_ROUTES
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
+from market.payments.portone.signature import WebhookSeal
 from market.payments.portone.v1 import PortOneV1, V1Account
-from market.payments.ports import PaymentGateway
+from market.payments.portone.v2 import PortOneV2, V2Account
+from market.payments.ports import Gateways, Seal
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlIncidents, SqlPayments, SqlReceipts
@@ -44,7 +46,7 @@ from market.payments.sweep import Sweep
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlProducts
-from market.settings import Settings
+from market.settings import Settings, SettingsError
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
@@ -69,11 +71,12 @@ class Market:
     payments: PaymentService
     refunds: RefundService
     inbox: SqlInbox
+    seal: Seal
     sweep: Sweep
 
 
 def assemble(
-    settings: Settings, db: Database, gateway: PaymentGateway, clock: Clock, ids: Ids
+    settings: Settings, db: Database, gateways: Gateways, clock: Clock, ids: Ids
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
@@ -95,7 +98,7 @@ def assemble(
         payments=payments,
         cancellations=cancellations,
         purchases=trades,
-        gateway=gateway,
+        gateways=gateways,
         books=books,
         incidents=incidents,
         inbox=inbox,
@@ -107,7 +110,7 @@ def assemble(
         payments=payments,
         cancellations=cancellations,
         purchases=trades,
-        gateway=gateway,
+        gateways=gateways,
         incidents=incidents,
         looking=paying,
         clock=clock,
@@ -133,21 +136,37 @@ def assemble(
         payments=paying,
         refunds=refunds,
         inbox=inbox,
+        seal=webhook_seal(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
     )
 
 
 @asynccontextmanager
 async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
-    """The market on a database and the configured gateway, for as long as it is needed."""
+    """The market on a database and its gateways, for as long as it is needed."""
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
         async with httpx.AsyncClient() as client:
-            gateway = PortOneV1(v1_account(settings), client, clock)
-            yield assemble(settings, db, gateway, clock, TimeOrderedIds())
+            gateways = portone(settings, client, clock)
+            yield assemble(settings, db, gateways, clock, TimeOrderedIds())
     finally:
         await db.close()
+
+
+def portone(settings: Settings, client: httpx.AsyncClient, clock: Clock) -> Gateways:
+    """Both versions, whichever is configured: a payment stays on the one it began on."""
+    v1 = PortOneV1(v1_account(settings), client, clock)
+    v2 = PortOneV2(v2_account(settings), client)
+    return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
+
+
+def webhook_seal(settings: Settings) -> Seal:
+    """Raises SettingsError."""
+    try:
+        return WebhookSeal.of(*settings.portone_v2.webhook_secrets)
+    except ValueError as cause:
+        raise SettingsError(f"PORTONE_V2_WEBHOOK_SECRET: {cause}.") from cause
 
 
 def v1_account(settings: Settings) -> V1Account:
@@ -159,7 +178,21 @@ def v1_account(settings: Settings) -> V1Account:
         code=v1.code,
         channel_key=v1.channel_key,
         sdk_url=v1.sdk_url,
+        test=settings.portone_test,
         notice_url=f"{settings.public_url}/webhooks/portone/v1",
+    )
+
+
+def v2_account(settings: Settings) -> V2Account:
+    v2 = settings.portone_v2
+    return V2Account(
+        api_url=v2.api_url,
+        secret=v2.secret,
+        store_id=v2.store_id,
+        channel_key=v2.channel_key,
+        sdk_url=v2.sdk_url,
+        test=settings.portone_test,
+        notice_url=f"{settings.public_url}/webhooks/portone/v2",
     )
 
 
@@ -205,7 +238,10 @@ def _dependencies() -> dict[str, Provide]:
 
         return Provide(provide)
 
-    names = ("members", "products", "trades", "payments", "refunds", "inbox", "idempotency")
+    names = (
+        *("members", "products", "trades", "payments", "refunds"),
+        *("inbox", "seal", "clock", "idempotency"),
+    )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
         "market_db": part("db"),

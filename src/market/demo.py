@@ -100,6 +100,7 @@ def _sandbox_environment(settings: Settings) -> dict[str, str]:
         "SANDBOX_PORT": str(settings.sandbox_port),
         "SANDBOX_DATA": str(settings.sandbox_state),
         "SANDBOX_WEBHOOK_URL_V1": f"http://127.0.0.1:{settings.port}/webhooks/portone/v1",
+        "SANDBOX_WEBHOOK_URL_V2": f"http://127.0.0.1:{settings.port}/webhooks/portone/v2",
     }
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+MOST_WEBHOOK_SECRETS = 2
 _TRIAL_API = "http://127.0.0.1:{port}/v1"
 _TRIAL_SDK = "http://127.0.0.1:{port}/sdk/v1.js"
 
@@ -31,6 +32,18 @@ class PortOneV1Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortOneV2Settings:
+    """Who we are at PortOne V2. Without any, the sandbox on this machine is meant."""
+
+    api_url: str
+    secret: str
+    store_id: str
+    channel_key: str
+    webhook_secrets: tuple[str, ...]
+    sdk_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can differ from one installation to the next."""
 
@@ -43,8 +56,10 @@ class Settings:
     pool_size: int
     secret: str
     public_url: str
-    portone_version: Literal["V1"]
+    portone_version: Literal["V1", "V2"]
+    portone_test: bool
     portone_v1: PortOneV1Settings
+    portone_v2: PortOneV2Settings
     hold: timedelta
     fee_bps: int
     access_life: timedelta
@@ -64,9 +79,6 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     port = _whole(env, "MARKET_PORT", 8000, 1, 65_535)
     sandbox_port = _whole(env, "SANDBOX_PORT", 8100, 1, 65_535)
     data = Path(env.get("MARKET_DATA") or "var").resolve()
-    version = env.get("PORTONE_VERSION") or "V1"
-    if version != "V1":
-        raise SettingsError("PORTONE_VERSION: V1 is what this release speaks.")
     return Settings(
         host=env.get("MARKET_HOST") or "127.0.0.1",
         port=port,
@@ -77,13 +89,33 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         pool_size=_whole(env, "MARKET_POOL_SIZE", 10, 1, 500),
         secret=env.get("MARKET_SECRET") or _kept_secret(data),
         public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
-        portone_version="V1",
+        portone_version=_version(env),
+        portone_test=_test_channel(env),
         portone_v1=_portone_v1(env, sandbox_port),
+        portone_v2=_portone_v2(env, sandbox_port),
         hold=timedelta(seconds=_whole(env, "MARKET_HOLD_SECONDS", 600, 1, 86_400)),
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
     )
+
+
+def _version(env: Mapping[str, str]) -> Literal["V1", "V2"]:
+    match env.get("PORTONE_VERSION") or "V1":
+        case "V1":
+            return "V1"
+        case "V2":
+            return "V2"
+    raise SettingsError("PORTONE_VERSION must be V1 or V2.")
+
+
+def _test_channel(env: Mapping[str, str]) -> bool:
+    """Whether payments must come through test channels. Forgotten by somebody who goes live, every
+    payment is sent back with an incident; the other way round, play money would buy goods."""
+    channel = env.get("PORTONE_CHANNEL") or "TEST"
+    if channel not in {"TEST", "LIVE"}:
+        raise SettingsError("PORTONE_CHANNEL must be TEST or LIVE.")
+    return channel == "TEST"
 
 
 def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
@@ -98,6 +130,36 @@ def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
         channel_key=get("CHANNEL_KEY", "channel-key-sandbox-v1-test"),
         sdk_url=get("SDK_URL", _TRIAL_SDK.format(port=sandbox_port)),
     )
+
+
+def _portone_v2(env: Mapping[str, str], sandbox_port: int) -> PortOneV2Settings:
+    real = bool(env.get("PORTONE_V2_API_URL"))
+
+    def get(name: str, trial: str) -> str:
+        variable = f"PORTONE_V2_{name}"
+        # The sandbox's keys are public: beside a real gateway, anybody could sign its webhooks.
+        if real and not env.get(variable):
+            raise SettingsError(f"{variable} is needed where PORTONE_V2_API_URL is given.")
+        return env.get(variable) or trial
+
+    return PortOneV2Settings(
+        api_url=get("API_URL", f"http://127.0.0.1:{sandbox_port}/v2").rstrip("/"),
+        secret=get("SECRET", "sandbox-v2-api-secret-not-real"),
+        store_id=get("STORE_ID", "store-sandbox-0000"),
+        channel_key=get("CHANNEL_KEY", "channel-key-sandbox-v2-test"),
+        webhook_secrets=_webhook_secrets(
+            get("WEBHOOK_SECRET", "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldC1ub3QtcmVhbCE=")
+        ),
+        sdk_url=get("SDK_URL", f"http://127.0.0.1:{sandbox_port}/sdk/v2.js"),
+    )
+
+
+def _webhook_secrets(text: str) -> tuple[str, ...]:
+    """One, or two with a comma between them while the console changes from one to the next."""
+    secrets_ = tuple(part for part in (part.strip() for part in text.split(",")) if part)
+    if not 1 <= len(secrets_) <= MOST_WEBHOOK_SECRETS:
+        raise SettingsError("PORTONE_V2_WEBHOOK_SECRET is one secret, or two with a comma between.")
+    return secrets_
 
 
 def _kept_secret(data: Path) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from market.kit.db import in_transaction
-from market.payments.domain import Cancellation, Payment, Seen, Snapshot
+from market.payments.domain import ANY_TILL, Cancellation, Payment, Seen, Snapshot, Till
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
@@ -19,6 +19,7 @@ class MemoryGateway:
     """Keeps records as a gateway would; `dead` and `lose_answer` make it misbehave."""
 
     version: str = "V1"
+    till: Till = ANY_TILL
     records: dict[str, Snapshot] = field(default_factory=dict)
     registered: dict[str, Money] = field(default_factory=dict)
     cancels: list[tuple[str, int]] = field(default_factory=list)

@@ -86,12 +86,25 @@ class Seen(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Till:
+    """Where at the gateway our money must arrive, by configuration: in which of its stores, and
+    whether through a test channel. None: that does not matter."""
+
+    store: str | None = None
+    test: bool | None = None
+
+
+ANY_TILL = Till()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The gateway's own record of a payment at one moment.
 
     `captured` and `returned` are amounts in minor units of `currency`; which of the captured money
     is still there is their difference, whatever word the gateway has for it. `order_id` is our
-    payment id as the gateway has it, `reference` its own name for the attempt.
+    payment id as the gateway has it, `reference` its own name for the attempt. `store` and `test`
+    say where the money went; None where the gateway does not tell.
     """
 
     order_id: str
@@ -101,6 +114,8 @@ class Snapshot:
     returned: int
     paid_at: datetime | None = None
     failure: str | None = None
+    store: str | None = None
+    test: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +187,15 @@ class Payment:
         """How much of the captured money is still there, in minor units."""
         return self.captured.amount - self.cancelled if self.captured else 0
 
-    def apply(self, seen: Snapshot | None, now: datetime) -> list[Event]:
+    def apply(self, seen: Snapshot | None, now: datetime, till: Till = ANY_TILL) -> list[Event]:
         """Moves forward to what the gateway's record shows; what happened since the last look.
 
-        None: the gateway has no record, the checkout window was never opened.
+        None: the gateway has no record, the checkout window was never opened. Money that is not in
+        `till` arrived all the same, and is to go back (P4).
         """
         events: list[Event] = []
         if seen is not None:
-            events += self._capture(seen, now)
+            events += self._capture(seen, now, till)
             events += self._give_back(seen)
             if seen.state is Seen.FAILED and self.status is Status.READY:
                 self._move(Status.FAILED)
@@ -210,7 +226,7 @@ class Payment:
             )
         return Cancellation(id, self.id, wanted, left, reason, by, now, try_at=now)
 
-    def _capture(self, seen: Snapshot, now: datetime) -> list[Event]:
+    def _capture(self, seen: Snapshot, now: datetime, till: Till) -> list[Event]:
         if seen.state is not Seen.PAID or self.captured is not None:
             return []
         self._move(Status.PAID)
@@ -218,7 +234,7 @@ class Payment:
         self.reference = seen.reference
         self.paid_at = seen.paid_at or now
         self.failure = None
-        return [Captured(seen.captured, self.paid_at, self._mismatch(seen))]
+        return [Captured(seen.captured, self.paid_at, self._mismatch(seen, till))]
 
     def _give_back(self, seen: Snapshot) -> list[Event]:
         # The total only grows; a smaller one is an older record that arrived late.
@@ -230,12 +246,17 @@ class Payment:
         self._move(Status.CANCELLED if everything else Status.PARTIALLY_CANCELLED)
         return [Returned(more, self.cancelled, everything)]
 
-    def _mismatch(self, seen: Snapshot) -> str | None:
-        if seen.order_id != self.id:
-            return "order"
-        if seen.captured.currency != self.amount.currency:
-            return "currency"
-        return "amount" if seen.captured.amount != self.amount.amount else None
+    def _mismatch(self, seen: Snapshot, till: Till) -> str | None:
+        """What is wrong with money that arrived, the gravest first."""
+        wrongs = {
+            "order": seen.order_id != self.id,
+            "store": till.store is not None and seen.store != till.store,
+            # Play money never buys goods, nor real money a rehearsal; unsaid counts as wrong.
+            "channel": till.test is not None and seen.test is not till.test,
+            "currency": seen.captured.currency != self.amount.currency,
+            "amount": seen.captured.amount != self.amount.amount,
+        }
+        return next((what for what, wrong in wrongs.items() if wrong), None)
 
     def _schedule(self, now: datetime) -> None:
         if self.status in {Status.READY, Status.FAILED, Status.EXPIRED}:

@@ -15,11 +15,12 @@ from msgspec import Meta, Struct
 from market.kit.http import BEARER, Idempotent, KeyParam, SignedIn, member_only, path_id
 from market.kit.idempotency import Scope
 from market.kit.problems import documented
+from market.shared.clock import Clock
 from market.shared.errors import Invalid
 from market.shared.ids import PaymentId, TradeId, well_formed
 
 from .domain import Method, Payment, Status
-from .ports import Checkout, Inbox
+from .ports import Checkout, Inbox, Seal
 from .service import PaymentService
 
 Service = NamedDependency[PaymentService]
@@ -33,7 +34,8 @@ class PayIn(Struct):
 
 
 class CheckoutOut(Struct):
-    """What the browser needs: load `sdk_url`, `IMP.init(init)`, `IMP.request_pay(params)`."""
+    """What the browser needs: load `sdk_url`; then, for version V1, `IMP.init(init)` and
+    `IMP.request_pay(params)`, and for V2 `PortOne.requestPayment(params)`."""
 
     version: str
     sdk_url: str
@@ -164,6 +166,47 @@ async def receive_v1(
     return Stored()
 
 
+@post(
+    "/webhooks/portone/v2",
+    status_code=200,
+    tags=["webhooks"],
+    request_max_body_size=LARGEST_WEBHOOK,
+    responses=documented(400, 401, 413),
+)
+async def receive_v2(
+    request: Request[Any, Any, State],
+    inbox: NamedDependency[SkipValidation[Inbox]],
+    seal: NamedDependency[SkipValidation[Seal]],
+    clock: NamedDependency[SkipValidation[Clock]],
+) -> Stored:
+    """PortOne V2's webhook, signed (Standard Webhooks). Believed no more than V1's: a hint."""
+    # The bytes as they came: parsed and written again they would not be what was signed.
+    body = await request.body()
+    seal.verify(request.headers, body, clock.now())
+    hints = _event(body)
+    order = hints.get("paymentId", "")
+    await inbox.add("V2", PaymentId(order) if well_formed(order) else None, hints)
+    return Stored()
+
+
+# Neither webhook-id nor timestamp: two sends of one event are one hint.
+_EVENT_HINTS = ("storeId", "paymentId", "transactionId", "cancellationId")
+
+
+def _event(body: bytes) -> Mapping[str, str]:
+    """What a V2 webhook tells. PortOne adds types and fields unannounced, so one without a payment
+    is kept like any other, and nothing comes of it. Raises Invalid for what is no JSON object."""
+    try:
+        given = msgspec.json.decode(body, type=dict[str, Any])
+    except (ValueError, msgspec.MsgspecError) as cause:
+        raise Invalid("A webhook is a JSON object.") from cause
+    data = given.get("data")
+    told = {"type": given.get("type")} | (data if isinstance(data, dict) else {})
+    return {
+        name: str(told[name])[:_LONGEST_HINT] for name in ("type", *_EVENT_HINTS) if told.get(name)
+    }
+
+
 _HINTS = ("imp_uid", "merchant_uid", "status", "cancellation_id")
 _LONGEST_HINT = 100
 
@@ -183,4 +226,4 @@ def _webhook(body: bytes, content_type: str) -> Mapping[str, str]:
     return hints
 
 
-ROUTES = (PaymentController, receive_v1)
+ROUTES = (PaymentController, receive_v1, receive_v2)

@@ -11,7 +11,7 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
-from .domain import Cancellation, Payment, Snapshot
+from .domain import Cancellation, Payment, Snapshot, Till
 
 
 class GatewayRefused(Conflict):
@@ -30,7 +30,8 @@ class OutcomeUnknown(GatewayTrouble):
 class Checkout:
     """What a browser hands to PortOne's SDK to open the checkout window.
 
-    `version` is V1 or V2; `params` go to `IMP.request_pay` (with `init` for `IMP.init`).
+    `version` is V1 or V2; `params` go to `IMP.request_pay` (with `init` for `IMP.init`), or to
+    `PortOne.requestPayment` (which needs no init: `init` is then the store's id once more).
     """
 
     version: str
@@ -46,6 +47,7 @@ class PaymentGateway(Protocol):
     """
 
     version: str
+    till: Till
 
     async def register(self, payment: Payment) -> None:
         """Tells it the amount before any checkout (P2). Safe to repeat. Raises GatewayRefused."""
@@ -65,6 +67,24 @@ class PaymentGateway(Protocol):
         Raises GatewayRefused; OutcomeUnknown when no answer came, for it may have happened.
         """
         ...
+
+
+class Gateways:
+    """Every gateway that payments were begun on, and `today`, the one that new ones begin on."""
+
+    def __init__(self, today: PaymentGateway, *others: PaymentGateway) -> None:
+        self.today = today
+        self._by_version = {gateway.version: gateway for gateway in (*others, today)}
+
+    def of(self, payment: Payment) -> PaymentGateway:
+        """The one a payment began on, whatever is configured since. Raises GatewayTrouble when
+        there is none: a payment is never asked of a gateway that can't know it."""
+        try:
+            return self._by_version[payment.gateway]
+        except KeyError as cause:
+            raise GatewayTrouble(
+                f"Nothing here speaks to gateway {payment.gateway}.", payment_id=payment.id
+            ) from cause
 
 
 class Payments(Protocol):
@@ -176,6 +196,14 @@ class Incidents(Protocol):
 
     async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
         """Once per payment and kind; again changes nothing."""
+        ...
+
+
+class Seal(Protocol):
+    """Tells a gateway's own webhooks from anybody else's."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """The webhook's id. Raises Unauthenticated for what the gateway has not signed just now."""
         ...
 
 

@@ -12,8 +12,8 @@ from .domain import Cancellation, Payment
 from .ports import (
     Cancellations,
     GatewayRefused,
+    Gateways,
     Incidents,
-    PaymentGateway,
     Payments,
     Purchases,
 )
@@ -35,7 +35,7 @@ class RefundService:
         payments: Payments,
         cancellations: Cancellations,
         purchases: Purchases,
-        gateway: PaymentGateway,
+        gateways: Gateways,
         incidents: Incidents,
         looking: PaymentService,
         clock: Clock,
@@ -45,7 +45,7 @@ class RefundService:
         self._payments = payments
         self._cancellations = cancellations
         self._purchases = purchases
-        self._gateway = gateway
+        self._gateways = gateways
         self._incidents = incidents
         self._looking = looking
         self._clock = clock
@@ -90,7 +90,7 @@ class RefundService:
             if trying is None:
                 return
             try:
-                await self._gateway.cancel(*trying)
+                await self._gateways.of(trying[0]).cancel(*trying)
             except GatewayRefused as refusal:
                 await self._refused(cancellation, refusal)
             else:

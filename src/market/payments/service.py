@@ -12,10 +12,10 @@ from .ports import (
     Books,
     Cancellations,
     Checkout,
+    Gateways,
     Hint,
     Inbox,
     Incidents,
-    PaymentGateway,
     Payments,
     Purchases,
 )
@@ -33,7 +33,7 @@ class PaymentService:
         payments: Payments,
         cancellations: Cancellations,
         purchases: Purchases,
-        gateway: PaymentGateway,
+        gateways: Gateways,
         books: Books,
         incidents: Incidents,
         inbox: Inbox,
@@ -44,7 +44,7 @@ class PaymentService:
         self._payments = payments
         self._cancellations = cancellations
         self._purchases = purchases
-        self._gateway = gateway
+        self._gateways = gateways
         self._books = books
         self._incidents = incidents
         self._inbox = inbox
@@ -65,13 +65,18 @@ class PaymentService:
             raise MethodUnavailable(method=method)
         payment = await self._open_payment(trade_id, payer, method)
         # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
-        await self._gateway.register(payment)
-        return payment, self._gateway.checkout(payment)
+        gateway = self._gateways.of(payment)
+        await gateway.register(payment)
+        return payment, gateway.checkout(payment)
 
     async def _open_payment(self, trade_id: TradeId, payer: MemberId, method: Method) -> Payment:
         invoice = await self._purchases.invoice(trade_id, payer)
         payment = Payment.ask(
-            PaymentId(self._ids.new()), invoice, self._gateway.version, method, self._clock.now()
+            PaymentId(self._ids.new()),
+            invoice,
+            self._gateways.today.version,
+            method,
+            self._clock.now(),
         )
         if await self._payments.add(payment):
             return payment
@@ -87,7 +92,7 @@ class PaymentService:
 
     def checkout(self, payment: Payment) -> Checkout:
         """What the browser needs to go on with an unpaid payment."""
-        return self._gateway.checkout(payment)
+        return self._gateways.of(payment).checkout(payment)
 
     async def complete(self, id: PaymentId, buyer: MemberId) -> Payment:
         """The buyer says it is done: a hint to look (P3). Raises NotFound, GatewayTrouble."""
@@ -104,11 +109,12 @@ class PaymentService:
         Raises NotFound, GatewayTrouble.
         """
         payment = await self._payments.get(id)
-        seen = await self._gateway.look(payment)
+        gateway = self._gateways.of(payment)
+        seen = await gateway.look(payment)
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
             payment = await self._payments.get_for_update(id)
-            for event in payment.apply(seen, self._clock.now()):
+            for event in payment.apply(seen, self._clock.now(), gateway.till):
                 await self._record(payment, event)
             await self._settle_cancellation(payment)
             await self._payments.save(payment)

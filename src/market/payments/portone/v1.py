@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from market.kit.db import in_transaction
-from market.payments.domain import Cancellation, Payment, Snapshot
+from market.payments.domain import Cancellation, Payment, Snapshot, Till
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
+from market.shared.money import Money
 
+from .transport import PATIENCE, Transport, asked_back
 from .wire_v1 import (
     AttemptsV1,
     Envelope,
@@ -28,20 +29,17 @@ T = TypeVar("T")
 # A token lives 30 minutes; one with less left than this is not used any more, so that it can't
 # die between our check and theirs.
 TOKEN_MARGIN_S = 60
-# PortOne advises to wait long: a dropped connection does not stop what the server began.
-TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 LONGEST_NAME = 40
 
 _HTTP_UNAUTHORIZED = 401
 _HTTP_NOT_FOUND = 404
-_HTTP_TOO_MANY = 429
 _HTTP_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
 class V1Account:
     """Where V1 is, and who we are there. `notice_url` is where it shall send webhooks, if not
-    where its console says."""
+    where its console says; `test` is whether the channel is a test channel."""
 
     api_url: str
     key: str
@@ -49,6 +47,7 @@ class V1Account:
     code: str
     channel_key: str
     sdk_url: str
+    test: bool
     notice_url: str | None = None
 
 
@@ -57,9 +56,17 @@ class PortOneV1:
 
     version = "V1"
 
-    def __init__(self, account: V1Account, client: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        account: V1Account,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        timeout: httpx.Timeout = PATIENCE,
+    ) -> None:
+        # V1's records name no store: keys belong to one.
+        self.till = Till(test=account.test)
         self._account = account
-        self._client = client
+        self._transport = Transport(client, account.api_url, timeout)
         self._clock = clock
         self._token: str | None = None
         self._token_until = 0.0
@@ -107,9 +114,9 @@ class PortOneV1:
             "imp_uid": payment.reference,
             "merchant_uid": payment.id,
             # Never absent, never 0: either would mean "all of it".
-            "amount": major(type(payment.amount)(cancellation.amount, currency)),
+            "amount": major(Money(asked_back(cancellation), currency)),
             # What we believe is left; on any other balance nothing is cancelled.
-            "checksum": major(type(payment.amount)(cancellation.balance, currency)),
+            "checksum": major(Money(cancellation.balance, currency)),
             "reason": cancellation.reason,
         }
         answer = await self._call(PaymentV1, "POST", "/payments/cancel", json=body)
@@ -130,8 +137,6 @@ class PortOneV1:
 
     async def _call(self, type_: type[T], method: str, path: str, **request: Any) -> Envelope[T]:
         """One call with a good token; a token they no longer know is renewed once."""
-        if in_transaction():
-            raise RuntimeError("no network call inside a transaction")
         response = await self._send(method, path, await self._login(), **request)
         if response.status_code == _HTTP_UNAUTHORIZED:
             self._token = None
@@ -156,22 +161,12 @@ class PortOneV1:
         self, method: str, path: str, token: str | None, **request: Any
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        url = self._account.api_url + path
-        try:
-            return await self._client.request(
-                method, url, headers=headers, timeout=TIMEOUT, **request
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as cause:
-            raise GatewayTrouble from cause  # it never left
-        except httpx.HTTPError as cause:
-            raise OutcomeUnknown from cause
+        return await self._transport.send(method, path, headers=headers, **request)
 
 
 def _understood(type_: type[T], response: httpx.Response) -> Envelope[T]:
     """The answer's envelope; `response` is None for what does not exist."""
     status = response.status_code
-    if status == _HTTP_TOO_MANY:
-        raise GatewayTrouble("The payment gateway asks us to slow down.")
     if status >= _HTTP_SERVER_ERROR:
         raise OutcomeUnknown
     try:

@@ -47,8 +47,9 @@ class PaymentV1(Struct):
     amount: Decimal
     cancel_amount: Decimal = Decimal(0)
     currency: str = "KRW"
-    paid_at: int = 0
+    paid_at: int | None = None
     fail_reason: str | None = None
+    sandbox: bool | None = None
 
     def snapshot(self) -> Snapshot:
         """Our reading of it. Raises ValueError for amounts that are no whole minor units."""
@@ -60,6 +61,7 @@ class PaymentV1(Struct):
             returned=_minor(self.cancel_amount, self.currency),
             paid_at=datetime.fromtimestamp(self.paid_at, UTC) if self.paid_at else None,
             failure=self.fail_reason,
+            test=self.sandbox,
         )
 
     def _state(self) -> Seen:

@@ -1,0 +1,155 @@
+"""The whole market on each version of the real wire, and on both at once."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+
+from market.app import Market, assemble
+from market.app import portone as portone_gateways
+from market.kit.db import Database
+from market.kit.system import TimeOrderedIds
+from market.members.domain import Member
+from market.payments.domain import Method, Payment
+from market.payments.domain import Status as PaymentStatus
+from market.payments.ports import Checkout, Gateways
+from market.settings import from_environment
+from market.shared.errors import GatewayTrouble
+from market.shared.ids import MemberId, PaymentId, TradeId
+from market.shared.money import Money
+from market.shared.purchase import Invoice
+from market.trades.domain import Status as TradeStatus
+from market.trades.domain import Trade
+from market.verify import broken
+from tests.sandbox.client import Client
+from tests.sandbox.process import SandboxProcess
+from tests.support.clock import MovableClock
+from tests.support.gateway import MemoryGateway
+
+from .sides import Wire
+
+
+class Shop:
+    """A market with one product, its seller and a buyer."""
+
+    def __init__(self, market: Market, portone: Client) -> None:
+        self.market = market
+        self.portone = portone
+
+    async def buy(self) -> tuple[Member, Trade]:
+        seller = await self._member()
+        product = await self.market.products.list_new(seller.person, "털양말", Money(9000), 1, "")
+        buyer = await self._member()
+        return buyer, await self.market.trades.buy(product.id, buyer.person)
+
+    async def start(self, trade: Trade, buyer: Member) -> tuple[Payment, Checkout]:
+        return await self.market.payments.start(trade.id, buyer.id, Method.CARD)
+
+    async def status(self, trade: Trade, buyer: Member) -> TradeStatus:
+        return (await self.market.trades.see(trade.id, buyer.id))[0].status
+
+    async def _member(self) -> Member:
+        name = TimeOrderedIds().new()
+        email = f"{name}@example.com"
+        member, _ = await self.market.members.sign_up(email, "a good password", name[-12:])
+        return member
+
+
+class Opened(Protocol):
+    def __call__(self, **env: str) -> Shop: ...
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = Wire()
+    yield wire
+    await wire.aclose()
+
+
+@pytest.fixture
+def opened(
+    sandbox: SandboxProcess,
+    portone: Client,
+    db: Database,
+    clock: MovableClock,
+    tmp_path: Path,
+    wire: Wire,
+) -> Opened:
+    """A market opened with these settings, on the one database."""
+
+    def open_(**env: str) -> Shop:
+        trial = {"MARKET_DATA": str(tmp_path), "SANDBOX_PORT": str(sandbox.port)}
+        settings = from_environment({**trial, **env})
+        gateways = portone_gateways(settings, httpx.AsyncClient(transport=wire), clock)
+        return Shop(assemble(settings, db, gateways, clock, TimeOrderedIds()), portone)
+
+    return open_
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+async def test_a_purchase_and_its_refund_end_alike(
+    opened: Opened, db: Database, version: str
+) -> None:
+    shop = opened(PORTONE_VERSION=version)
+    buyer, trade = await shop.buy()
+    payment, checkout = await shop.start(trade, buyer)
+    assert (payment.gateway, checkout.version) == (version, version)
+    shop.portone.pay(payment.id)
+    payment = await shop.market.payments.complete(payment.id, buyer.id)
+    assert (payment.status, payment.captured) == (PaymentStatus.PAID, Money(9000))
+    assert await shop.status(trade, buyer) is TradeStatus.PAID
+    assert await broken(db) == []
+    await shop.market.refunds.cancel_purchase(trade.id, buyer.id, "변심")
+    payment = await shop.market.payments.see(payment.id, buyer.id)
+    assert (payment.status, payment.cancellable) == (PaymentStatus.CANCELLED, 0)
+    assert await shop.status(trade, buyer) is TradeStatus.CANCELLED
+    assert await broken(db) == []
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+async def test_play_money_buys_nothing_where_real_money_is_meant(
+    opened: Opened, db: Database, version: str
+) -> None:
+    shop = opened(PORTONE_VERSION=version, PORTONE_CHANNEL="LIVE")
+    buyer, trade = await shop.buy()
+    payment, _ = await shop.start(trade, buyer)
+    shop.portone.pay(payment.id)
+    await shop.market.payments.complete(payment.id, buyer.id)
+    await shop.market.sweep.everything()
+    payment = await shop.market.payments.see(payment.id, buyer.id)
+    assert payment.status is PaymentStatus.CANCELLED
+    assert await shop.status(trade, buyer) is not TradeStatus.PAID
+    assert await db.value("SELECT array_agg(kind) FROM incidents") == ["wrong_channel"]
+
+
+@pytest.mark.parametrize(("first", "then"), [("V1", "V2"), ("V2", "V1")])
+async def test_a_payment_stays_on_the_version_it_began_on(
+    opened: Opened, wire: Wire, first: str, then: str
+) -> None:
+    buyer, trade = await opened(PORTONE_VERSION=first).buy()
+    begun, _ = await opened(PORTONE_VERSION=first).start(trade, buyer)
+    shop = opened(PORTONE_VERSION=then)
+    wire.sent.clear()
+    same, checkout = await shop.start(trade, buyer)
+    assert (same.id, same.gateway, checkout.version) == (begun.id, first, first)
+    shop.portone.pay(begun.id)
+    paid = await shop.market.payments.complete(begun.id, buyer.id)
+    assert paid.status is PaymentStatus.PAID
+    await shop.market.refunds.cancel_purchase(trade.id, buyer.id, "변심")
+    cancelled = await shop.market.payments.see(begun.id, buyer.id)
+    assert cancelled.status is PaymentStatus.CANCELLED
+    assert {path[:3] for path in wire.paths()} == {f"/{first.lower()}"}
+    other_buyer, other_trade = await shop.buy()
+    newer, _ = await shop.start(other_trade, other_buyer)
+    assert newer.gateway == then
+
+
+def test_a_payment_is_never_asked_of_a_gateway_that_cannot_know_it(clock: MovableClock) -> None:
+    invoice = Invoice(TradeId("t"), MemberId("m"), "양말", Money(5))
+    payment = Payment.ask(PaymentId("p"), invoice, "V2", Method.CARD, clock.now())
+    v1, v2 = MemoryGateway("V1"), MemoryGateway("V2")
+    assert Gateways(v1, v2).of(payment) is v2
+    with pytest.raises(GatewayTrouble, match="V2"):
+        Gateways(v1).of(payment)

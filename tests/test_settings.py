@@ -1,0 +1,82 @@
+"""Settings are right, or say which variable is not."""
+
+from pathlib import Path
+
+import pytest
+
+from market.payments.portone.signature import WebhookSeal
+from market.settings import SettingsError, from_environment
+from portone_sandbox.settings import V1Credentials, V2Credentials
+
+REAL_V2 = {
+    "PORTONE_V2_API_URL": "https://api.portone.io/",
+    "PORTONE_V2_SECRET": "secret",
+    "PORTONE_V2_STORE_ID": "store",
+    "PORTONE_V2_CHANNEL_KEY": "channel",
+    "PORTONE_V2_WEBHOOK_SECRET": "whsec_b25l, whsec_dHdv",
+    "PORTONE_V2_SDK_URL": "https://cdn.portone.io/v2/browser-sdk.js",
+}
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> dict[str, str]:
+    return {"MARKET_DATA": str(tmp_path)}
+
+
+def test_without_any_the_sandbox_s_own_keys_are_used(trial: dict[str, str]) -> None:
+    settings = from_environment(trial | {"SANDBOX_PORT": "8123"})
+    v1, v2 = settings.portone_v1, settings.portone_v2
+    theirs_v1, theirs_v2 = V1Credentials(), V2Credentials()
+    assert (settings.portone_version, settings.portone_test) == ("V1", True)
+    assert (v1.key, v1.secret, v1.code, v1.channel_key) == (
+        theirs_v1.imp_key,
+        theirs_v1.imp_secret,
+        theirs_v1.imp_code,
+        theirs_v1.channel_key,
+    )
+    assert (v2.secret, v2.store_id, v2.channel_key, v2.webhook_secrets) == (
+        theirs_v2.api_secret,
+        theirs_v2.store_id,
+        theirs_v2.channel_key,
+        (theirs_v2.webhook_secret,),
+    )
+    assert (v1.api_url, v2.api_url) == ("http://127.0.0.1:8123/v1", "http://127.0.0.1:8123/v2")
+
+
+def test_a_real_v2_has_keys_of_its_own(trial: dict[str, str]) -> None:
+    v2 = from_environment(trial | REAL_V2).portone_v2
+    assert (v2.api_url, v2.webhook_secrets) == (
+        "https://api.portone.io",
+        ("whsec_b25l", "whsec_dHdv"),
+    )
+    assert len(WebhookSeal.of(*v2.webhook_secrets).keys) == 2
+
+
+@pytest.mark.parametrize("missing", sorted(REAL_V2.keys() - {"PORTONE_V2_API_URL"}))
+def test_public_keys_are_never_used_beside_a_real_gateway(
+    trial: dict[str, str], missing: str
+) -> None:
+    given = {name: value for name, value in REAL_V2.items() if name != missing}
+    with pytest.raises(SettingsError, match=missing):
+        from_environment(trial | given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORTONE_VERSION", "V3"),
+        ("PORTONE_VERSION", "v2"),
+        ("PORTONE_CHANNEL", "live"),
+        ("PORTONE_V2_WEBHOOK_SECRET", "a,b,c"),
+        ("PORTONE_V2_WEBHOOK_SECRET", " , "),
+    ],
+)
+def test_what_makes_no_sense_is_named(trial: dict[str, str], name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        from_environment(trial | {name: value})
+
+
+@pytest.mark.parametrize(("channel", "test"), [("TEST", True), ("LIVE", False), ("", True)])
+def test_the_kind_of_channel_is_said_aloud(trial: dict[str, str], channel: str, test: bool) -> None:
+    settings = from_environment(trial | {"PORTONE_CHANNEL": channel, "PORTONE_VERSION": "V2"})
+    assert (settings.portone_test, settings.portone_version) == (test, "V2")
