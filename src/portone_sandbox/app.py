@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from portone_sandbox import checkout_page, control, v1, v2, v2_answers
+from portone_sandbox import checkout_page, control, dashboard, v1, v2, v2_answers
 from portone_sandbox.gate import Gate, show_error
 from portone_sandbox.sender import Sender
 from portone_sandbox.world import World
@@ -46,6 +46,7 @@ def build(world: World) -> Gate:
             v2.router(),
             control.router(),
             checkout_page.router(),
+            dashboard.router(),
         ],
         dependencies={
             "world": Provide(lambda: world, sync_to_thread=False),
