@@ -1,18 +1,25 @@
 """The page at /: what it shows, which buttons work, and who may press them."""
 
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+import portone_sandbox
+
 from .browser import PHONE, chromium
 from .client import Client
 from .process import Receiver
 
 Json = dict[str, Any]
+README = Path(portone_sandbox.__file__).with_name("README.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +216,52 @@ def test_a_changed_switch_stands_out(client: Client) -> None:
 def test_a_clock_that_was_moved_says_so(client: Client) -> None:
     client.advance(hours=1)
     assert "+3,600" in client.http.get("/").text
+
+
+def test_v2_calls_are_known_at_the_root_by_their_secret(client: Client) -> None:
+    client.v2_paid("order-1")
+    secret = {"Authorization": f"PortOne {client.keys['v2']['api_secret']}"}
+    answer = client.http.get("/payments/order-1", headers=secret)
+    assert (answer.status_code, answer.json()["status"]) == (200, "PAID")
+    assert client.http.get("/payments/order-1").status_code == 404
+
+
+def test_the_readme_names_every_setting_and_the_keys(client: Client) -> None:
+    for name in client.control("GET", "settings"):
+        assert f"`{name}`" in README
+    for version in ("v1", "v2"):
+        for name, value in client.keys[version].items():
+            if name not in ("merchant_id", "second_webhook_secret"):
+                assert str(value) in README
+
+
+def test_the_readmes_commands_do_what_it_says(client: Client) -> None:
+    if not (shutil.which("curl") and shutil.which("jq") and shutil.which("sh")):
+        pytest.skip("the README's commands need curl and jq")
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    script = "\n".join(blocks).replace("http://127.0.0.1:8100", str(client.http.base_url))
+    ran = subprocess.run(
+        ["/bin/sh", "-eu"],
+        input=script,
+        env={**os.environ, "no_proxy": "*"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = [
+        '"status": "paid"',
+        '"left": 10000',
+        '"code": 1',
+        '"status": "PAID"',
+        '"SUCCEEDED"',
+        '"the amount is not what the account waits for"',
+        "no answer",
+        "3000",
+        "401",
+        "2030-01-01",
+    ]
+    places = [ran.stdout.find(text) for text in told]
+    assert -1 not in places
+    assert places == sorted(places)
