@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from portone_sandbox import control, v1, v2, v2_answers
+from portone_sandbox import checkout_page, control, dashboard, v1, v2, v2_answers
 from portone_sandbox.gate import Gate, show_error
 from portone_sandbox.sender import Sender
 from portone_sandbox.world import World
@@ -40,7 +40,14 @@ def build(world: World) -> Gate:
                 await task
 
     app = Litestar(
-        route_handlers=[health, v1.router(world), v2.router(), control.router()],
+        route_handlers=[
+            health,
+            v1.router(world),
+            v2.router(),
+            control.router(),
+            checkout_page.router(),
+            dashboard.router(),
+        ],
         dependencies={
             "world": Provide(lambda: world, sync_to_thread=False),
             "sender": Provide(lambda: sender, sync_to_thread=False),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from litestar import Response, Router, delete, get, post, put
 
-from portone_sandbox import accounts, cancels, checkout
+from portone_sandbox import accounts, cancels, checkout, checkout_page_v1, checkout_page_v2
 from portone_sandbox.buyer import Amount, Name, PayOrder, act
 from portone_sandbox.cancels import CancelRequest
 from portone_sandbox.checkout_result import sdk_result
@@ -16,7 +16,6 @@ from portone_sandbox.fields import Fields
 from portone_sandbox.gate import show_error
 from portone_sandbox.money import LARGEST
 from portone_sandbox.payments import Payment, VersionWord, in_capitals
-from portone_sandbox.sdk_params import read_opening
 from portone_sandbox.settings import Credentials, Settings
 from portone_sandbox.v1_wire import status_word
 from portone_sandbox.wiring import AnyRequest, TheSender, TheWorld
@@ -97,7 +96,9 @@ async def open_window(request: AnyRequest, world: TheWorld) -> dict[str, object]
     409 `amount_not_equal_to_predefined` when another amount was registered.
     """
     order = await _read(request, WindowOrder)
-    opening = read_opening(in_capitals(order.version), order.params, world.now())
+    v1 = in_capitals(order.version) == "V1"
+    reader = checkout_page_v1 if v1 else checkout_page_v2
+    opening = reader.read_opening(order.params, world.now())
     return _show(world, checkout.open_checkout(world, opening))
 
 
@@ -191,7 +192,12 @@ async def get_clock(world: TheWorld) -> dict[str, object]:
 @post("/clock", status_code=200)
 async def move_clock(request: AnyRequest, world: TheWorld) -> dict[str, object]:
     """Move the clock; what falls due is done at once."""
-    order = await _read(request, ClockOrder)
+    turn_clock(world, await _read(request, ClockOrder))
+    return {"now": world.now(), "offset_seconds": world.clock.offset}
+
+
+def turn_clock(world: World, order: ClockOrder) -> None:
+    """Move the clock, and see to what fell due; raises InvalidRequest."""
     if (order.advance is None) == (order.at is None):
         raise InvalidRequest("give either advance or at")
     try:
@@ -203,7 +209,6 @@ async def move_clock(request: AnyRequest, world: TheWorld) -> dict[str, object]:
         raise InvalidRequest("beyond what a clock can show") from error
     accounts.expire_due(world)
     world.wake_sender()
-    return {"now": world.now(), "offset_seconds": world.clock.offset}
 
 
 @get("/settings")

@@ -50,6 +50,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         _keep_slashes(scope)
+        _find_version(scope)
         version = scope["path"][1:3].upper()
         if version == "V2" and (key := _key_of(scope)) is not None:
             await self._one_at_a_time(key, scope, receive, send)
@@ -191,6 +192,13 @@ def _keep_slashes(scope: Scope) -> None:
         for escape in ("%2F", "%2f"):
             marked = marked.replace(escape, SLASH)
         scope["path"] = unquote(marked)
+
+
+def _find_version(scope: Scope) -> None:
+    """V2 is at the root, too: PortOne's JavaScript SDK keeps a base URL's origin alone."""
+    scheme = dict(scope["headers"]).get(b"authorization", b"")[:8]
+    if scheme == b"PortOne " and not scope["path"].startswith(("/v1/", "/v2/", "/control/")):
+        scope["path"] = "/v2" + scope["path"]
 
 
 def show_error(status: int, code: str, detail: str) -> bytes:

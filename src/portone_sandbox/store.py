@@ -163,6 +163,10 @@ class Store:
         where = "WHERE requested_at BETWEEN ? AND ? ORDER BY seq"
         return self._payments(where, (low, high))
 
+    def list_newest_payments(self, limit: int, skip: int = 0) -> list[Payment]:
+        """A page of attempts, newest first."""
+        return self._payments("ORDER BY seq DESC LIMIT ? OFFSET ?", (limit, skip))
+
     def _payments(self, where: str, values: tuple[object, ...]) -> list[Payment]:
         rows = self._db.execute(f"SELECT body FROM payments {where}", values)  # noqa: S608 - ours
         return [msgspec.json.decode(row[0], type=Payment) for row in rows]
@@ -189,6 +193,10 @@ class Store:
         if tx_id is None:
             return self._webhooks("ORDER BY seq", ())
         return self._webhooks("WHERE tx_id = ? ORDER BY seq", (tx_id,))
+
+    def list_newest_webhooks(self, limit: int, skip: int = 0) -> list[Webhook]:
+        """A page of sends, newest first."""
+        return self._webhooks("ORDER BY seq DESC LIMIT ? OFFSET ?", (limit, skip))
 
     def list_held_webhooks(self) -> list[Webhook]:
         """Sends held back until another one has gone."""

@@ -47,7 +47,7 @@ def test_a_v1_window_keeps_what_the_page_said(client: Client) -> None:
     assert client.pay("order-1")["imp_uid"] == opened["tx_id"]
     shown = client.v1_ok("GET", "/payments/find/order-1")
     assert (shown["name"], shown["buyer_name"]) == ("양말", "홍길동")
-    assert shown["custom_data"] == '{"trade": 7}'
+    assert shown["custom_data"] == '{"trade":7}'
 
 
 def test_a_v2_window_keeps_what_the_page_said(client: Client, receiver: Receiver) -> None:
