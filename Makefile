@@ -13,7 +13,7 @@ help: ## what can be made
 demo: $(VENV)/.run ## market, worker, sandbox and a PostgreSQL of its own, with sample goods
 	@exec $(BIN)/market demo
 
-test: $(VENV)/.dev browser ## every test, on real PostgreSQL and real processes
+test: $(VENV)/.dev tools ## every test, on real PostgreSQL and real processes
 	@$(BIN)/pytest $(TESTS)
 
 check: $(VENV)/.dev ## lint, format, types, and who may import whom
@@ -38,15 +38,18 @@ lock: $(VENV)/.dev ## pin every package again, with hashes
 clean: ## forget the virtual environment (the data under ./var stays)
 	rm -rf $(VENV)
 
-# The tests of pages drive Debian's Chromium; without one they are skipped, which is said plainly.
-.PHONY: browser
-browser:
-	@if command -v chromium >/dev/null; then :; \
+# The tests of pages drive Debian's Chromium, and the READMEs' shell lines use curl and jq; where
+# they are missing and can't be installed, those tests are skipped, which is said plainly.
+TOOLS := chromium curl jq
+.PHONY: tools
+tools:
+	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "· installing Chromium for the tests of pages"; \
+	  echo "· installing for the tests:$$missing"; \
 	  apt-get -qq update >/dev/null && DEBIAN_FRONTEND=noninteractive \
-	    apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
-	else echo "· no Chromium here: the tests of pages in a browser will be skipped"; fi
+	    apt-get -qq install -y --no-install-recommends $$missing fonts-nanum >/dev/null; \
+	else echo "· not here, so their tests will be skipped:$$missing"; fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
