@@ -24,6 +24,7 @@ from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog
 from market.kit.problems import EXCEPTION_HANDLERS
 from market.kit.system import SystemClock, TimeOrderedIds
+from market.kit.vault import Vault
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
 from market.members.http import ROUTES as MEMBER_ROUTES
@@ -80,7 +81,7 @@ def assemble(
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
-    cancellations, incidents = SqlCancellations(db), SqlIncidents(db)
+    cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
     books = Ledger(SqlTransfers(db))
     trades = TradeService(
@@ -91,7 +92,7 @@ def assemble(
         receipts=SqlReceipts(db),
         clock=clock,
         ids=ids,
-        terms=Terms(settings.hold, settings.fee_bps),
+        terms=Terms(settings.hold, settings.deposit, settings.fee_bps),
     )
     paying = PaymentService(
         transactions=db,

@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from market.payments.domain import Captured, Returned, Seen, Status
+from market.payments.domain import Captured, Returned, Status
 from market.payments.ports import GatewayRefused
+from market.payments.record import Seen
 from market.shared.errors import GatewayTrouble, Invalid
 from market.shared.money import Money
 

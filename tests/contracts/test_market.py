@@ -12,7 +12,7 @@ from market.app import portone as portone_gateways
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.members.domain import Member
-from market.payments.domain import Method, Payment
+from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as PaymentStatus
 from market.payments.ports import Checkout, Gateways
 from market.settings import from_environment
@@ -45,7 +45,8 @@ class Shop:
         return buyer, await self.market.trades.buy(product.id, buyer.person)
 
     async def start(self, trade: Trade, buyer: Member) -> tuple[Payment, Checkout]:
-        return await self.market.payments.start(trade.id, buyer.id, Method.CARD)
+        payment = await self.market.payments.start(trade.id, buyer.id, Means(Method.CARD))
+        return payment, self.market.payments.checkout(payment)
 
     async def status(self, trade: Trade, buyer: Member) -> TradeStatus:
         return (await self.market.trades.see(trade.id, buyer.id))[0].status
@@ -148,7 +149,7 @@ async def test_a_payment_stays_on_the_version_it_began_on(
 
 def test_a_payment_is_never_asked_of_a_gateway_that_cannot_know_it(clock: MovableClock) -> None:
     invoice = Invoice(TradeId("t"), MemberId("m"), "양말", Money(5))
-    payment = Payment.ask(PaymentId("p"), invoice, "V2", Method.CARD, clock.now())
+    payment = Payment.ask(PaymentId("p"), invoice, "V2", Means(Method.CARD), clock.now())
     v1, v2 = MemoryGateway("V1"), MemoryGateway("V2")
     assert Gateways(v1, v2).of(payment) is v2
     with pytest.raises(GatewayTrouble, match="V2"):

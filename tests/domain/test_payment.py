@@ -17,13 +17,13 @@ from market.payments.domain import (
     CancellationStatus,
     Captured,
     Event,
+    Means,
     Method,
     Payment,
     Returned,
-    Seen,
-    Snapshot,
     Status,
 )
+from market.payments.record import Seen, Snapshot
 from market.shared.errors import Invalid, InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
@@ -36,7 +36,7 @@ ID = PaymentId("1" * 32)
 
 def payment() -> Payment:
     invoice = Invoice(TradeId("7" * 32), MemberId("b" * 32), "chair", Money(100))
-    return Payment.ask(ID, invoice, "V1", Method.CARD, NOW)
+    return Payment.ask(ID, invoice, "V1", Means(Method.CARD), NOW)
 
 
 def seen(state: Seen, returned: int = 0, amount: int = 100, currency: str = "KRW") -> Snapshot:

@@ -11,9 +11,10 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from market.shared.errors import NotFound, Unauthenticated
+from market.shared.banking import Bank, RefundAccount
+from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
@@ -72,6 +73,26 @@ def paged(page: Page[Any], show: Callable[[Any], Item]) -> PageOut[Item]:
 def wanted(limit: int, cursor: str | None) -> Slice:
     """The part of a list a client asks for. A cursor we never gave starts nowhere: no items."""
     return Slice(limit, cursor if cursor is None or well_formed(cursor) else "0" * 32)
+
+
+class AccountIn(Struct):
+    """Somebody's own bank account; `bank` by PortOne's name or by its three digits."""
+
+    bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
+    number: Annotated[str, Meta(pattern=r"^[0-9-]{6,30}$")]
+    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=50)]
+
+    def read(self) -> RefundAccount:
+        """Raises Invalid for a bank we don't know."""
+        return RefundAccount(known_bank(self.bank), self.number, self.holder.strip())
+
+
+def known_bank(text: str) -> Bank:
+    """Raises Invalid."""
+    bank = Bank.named(text)
+    if bank is None:
+        raise Invalid("There is no such bank here.", banks=", ".join(Bank))
+    return bank
 
 
 def member_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

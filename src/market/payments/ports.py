@@ -11,7 +11,8 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
-from .domain import Cancellation, Payment, Snapshot, Till
+from .domain import Cancellation, Payment
+from .record import Snapshot, Till
 
 
 class GatewayRefused(Conflict):
@@ -59,6 +60,15 @@ class PaymentGateway(Protocol):
 
     async def look(self, payment: Payment) -> Snapshot | None:
         """Its own record of the payment (P3); None when it has none."""
+        ...
+
+    async def issue_account(self, payment: Payment, due_at: datetime) -> None:
+        """Opens a virtual account at the payment's bank, for its amount alone (P2, P6); `look`
+        shows it. Raises GatewayRefused, OutcomeUnknown."""
+        ...
+
+    async def close_account(self, payment: Payment) -> None:
+        """Takes no deposit any more. Raises GatewayRefused when it is closed or paid already."""
         ...
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
@@ -151,6 +161,14 @@ class Purchases(Protocol):
 
     async def lock(self, id: TradeId) -> None:
         """Locks the product and the trade: both come before the payment in the lock order."""
+        ...
+
+    async def wait_for_deposit(self, id: TradeId) -> datetime:
+        """Holds the unit as long as a deposit may take; until when."""
+        ...
+
+    async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
+        """Lets a trade that ran out live again, if a unit is left; False when not (P6)."""
         ...
 
     async def accept_payment(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:

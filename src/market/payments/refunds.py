@@ -2,8 +2,9 @@
 
 import structlog
 
+from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
@@ -51,19 +52,44 @@ class RefundService:
         self._clock = clock
         self._ids = ids
 
-    async def cancel_purchase(self, id: TradeId, by: MemberId, reason: str) -> None:
+    async def cancel_purchase(
+        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
+    ) -> None:
         """Calls a trade off; if it holds money, asks the gateway at once to send it back (P8).
 
-        When that brings no answer, a worker goes on. Raises NotFound, InvalidTransition.
+        A deposit goes to the buyer's `account`. When the gateway brings no answer, a worker goes
+        on. Raises NotFound, InvalidTransition, RefundAccountNeeded.
         """
         party = await self._purchases.party(id, by)
         async with self._transactions.transaction():
             payment_id = await self._purchases.cancel(id, by, reason)
             if payment_id is None:
-                await self._close_open_payment(id)
-                return
-            cancellation = await self._ask_back(payment_id, reason, party)
-        await self.settle(cancellation.id)
+                closed = await self._looking.expire_open(id)
+            else:
+                cancellation = await self._ask_back(payment_id, reason, party, account)
+        if payment_id is None:
+            await self._looking.shut(closed)
+        elif not cancellation.waits_for_account:
+            await self.settle(cancellation.id)
+
+    async def send_to(self, id: PaymentId, buyer: MemberId, account: RefundAccount) -> Payment:
+        """The buyer says where money that came too late or wrong is to go back to (P6).
+
+        Raises NotFound, InvalidTransition when none waits for that.
+        """
+        payment = await self._payments.get(id)
+        if payment.payer != buyer:
+            raise NotFound
+        async with self._transactions.transaction():
+            await self._purchases.lock(payment.trade_id)
+            payment = await self._payments.get_for_update(id)
+            waiting = await self._cancellations.find_open_for_update(id)
+            if waiting is None or not waiting.waits_for_account:
+                raise InvalidTransition(payment_id=id, status=payment.status)
+            waiting.send_to(account, self._clock.now())
+            await self._cancellations.save(waiting)
+        await self.settle(waiting.id)
+        return await self._payments.get(id)
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
@@ -76,8 +102,9 @@ class RefundService:
                 # found later, goes back in full.
                 _log.warning("hold_expires_unlooked", trade_id=id, payment_id=payment.id)
         async with self._transactions.transaction():
-            if await self._purchases.expire(id):
-                await self._close_open_payment(id)
+            ended = await self._purchases.expire(id)
+            closed = await self._looking.expire_open(id) if ended else None
+        await self._looking.shut(closed)
 
     async def settle(self, id: CancellationId) -> None:
         """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
@@ -98,13 +125,19 @@ class RefundService:
         except GatewayTrouble as trouble:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
 
-    async def _ask_back(self, payment_id: PaymentId, reason: str, by: Party) -> Cancellation:
+    async def _ask_back(
+        self, payment_id: PaymentId, reason: str, by: Party, account: RefundAccount | None
+    ) -> Cancellation:
         payment = await self._payments.get_for_update(payment_id)
         underway = await self._cancellations.find_open_for_update(payment_id)
         if underway is not None:
+            if account is not None and by is Party.BUYER:
+                underway.send_to(account, self._clock.now())
+                await self._cancellations.save(underway)
             return underway
+        mine = account if by is Party.BUYER else None
         cancellation = payment.cancel(
-            CancellationId(self._ids.new()), None, reason, by, self._clock.now()
+            CancellationId(self._ids.new()), None, reason, by, self._clock.now(), mine
         )
         await self._cancellations.add(cancellation)
         return cancellation
@@ -136,11 +169,3 @@ class RefundService:
                 await self._purchases.refund_failed(payment.trade_id)
                 await self._incidents.report("refund_refused", payment, {"why": refusal.detail})
             await self._cancellations.save(current)
-
-    async def _close_open_payment(self, id: TradeId) -> None:
-        """A dead trade waits for no money. Its own rows are locked by now."""
-        found = await self._payments.find_open(id)
-        if found is not None:
-            payment = await self._payments.get_for_update(found.id)
-            payment.expire()
-            await self._payments.save(payment)

@@ -2,6 +2,7 @@
 
     AWAITING_PAYMENT ──paid──▶ PAID ──approve──▶ SALE_APPROVED ──confirm──▶ PURCHASE_CONFIRMED
             └─────────────────────┴──── cancel ────────┘──────────▶ CANCELLED
+                                  ▲─── a deposit came too late ───────┘
 
 A trade that holds money is not cancelled at once: the cancellation is asked for, the money goes
 back, and then the trade dies and its unit returns (P7). Meanwhile nothing else may happen to it.
@@ -52,7 +53,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PAID: frozenset({Status.SALE_APPROVED, Status.CANCELLED}),
     Status.SALE_APPROVED: frozenset({Status.PURCHASE_CONFIRMED, Status.CANCELLED}),
     Status.PURCHASE_CONFIRMED: frozenset(),
-    Status.CANCELLED: frozenset(),
+    Status.CANCELLED: frozenset({Status.PAID}),  # only a hold that ran out, by `revive` (P6)
 }
 RUNNING = (Status.AWAITING_PAYMENT, Status.PAID, Status.SALE_APPROVED)
 
@@ -62,6 +63,9 @@ MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
     Party.SELLER: frozenset(RUNNING),
     Party.MARKET: frozenset(RUNNING),
 }
+
+
+NOT_PAID_IN_TIME = "not paid in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,28 @@ class Trade:
         self.paid_at = at
         return True
 
+    def wait_for_deposit(self, window: timedelta) -> datetime:
+        """A deposit takes longer than a card: holds the unit for `window` from the purchase on,
+        however often it is asked; until when (P6)."""
+        self.hold_expires_at = max(self.hold_expires_at, self.created_at + window)
+        return self.hold_expires_at
+
+    @property
+    def ran_out(self) -> bool:
+        """Dead only because nobody paid in time: it could live again."""
+        by_us = self.cancelling is not None and self.cancelling.by is Party.MARKET
+        return self.status is Status.CANCELLED and by_us and self.payment_id is None
+
+    def revive(self, payment_id: PaymentId, at: datetime) -> None:
+        """A deposit came too late, but a unit was left and is taken again (P6)."""
+        if not self.ran_out:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
+        self.cancelling = None
+        self.cancelled_at = None
+        self.status = self._allowed(Status.PAID)
+        self.payment_id = payment_id
+        self.paid_at = at
+
     def approve(self, by: MemberId, at: datetime) -> None:
         """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
         self._for_the(Party.SELLER, by)
@@ -220,7 +246,7 @@ class Trade:
         """Ends a hold that ran out unpaid (the deadline is the trade's, not the payment's)."""
         if self.status is not Status.AWAITING_PAYMENT or now < self.hold_expires_at:
             return False
-        self.cancelling = Cancelling(Party.MARKET, "not paid in time", now)
+        self.cancelling = Cancelling(Party.MARKET, NOT_PAID_IN_TIME, now)
         self._die(now)
         return True
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from market.shared.banking import RefundAccount
 from market.shared.ids import MemberId, ProductId, TradeId
 from market.shared.page import Page, Slice
 from market.shared.people import Party
@@ -94,6 +95,10 @@ class Receipts(Protocol):
 class Refunds(Protocol):
     """Calling a trade off, with the money it may hold."""
 
-    async def cancel_purchase(self, id: TradeId, by: MemberId, reason: str) -> None:
-        """Dead at once, or once the money is back. Raises NotFound, InvalidTransition."""
+    async def cancel_purchase(
+        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
+    ) -> None:
+        """Dead at once, or once the money is back; a deposit goes back to `account`.
+
+        Raises NotFound, InvalidTransition, and Invalid when an account is needed."""
         ...

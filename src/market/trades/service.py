@@ -19,9 +19,11 @@ from .ports import Escrow, Receipts, Stock, Trades
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms every purchase is made on: time to pay, and the market's fee in basis points."""
+    """The terms every purchase is made on: time to pay by card, time to deposit, and the market's
+    fee in basis points."""
 
     hold: timedelta
+    deposit: timedelta
     fee_bps: int
 
 
@@ -156,6 +158,26 @@ class TradeService:
     async def lock(self, id: TradeId) -> None:
         """Locks the product and the trade, in this order, until the transaction ends."""
         await self._lock(id)
+
+    async def wait_for_deposit(self, id: TradeId) -> datetime:
+        """Holds the unit for a deposit; until when. Its invoice was asked for just before."""
+        trade = await self._lock(id)
+        due_at = trade.wait_for_deposit(self._terms.deposit)
+        await self._trades.save(trade)
+        return due_at
+
+    async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
+        """A deposit came too late: the trade lives again if a unit is left for it (P6)."""
+        trade = await self._lock(id)
+        if not trade.ran_out or await self._trades.has_live(trade.product_id, trade.buyer.id):
+            return False
+        try:
+            await self._stock.take(trade.product_id, trade.buyer.id)
+        except Conflict:
+            return False
+        trade.revive(payment_id, paid_at)
+        await self._trades.save(trade)
+        return True
 
     async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
         """Calls it off; the payment whose money must go back before it is dead, if any (P7, P8).

@@ -79,7 +79,7 @@ class SqlTrades:
             UPDATE trades
             SET status = $3, payment_id = $4, paid_at = $5, approved_at = $6, confirmed_at = $7,
                 cancel_by = $8, cancel_reason = $9, cancel_asked_at = $10, cancelled_at = $11,
-                version = version + 1
+                hold_expires_at = $12, version = version + 1
             WHERE id = $1 AND version = $2
             """,
             trade.id,
@@ -93,6 +93,7 @@ class SqlTrades:
             cancelling.reason if cancelling else None,
             cancelling.at if cancelling else None,
             trade.cancelled_at,
+            trade.hold_expires_at,
         )
         if not saved:
             raise VersionConflict(trade_id=trade.id)
