@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
+import asyncpg
 import click
 
 from market import demo, server, worker
@@ -14,6 +15,7 @@ from market.kit import logs, postgres
 from market.kit.migrate import migrate
 from market.kit.ports import PortTaken
 from market.settings import Settings, SettingsError, from_environment
+from market.shared.errors import Unavailable
 from market.verify import INVARIANTS, broken
 
 T = TypeVar("T")
@@ -27,6 +29,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (SettingsError, PortTaken) as error:
             raise click.ClickException(str(error)) from error
+        except (OSError, asyncpg.PostgresError, Unavailable) as error:
+            click.echo(f"Error: the database can't be asked: {error}", err=True)
+            sys.exit(2)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +79,10 @@ def migrate_() -> None:
 
 @main.command()
 def verify() -> None:
-    """Checks every invariant on the live database; names what is broken and exits with 1."""
+    """Checks every invariant on the live database; names what is broken and exits with 1.
+
+    Exits with 2 when the database can't be asked.
+    """
     found = _ask(lambda market: broken(market.db))
     for item in found:
         click.echo(f"BROKEN: {item.invariant}: {dict(item.found)}")
@@ -85,9 +93,14 @@ def verify() -> None:
 
 @main.command()
 def reconcile() -> None:
-    """Asks the gateway about every unfinished payment, and applies what it says."""
-    looked = _ask(lambda market: market.sweep.reconcile())
-    click.echo(f"Looked at {looked} payments.")
+    """Asks the gateway about every unfinished payment, and applies what it says.
+
+    Exits with 1 when it could not be asked about all of them.
+    """
+    looked, all_of_them = _ask(lambda market: market.sweep.reconcile())
+    click.echo(f"Looked at {looked} of {all_of_them} unfinished payments.")
+    if looked < all_of_them:
+        sys.exit(1)
 
 
 def _dsn(settings: Settings) -> str:

@@ -23,7 +23,8 @@ INVARIANTS: Mapping[str, str] = {
         SELECT t.id, t.status, p.status AS payment FROM trades t
         LEFT JOIN payments p ON p.id = t.payment_id AND p.trade_id = t.id
         WHERE t.status IN ('PAID', 'SALE_APPROVED')
-          AND (p.id IS NULL OR p.status <> 'PAID' OR p.captured_amount <> t.price
+          AND (p.id IS NULL OR p.status NOT IN ('PAID', 'PARTIALLY_CANCELLED')
+               OR p.captured_amount <> t.price
                OR p.captured_currency <> t.currency)
     """,
     "captured money has a live trade, or is on its way back, or is back": """
@@ -54,7 +55,8 @@ INVARIANTS: Mapping[str, str] = {
         FULL JOIN (SELECT source::uuid AS id, sum(amount) AS amount,
                           coalesce(sum(amount) FILTER (WHERE kind = 'FEE'), 0) AS fee
                    FROM transfers WHERE kind IN ('SETTLED', 'FEE') GROUP BY 1) x ON x.id = t.id
-        WHERE t.price IS DISTINCT FROM x.amount OR t.fee IS DISTINCT FROM x.fee
+        WHERE t.price - t.refunded IS DISTINCT FROM x.amount
+           OR t.fee * (t.price - t.refunded) / t.price IS DISTINCT FROM x.fee
     """,
     "the balances of all accounts sum to nothing": """
         SELECT currency, sum(balance) AS sum FROM balances GROUP BY currency

@@ -54,7 +54,7 @@ class Shop:
     async def _member(self) -> Member:
         name = TimeOrderedIds().new()
         email = f"{name}@example.com"
-        member, _ = await self.market.members.sign_up(email, "a good password", name[-12:])
+        member, _ = await self.market.members.sign_up(email, "no password", name[-12:])
         return member
 
 

@@ -17,6 +17,7 @@ from market.payments.domain import (
     CancellationStatus,
     Captured,
     Event,
+    ExceedsCancellable,
     Means,
     Method,
     Payment,
@@ -24,7 +25,7 @@ from market.payments.domain import (
     Status,
 )
 from market.payments.record import Seen, Snapshot
-from market.shared.errors import Invalid, InvalidTransition
+from market.shared.errors import InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.people import Party
@@ -153,7 +154,7 @@ def ask_back(one: Payment, amount: int | None = None) -> Cancellation:
 
 @pytest.mark.parametrize("amount", [0, -1, 71])
 def test_only_what_is_there_can_be_asked_back(amount: int) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(ExceedsCancellable):
         ask_back(paid(returned=30), amount)
 
 

@@ -105,7 +105,7 @@ def test_the_price_and_the_fee_are_those_of_the_purchase() -> None:
     one = trade(Status.SALE_APPROVED)
     settled = one.confirm(BUYER.id, NOW)
     # 3.5 % of 999 is 34.965: rounded down, the fraction stays with the seller.
-    assert (settled.price, settled.fee, settled.seller_id) == (Money(999), Money(34), SELLER.id)
+    assert (settled.held, settled.fee, settled.seller_id) == (Money(999), Money(34), SELLER.id)
 
 
 def test_the_same_payment_is_taken_once_and_another_not_at_all() -> None:

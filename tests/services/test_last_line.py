@@ -31,6 +31,7 @@ REFUSED = {
     "trades_status": "UPDATE trades SET status = 'NEARLY' WHERE payment_id IS NOT NULL",
     "trades_price_positive": "UPDATE trades SET price = 0, fee = 0",
     "trades_fee_within_price": "UPDATE trades SET fee = price + 1",
+    "trades_refunded_within_price": "UPDATE trades SET refunded = price + 1",
     "trades_between_two": "UPDATE trades SET buyer_id = seller_id",
     "trades_paid_by_a_payment": "UPDATE trades SET status = 'PAID', payment_id = NULL",
     "trades_cancel_asked_whole": "UPDATE trades SET cancel_by = NULL, cancel_reason = 'why'",

@@ -23,7 +23,7 @@ class Acts:
     async def member(self) -> Person:
         self._members += 1
         member, _ = await self.market.members.sign_up(
-            f"m{self._members}@example.com", "password", f"m{self._members}"
+            f"m{self._members}@example.com", "no password", f"m{self._members}"
         )
         return member.person
 

@@ -32,6 +32,7 @@ class MemoryGateway:
     lose_answer: bool = False
     refuse: str | None = None
     before_answer: Callable[[], Awaitable[None]] = nothing
+    before_cancel: Callable[[], Awaitable[None]] = nothing
 
     async def register(self, payment: Payment) -> None:
         self._reach()
@@ -65,6 +66,7 @@ class MemoryGateway:
         self._reach()
         if self.refuse:
             raise GatewayRefused(self.refuse)
+        await self.before_cancel()
         record = self.records[payment.id]
         if record.captured.amount - record.returned != cancellation.balance:
             raise GatewayRefused("the balance is another")

@@ -30,12 +30,13 @@ class StrictRequest(Request[Any, Any, State]):
     async def json(self) -> Any:
         wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
         try:
-            return msgspec.json.decode(await self.body(), type=wanted)
+            # msgspec lets bytes through that are no UTF-8; decoding first does not.
+            return msgspec.json.decode((await self.body()).decode(), type=wanted)
         except msgspec.ValidationError as wrong:
             what, _, where = str(wrong).partition(" - at ")
             field = where.strip("`").removeprefix("$").removeprefix(".")
             raise BodyInvalid([{"field": field, "detail": what}]) from wrong
-        except (msgspec.DecodeError, RecursionError) as malformed:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             raise BodyInvalid([]) from malformed
 
 
@@ -147,7 +148,8 @@ async def provide_once(request: Visit, idempotency: NamedDependency[Idempotency]
         return Once(idempotency, None)
     fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     fingerprint.update(await request.body())
-    owner = request.user.id if request.user else "anyone"
+    caller = request.scope.get("user")
+    owner = caller.id if caller else "anyone"
     return Once(idempotency, Key(owner, text, fingerprint.digest()))
 
 

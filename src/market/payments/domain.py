@@ -31,6 +31,12 @@ class BankNeeded(Invalid):
     code: ClassVar[str] = "bank_needed"
 
 
+class ExceedsCancellable(Conflict):
+    """That much is not there to be cancelled."""
+
+    code: ClassVar[str] = "amount_exceeds_cancellable"
+
+
 class RefundAccountNeeded(Invalid):
     """A deposit can only go back to an account of the buyer's: say which."""
 
@@ -205,7 +211,7 @@ class Payment:
 
         A deposit goes back to the buyer's `account` (P6): the buyer must say which; others can't
         know, and their cancellation waits until the buyer does. Raises InvalidTransition when
-        nothing is there, Invalid when that much is not, RefundAccountNeeded.
+        nothing is there, ExceedsCancellable when that much is not, RefundAccountNeeded.
         """
         left = self.cancellable
         if left == 0:
@@ -213,9 +219,7 @@ class Payment:
         wanted = left if amount is None else amount
         # 0 would mean "everything" to the gateway (V1): never let it through.
         if not 0 < wanted <= left:
-            raise Invalid(
-                f"Between 1 and {left} can be cancelled.", payment_id=self.id, cancellable=left
-            )
+            raise ExceedsCancellable(payment_id=self.id, cancellable=left)
         to_account = self.method is Method.VIRTUAL_ACCOUNT
         if to_account and account is None and by is Party.BUYER:
             raise RefundAccountNeeded(payment_id=self.id)
@@ -367,6 +371,13 @@ class Cancellation:
         self.balance = payment.cancellable
         self.amount = self.balance - kept
         return True
+
+    @property
+    def may_be_final(self) -> bool:
+        """Whether a refusal now ends it. Not while an earlier try, whose answer is missing, may
+        still succeed; and never for what we owe back ourselves: that is asked for until it goes.
+        """
+        return self.by is not Party.MARKET and self.tries == 1
 
     def refuse(self, why: str, now: datetime) -> bool:
         """The gateway said no, and its record shows that nothing went back; True if just now."""

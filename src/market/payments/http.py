@@ -9,11 +9,13 @@ import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
 from market.kit.http import (
     BEARER,
+    AccountIn,
     Idempotent,
     KeyParam,
     SignedIn,
@@ -30,6 +32,7 @@ from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
 
 from .domain import Means, Method, Payment, Status
 from .ports import Checkout, Inbox, Seal
+from .refunds import RefundService
 from .service import PaymentService
 
 Service = NamedDependency[PaymentService]
@@ -40,6 +43,15 @@ LARGEST_WEBHOOK = 64 * 1024
 class PayIn(Struct):
     method: Method
     bank: Annotated[str, Meta(max_length=20)] | None = None
+
+
+class CancelIn(Struct):
+    """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
+    needed for what was paid into a virtual account."""
+
+    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    amount: Annotated[int, Meta(ge=1)] | None = None
+    refund_account: AccountIn | None = None
 
 
 class CheckoutOut(Struct):
@@ -135,6 +147,42 @@ class PaymentController(Controller):
         """A payment, for the parties of its trade."""
         payment = await payments.see(PaymentId(path_id(payment_id)), caller.id)
         return PaymentOut.of(payment, payments, caller.id)
+
+    @post(
+        "/payments/{payment_id:str}/cancel",
+        status_code=200,
+        responses=documented(400, 401, 404, 409, 422)
+        | {202: ResponseSpec(PaymentOut, description="the money is on its way back")},
+    )
+    async def cancel(
+        self,
+        payment_id: FromPath[str],
+        data: JSONBody[CancelIn],
+        caller: SignedIn,
+        payments: Service,
+        refunds: NamedDependency[RefundService],
+        once: Idempotent,
+        key: KeyParam = None,
+    ) -> Response[PaymentOut]:
+        """Sends money back: `amount` of it, or all that is left, which calls the trade off.
+
+        A buyer whose late or wrong deposit waits to go back names the `refund_account` here.
+        """
+        id = PaymentId(path_id(payment_id))
+        under_way = False
+
+        async def work() -> PaymentOut:
+            nonlocal under_way
+            account = data.refund_account.read() if data.refund_account else None
+            reason = data.reason.strip()
+            payment = await refunds.cancel(id, caller.id, data.amount, reason, account)
+            under_way = await refunds.is_under_way(id)
+            return PaymentOut.of(payment, payments, caller.id)
+
+        def status(_: PaymentOut) -> int:
+            return 202 if under_way else 200
+
+        return await once(work, status=status, scope=Scope.WITH_GATEWAY)
 
     @post(
         "/payments/{payment_id:str}/complete",

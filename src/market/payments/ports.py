@@ -126,7 +126,7 @@ class Payments(Protocol):
 
     async def open_ids(self) -> Sequence[PaymentId]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
-        on its way back."""
+        whose trade goes on, or that is on its way back."""
         ...
 
 
@@ -142,6 +142,14 @@ class Cancellations(Protocol):
         ...
 
     async def get(self, id: CancellationId) -> Cancellation: ...
+
+    async def waits_for_account(self, payment_id: PaymentId) -> bool:
+        """Whether one can't be sent before the buyer says where to."""
+        ...
+
+    async def is_open(self, payment_id: PaymentId) -> bool:
+        """Whether one is under way."""
+        ...
 
     async def save(self, cancellation: Cancellation) -> None: ...
 
@@ -182,8 +190,24 @@ class Purchases(Protocol):
         """
         ...
 
+    async def is_settled(self, id: TradeId, payment_id: PaymentId) -> bool:
+        """Whether the trade was confirmed, and this payment's money is the seller's."""
+        ...
+
     async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
         """All of a payment went back: its trade is dead, the unit on sale again."""
+        ...
+
+    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+        """Some of its money is to go back, and it goes on. Raises NotFound, InvalidTransition."""
+        ...
+
+    async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
+        """So much of a payment is back by now, in minor units."""
+        ...
+
+    async def refund_settled(self, id: TradeId) -> None:
+        """What was to go back of it is back."""
         ...
 
     async def refund_failed(self, id: TradeId) -> None:
@@ -205,7 +229,7 @@ class Books(Protocol):
     async def captured(self, payment_id: PaymentId, amount: Money, at: datetime) -> None: ...
 
     async def returned(
-        self, payment_id: PaymentId, amount: Money, total: int, at: datetime
+        self, payment_id: PaymentId, amount: Money, total: int, at: datetime, *, settled: bool
     ) -> None: ...
 
 

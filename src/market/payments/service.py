@@ -73,16 +73,15 @@ class PaymentService:
         return payment
 
     async def _open_payment(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
-        invoice = await self._purchases.invoice(trade_id, payer)
-        payment = Payment.ask(
-            PaymentId(self._ids.new()),
-            invoice,
-            self._gateways.today.version,
-            means,
-            self._clock.now(),
-        )
-        if await self._payments.add(payment):
-            return payment
+        version, now = self._gateways.today.version, self._clock.now()
+        await self._purchases.invoice(trade_id, payer)  # strangers lock nothing
+        async with self._transactions.transaction():
+            # Under the trade's lock: a payment for a trade that dies meanwhile would never end.
+            await self._purchases.lock(trade_id)
+            invoice = await self._purchases.invoice(trade_id, payer)
+            payment = Payment.ask(PaymentId(self._ids.new()), invoice, version, means, now)
+            if await self._payments.add(payment):
+                return payment
         existing = await self._payments.find_open(trade_id)
         if existing is not None and existing.is_by(means):
             return existing
@@ -169,10 +168,20 @@ class PaymentService:
                 await self._books.captured(payment.id, event.amount, event.at)
                 await self._hand_over(payment, event)
             case Returned():
-                now = self._clock.now()
-                await self._books.returned(payment.id, event.amount, event.total, now)
-                if event.everything:
-                    await self._purchases.money_returned(payment.trade_id, payment.id, now)
+                await self._take_back(payment, event)
+
+    async def _take_back(self, payment: Payment, event: Returned) -> None:
+        now, trade_id = self._clock.now(), payment.trade_id
+        settled = await self._purchases.is_settled(trade_id, payment.id)
+        await self._books.returned(payment.id, event.amount, event.total, now, settled=settled)
+        if settled:
+            # The seller has been credited with it: for people to sort out.
+            back = {"amount": event.amount.amount}
+            await self._incidents.report("returned_after_settlement", payment, back)
+        elif event.everything:
+            await self._purchases.money_returned(trade_id, payment.id, now)
+        else:
+            await self._purchases.partly_returned(trade_id, payment.id, event.total)
 
     async def _hand_over(self, payment: Payment, captured: Captured) -> None:
         """Gives the money to its trade; what is wrong or comes too late goes back in full (P4)."""
@@ -209,3 +218,4 @@ class PaymentService:
         cancellation = await self._cancellations.find_open_for_update(payment.id)
         if cancellation is not None and cancellation.settle(payment, self._clock.now()):
             await self._cancellations.save(cancellation)
+            await self._purchases.refund_settled(payment.trade_id)

@@ -134,6 +134,9 @@ class SqlPayments:
             WHERE look_at IS NOT NULL
                OR EXISTS (SELECT FROM cancellations c
                           WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
+               OR (captured_amount > cancelled_amount
+                   AND EXISTS (SELECT FROM trades t WHERE t.id = p.trade_id
+                               AND t.status IN ('PAID', 'SALE_APPROVED')))
             ORDER BY id
             """
         )
@@ -198,6 +201,26 @@ class SqlCancellations:
             payment_id,
         )
         return self._cancellation(row) if row else None
+
+    async def waits_for_account(self, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            """
+            SELECT EXISTS (SELECT FROM cancellations
+                           WHERE payment_id = $1 AND status = 'REQUESTED' AND try_at IS NULL)
+            """,
+            payment_id,
+        )
+        return bool(found)
+
+    async def is_open(self, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            """
+            SELECT EXISTS (SELECT FROM cancellations
+                           WHERE payment_id = $1 AND status = 'REQUESTED')
+            """,
+            payment_id,
+        )
+        return bool(found)
 
     async def get(self, id: CancellationId) -> Cancellation:
         row = await self._db.find("SELECT * FROM cancellations WHERE id = $1", id)

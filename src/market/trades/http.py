@@ -84,6 +84,7 @@ class TradeOut(Struct):
     cancelled_at: datetime | None
     cancel_reason: str | None
     cancel_in_progress: bool
+    refunded_amount: int
 
     @classmethod
     def of(cls, trade: Trade, **more: Any) -> Self:
@@ -103,6 +104,7 @@ class TradeOut(Struct):
             cancelled_at=trade.cancelled_at,
             cancel_reason=trade.cancelling.reason if trade.cancelling else None,
             cancel_in_progress=trade.is_cancelling,
+            refunded_amount=trade.refunded,
             **more,
         )
 

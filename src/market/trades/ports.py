@@ -43,7 +43,8 @@ class Trades(Protocol):
         ...
 
     async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
-        """A member's own trades of a product, on either side, newest first (R5)."""
+        """A member's own trades of a product, on either side: live ones first, the newest first,
+        and of the many that may have been cancelled not all (R5)."""
         ...
 
     async def page(

@@ -191,11 +191,34 @@ class TradeService:
             await self._trades.save(trade)
         return trade.payment_id if trade.is_cancelling else None
 
+    async def is_settled(self, id: TradeId, payment_id: PaymentId) -> bool:
+        """Whether it was confirmed, and this payment's money is the seller's (P9)."""
+        trade = await self._trades.get(id)
+        return trade.status is Status.PURCHASE_CONFIRMED and trade.payment_id == payment_id
+
     async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
         """The whole of a payment went back: ends the trade it had paid."""
         trade = await self._lock(id)
         if trade.money_returned(payment_id, at):
             await self._bury(trade)
+
+    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+        """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
+        trade = await self._lock(id)
+        trade.refund_part(by)
+        await self._trades.save(trade)
+
+    async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
+        """So much of a payment is back by now, in minor units."""
+        trade = await self._lock(id)
+        trade.partly_returned(payment_id, total)
+        await self._trades.save(trade)
+
+    async def refund_settled(self, id: TradeId) -> None:
+        """What was to go back of it is back."""
+        trade = await self._lock(id)
+        trade.refund_settled()
+        await self._trades.save(trade)
 
     async def refund_failed(self, id: TradeId) -> None:
         """The money can't go back: the trade goes on where it was."""
