@@ -1,6 +1,7 @@
 """Paying: the gateway's record is the only witness, and no money is lost (P2–P6)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -65,14 +66,39 @@ async def test_ten_looks_at_the_same_instant_record_one_capture(
 ) -> None:
     payment = await acts.payment(await acts.trade())
     gateway.pay(payment.id, 1000)
-    barrier = asyncio.Barrier(10)
+    gateway.before_answer = meeting(10)
+    await asyncio.gather(*(market.payments.synchronize(payment.id) for _ in range(10)))
+    assert await transfers(db, "CAPTURED") == 1
+
+
+async def test_completion_webhook_and_sweep_at_one_instant_record_one_capture_100_times(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    seller = await acts.member()
+    buyers = [await acts.member() for _ in range(100)]
+    product = await acts.product(seller, quantity=100)
+    for buyer in buyers:
+        trade = await market.trades.buy(product.id, buyer)
+        payment = await acts.payment(trade)
+        gateway.pay(payment.id, 1000)
+        await market.inbox.add("V1", payment.id, {"merchant_uid": payment.id})
+        gateway.before_answer = meeting(3)
+        await asyncio.gather(
+            market.payments.complete(payment.id, buyer.id),
+            market.sweep.hints(),
+            market.payments.synchronize(payment.id),
+        )
+    assert await transfers(db, "CAPTURED") == 100
+
+
+def meeting(count: int) -> Callable[[], Awaitable[None]]:
+    """All have read the gateway's record before the first goes on."""
+    barrier = asyncio.Barrier(count)
 
     async def meet() -> None:
         await barrier.wait()
 
-    gateway.before_answer = meet
-    await asyncio.gather(*(market.payments.synchronize(payment.id) for _ in range(10)))
-    assert await transfers(db, "CAPTURED") == 1
+    return meet
 
 
 async def test_what_the_browser_says_is_not_believed(acts: Acts, market: Market) -> None:
