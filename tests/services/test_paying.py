@@ -8,6 +8,7 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.payments.domain import Status as Paid
+from market.payments.ports import GatewayRefused
 from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
 from market.shared.ids import PaymentId
 from market.shared.money import Money
@@ -349,3 +350,30 @@ async def test_no_payment_is_begun_for_a_trade_that_dies_meanwhile(
     ]
     await at_once(dsn, "products", trade.product_id, *both, waiting=2)
     assert await db.value("SELECT count(*) FROM payments WHERE status = 'READY'") == 0
+
+
+async def test_on_manual_approval_nothing_is_charged_before_the_hold_was_checked(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    clock.move(minutes=10)
+    with pytest.raises(HoldExpired):
+        await market.payments.complete(payment.id, trade.buyer.id, "token")
+    assert gateway.records == {}
+
+
+async def test_on_manual_approval_a_lost_answer_charges_once(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    with pytest.raises(GatewayRefused):
+        await market.payments.complete(payment.id, trade.buyer.id, "another")
+    gateway.lose_answer = True
+    with pytest.raises(GatewayTrouble):
+        await market.payments.complete(payment.id, trade.buyer.id, "token")
+    gateway.lose_answer = False
+    again = await market.payments.complete(payment.id, trade.buyer.id, "token")
+    assert again.status is Paid.PAID
+    assert (await acts.now(trade)).status is Status.PAID
