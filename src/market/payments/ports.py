@@ -12,6 +12,7 @@ from market.shared.people import Party
 from market.shared.purchase import Invoice
 
 from .domain import Cancellation, Payment, Snapshot, Till
+from .incident import Incident
 
 
 class GatewayRefused(Conflict):
@@ -194,9 +195,28 @@ class Books(Protocol):
 class Incidents(Protocol):
     """What operators must know of (P4, P10)."""
 
-    async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
-        """Once per payment and kind; again changes nothing."""
+    async def report(
+        self,
+        kind: str,
+        payment: Payment | None,
+        seen: Mapping[str, Any],
+        subject: str | None = None,
+    ) -> None:
+        """Once per kind and subject, which is the payment unless said; again changes nothing.
+
+        `seen` is shown to operators: neither account numbers nor secrets belong in it.
+        """
         ...
+
+    async def get_for_update(self, id: int) -> Incident:
+        """Locks it. Raises NotFound."""
+        ...
+
+    async def list(self, after: int, limit: int, *, settled_too: bool) -> Sequence[Incident]:
+        """Those with an id beyond `after`, by id."""
+        ...
+
+    async def save(self, incident: Incident) -> None: ...
 
 
 class Seal(Protocol):

@@ -1,11 +1,9 @@
-"""Payments, cancellations and incidents in PostgreSQL."""
+"""Payments and cancellations in PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import asyncpg
-import msgspec
 
 from market.kit.db import Database, Row
 from market.shared.errors import NotFound, VersionConflict
@@ -220,25 +218,6 @@ class SqlCancellations:
             limit,
         )
         return [row["id"] for row in rows]
-
-
-class SqlIncidents:
-    """What operators must know of."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
-        await self._db.execute(
-            """
-            INSERT INTO incidents (kind, payment_id, trade_id, seen) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (kind, payment_id) DO NOTHING
-            """,
-            kind,
-            payment.id,
-            payment.trade_id,
-            msgspec.json.encode(seen).decode(),
-        )
 
 
 def _payment(row: Row) -> Payment:
