@@ -33,6 +33,7 @@ from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
 from market.members.tokens import JwtTokens
 from market.operations import OPERATIONS_ROUTES
+from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
@@ -75,6 +76,7 @@ class Market:
     inbox: SqlInbox
     seal: Seal
     sweep: Sweep
+    comparison: Comparison
     operators: OperatorDesk
 
 
@@ -141,6 +143,7 @@ def assemble(
         inbox=inbox,
         seal=webhook_seal(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
+        comparison=Comparison(payments, gateways, incidents, paying, clock),
         operators=OperatorDesk(db, incidents, clock),
     )
 

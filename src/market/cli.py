@@ -13,6 +13,7 @@ from market.app import Market, open_market
 from market.kit import logs, postgres
 from market.kit.migrate import migrate
 from market.kit.ports import PortTaken
+from market.payments.comparison import DAYS_BACK, Outcome
 from market.settings import Settings, SettingsError, from_environment
 from market.verify import INVARIANTS, broken
 
@@ -84,10 +85,23 @@ def verify() -> None:
 
 
 @main.command()
-def reconcile() -> None:
-    """Asks the gateway about every unfinished payment, and applies what it says."""
-    looked = _ask(lambda market: market.sweep.reconcile())
-    click.echo(f"Looked at {looked} payments.")
+@click.option("--days", default=DAYS_BACK, show_default=True, help="Whole days before today.")
+def reconcile(days: int) -> None:
+    """Asks the gateway about every unfinished payment, applies what it says, and compares its
+    list with our payments. Exits with 1 when something is left to do."""
+    looked, outcome = _ask(lambda market: _reconcile(market, days))
+    click.echo(f"Looked at {looked} unfinished payments.")
+    click.echo(
+        f"Compared {outcome.records} of the gateway's records and {outcome.payments} payments:"
+        f" {outcome.repaired} repaired, {outcome.incidents} new incidents,"
+        f" {outcome.unanswered} questions without an answer."
+    )
+    if outcome.incidents or outcome.unanswered:
+        sys.exit(1)
+
+
+async def _reconcile(market: Market, days: int) -> tuple[int, Outcome]:
+    return await market.sweep.reconcile(), await market.comparison.recent(days)
 
 
 def _dsn(settings: Settings) -> str:

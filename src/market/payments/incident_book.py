@@ -24,11 +24,11 @@ class SqlIncidents:
         payment: Payment | None,
         seen: Mapping[str, Any],
         subject: str | None = None,
-    ) -> None:
+    ) -> bool:
         about = subject or (payment.id if payment else None)
         if about is None:
             raise ValueError("an incident is about something")
-        await self._db.execute(
+        added = await self._db.execute(
             """
             INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
             VALUES ($1, $2, $3, $4, $5)
@@ -40,6 +40,7 @@ class SqlIncidents:
             payment.trade_id if payment else None,
             msgspec.json.encode(seen).decode(),
         )
+        return added == 1
 
     async def get_for_update(self, id: int) -> Incident:
         row = await self._db.lock("SELECT * FROM incidents WHERE id = $1 FOR UPDATE", id)

@@ -1,6 +1,6 @@
 """What payments need of the outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -69,6 +69,14 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Snapshot]:
+        """Its own records that changed in [since, until), at most 90 days, in pages unseen here.
+
+        A hint rather than a witness: lists leave out, repeat, and move while they are read. What
+        makes no sense is passed over, with a warning in the log.
+        """
+        ...
+
 
 class Gateways:
     """Every gateway that payments were begun on, and `today`, the one that new ones begin on."""
@@ -76,6 +84,10 @@ class Gateways:
     def __init__(self, today: PaymentGateway, *others: PaymentGateway) -> None:
         self.today = today
         self._by_version = {gateway.version: gateway for gateway in (*others, today)}
+
+    @property
+    def all(self) -> Sequence[PaymentGateway]:
+        return list(self._by_version.values())
 
     def of(self, payment: Payment) -> PaymentGateway:
         """The one a payment began on, whatever is configured since. Raises GatewayTrouble when
@@ -118,6 +130,21 @@ class Payments(Protocol):
     async def open_ids(self) -> Sequence[PaymentId]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
         on its way back."""
+        ...
+
+    async def any_on(self, gateway: str) -> bool:
+        """Whether any payment was ever begun on this gateway version."""
+        ...
+
+    async def moved(
+        self,
+        gateway: str,
+        since: datetime,
+        until: datetime,
+        after: PaymentId | None,
+        limit: int,
+    ) -> Sequence[Payment]:
+        """Payments on a gateway whose money came or went in [since, until), by id after `after`."""
         ...
 
 
@@ -201,8 +228,8 @@ class Incidents(Protocol):
         payment: Payment | None,
         seen: Mapping[str, Any],
         subject: str | None = None,
-    ) -> None:
-        """Once per kind and subject, which is the payment unless said; again changes nothing.
+    ) -> bool:
+        """Once per kind and subject, which is the payment unless said; False for a repeat.
 
         `seen` is shown to operators: neither account numbers nor secrets belong in it.
         """
