@@ -76,6 +76,7 @@ class Market:
     inbox: SqlInbox
     seal: Seal
     sweep: Sweep
+    ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
 
@@ -143,6 +144,7 @@ def assemble(
         inbox=inbox,
         seal=webhook_seal(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
+        ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         operators=OperatorDesk(db, incidents, clock),
     )
