@@ -32,15 +32,18 @@ from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
 from market.members.tokens import JwtTokens
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
+from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
+from market.payments.incident_book import SqlIncidents
+from market.payments.operators import OperatorDesk
 from market.payments.portone.signature import WebhookSeal
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Gateways, Seal
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
-from market.payments.sql import SqlCancellations, SqlIncidents, SqlPayments, SqlReceipts
+from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
@@ -73,6 +76,9 @@ class Market:
     inbox: SqlInbox
     seal: Seal
     sweep: Sweep
+    ledger: Ledger
+    comparison: Comparison
+    operators: OperatorDesk
 
 
 def assemble(
@@ -138,6 +144,9 @@ def assemble(
         inbox=inbox,
         seal=webhook_seal(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
+        ledger=books,
+        comparison=Comparison(payments, gateways, incidents, paying, clock),
+        operators=OperatorDesk(db, incidents, clock),
     )
 
 

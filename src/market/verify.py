@@ -27,50 +27,141 @@ INVARIANTS: Mapping[str, str] = {
                OR p.captured_amount <> t.price
                OR p.captured_currency <> t.currency)
     """,
+    "a trade called off is dead, or its money is on its way back": """
+        SELECT t.id, t.status, t.cancel_by FROM trades t
+        WHERE t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED'
+          AND NOT EXISTS (SELECT FROM cancellations c
+                          WHERE c.payment_id = t.payment_id AND c.status = 'REQUESTED')
+    """,
+    "a trade has the times of the steps it took, and of no other": """
+        SELECT id, status, payment_id, paid_at, approved_at, confirmed_at, cancel_by FROM trades
+        WHERE (status IN ('PAID', 'SALE_APPROVED', 'PURCHASE_CONFIRMED') AND paid_at IS NULL)
+           OR (status IN ('SALE_APPROVED', 'PURCHASE_CONFIRMED') AND approved_at IS NULL)
+           OR (status = 'PURCHASE_CONFIRMED') <> (confirmed_at IS NOT NULL)
+           OR (status = 'CANCELLED' AND cancel_by IS NULL)
+           OR (status = 'AWAITING_PAYMENT' AND num_nonnulls(payment_id, paid_at) > 0)
+    """,
+    "a trade is paid by a payment of its own": """
+        SELECT t.id, t.payment_id, p.trade_id AS payment_of FROM trades t
+        JOIN payments p ON p.id = t.payment_id WHERE p.trade_id <> t.id
+    """,
+    "a trade is with its product's seller": """
+        SELECT t.id, t.seller_id, p.seller_id AS product_of FROM trades t
+        JOIN products p ON p.id = t.product_id WHERE p.seller_id <> t.seller_id
+    """,
+    "a payment asks its trade's buyer for its trade's price": """
+        SELECT p.id, p.payer_id, t.buyer_id, p.amount, t.price, p.currency FROM payments p
+        JOIN trades t ON t.id = p.trade_id
+        WHERE (p.payer_id, p.amount, p.currency) <> (t.buyer_id, t.price, t.currency)
+    """,
+    "a payment's status says what its amounts say": """
+        SELECT id, status, captured_amount, cancelled_amount FROM payments
+        WHERE captured_amount IS NOT NULL
+          AND status <> CASE WHEN cancelled_amount = 0 THEN 'PAID'
+                             WHEN cancelled_amount < captured_amount THEN 'PARTIALLY_CANCELLED'
+                             ELSE 'CANCELLED' END
+    """,
+    "captured money has the gateway's name for it, its time and its currency": """
+        SELECT id, reference, paid_at, captured_currency FROM payments
+        WHERE captured_amount IS NOT NULL AND num_nulls(reference, paid_at, captured_currency) > 0
+    """,
+    # An incident excuses money that is left, for an operator answers for it; but not those kinds
+    # that only tell of money which is to go back, or of amounts.
     "captured money has a live trade, or is on its way back, or is back": """
         SELECT p.id, p.status FROM payments p
         JOIN trades t ON t.id = p.trade_id
         WHERE p.captured_amount > p.cancelled_amount
-          AND NOT (t.payment_id = p.id AND t.status <> 'CANCELLED')
+          AND NOT (t.payment_id IS NOT DISTINCT FROM p.id AND t.status <> 'CANCELLED')
           AND NOT EXISTS (SELECT FROM cancellations c
                           WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
-          AND NOT EXISTS (SELECT FROM incidents i WHERE i.payment_id = p.id)
+          AND NOT EXISTS (SELECT FROM incidents i
+                          WHERE i.payment_id = p.id AND i.kind NOT LIKE 'wrong\\_%'
+                            AND i.kind NOT IN ('amounts_differ', 'unknown_at_gateway'))
+    """,
+    "a cancellation that succeeded sent its money back": """
+        SELECT p.id, p.cancelled_amount, c.amount AS succeeded FROM payments p
+        JOIN (SELECT payment_id, sum(amount) AS amount FROM cancellations
+              WHERE status = 'SUCCEEDED' GROUP BY payment_id) c ON c.payment_id = p.id
+        WHERE c.amount > p.cancelled_amount
+    """,
+    # Only where a deposit is to go back may it wait for its buyer to say where to.
+    "a cancellation will be tried again, or has ended": """
+        SELECT c.id, c.status, c.try_at, c.settled_at FROM cancellations c
+        JOIN payments p ON p.id = c.payment_id
+        WHERE (c.status = 'REQUESTED') <> (c.settled_at IS NULL)
+           OR (c.status <> 'REQUESTED' AND c.try_at IS NOT NULL)
+           OR (c.status = 'REQUESTED' AND c.try_at IS NULL
+               AND (p.method <> 'VIRTUAL_ACCOUNT' OR c.refund_account IS NOT NULL))
     """,
     "a payment's capture is in the books": """
-        SELECT p.id, p.captured_amount, x.amount AS booked FROM payments p
-        FULL JOIN (SELECT replace(source, '-', '')::uuid AS id, amount, currency FROM transfers
-                   WHERE kind = 'CAPTURED') x ON x.id = p.id
-        WHERE (p.id IS NULL OR p.captured_amount IS NOT NULL)
+        SELECT coalesce(replace(p.id::text, '-', ''), x.id) AS id, p.captured_amount,
+               p.captured_currency, x.amount AS booked, x.currency AS booked_in
+        FROM payments p
+        FULL JOIN (SELECT source AS id, amount, currency FROM transfers
+                   WHERE kind = 'CAPTURED') x ON x.id = replace(p.id::text, '-', '')
+        WHERE (p.id IS NULL OR p.captured_amount IS NOT NULL OR x.id IS NOT NULL)
           AND (p.captured_amount, p.captured_currency) IS DISTINCT FROM (x.amount, x.currency)
     """,
     "what went back of a payment is in the books": """
-        SELECT coalesce(p.id, x.id) AS id, p.cancelled_amount, x.amount AS booked FROM payments p
-        FULL JOIN (SELECT split_part(source, ':', 1)::uuid AS id, sum(amount) AS amount
-                   FROM transfers WHERE kind = 'RETURNED' GROUP BY 1) x ON x.id = p.id
+        SELECT coalesce(replace(p.id::text, '-', ''), x.id) AS id, p.cancelled_amount,
+               x.amount AS booked, x.currency AS booked_in
+        FROM payments p
+        FULL JOIN (SELECT split_part(source, ':', 1) AS id, currency, sum(amount) AS amount
+                   FROM transfers WHERE kind = 'RETURNED' GROUP BY 1, 2) x
+             ON x.id = replace(p.id::text, '-', '')
         WHERE coalesce(p.cancelled_amount, 0) <> coalesce(x.amount, 0)
+           OR x.currency <> p.captured_currency
     """,
     "a confirmed trade is settled once, in full": """
-        SELECT coalesce(t.id, x.id) AS id, t.price, x.amount AS booked
+        SELECT coalesce(replace(t.id::text, '-', ''), x.id) AS id, t.price, t.fee,
+               x.amount AS booked, x.fee AS fee_booked, x.currency AS booked_in
         FROM (SELECT * FROM trades WHERE status = 'PURCHASE_CONFIRMED') t
-        FULL JOIN (SELECT source::uuid AS id, sum(amount) AS amount,
+        FULL JOIN (SELECT source AS id, currency, sum(amount) AS amount,
                           coalesce(sum(amount) FILTER (WHERE kind = 'FEE'), 0) AS fee
-                   FROM transfers WHERE kind IN ('SETTLED', 'FEE') GROUP BY 1) x ON x.id = t.id
-        WHERE t.price - t.refunded IS DISTINCT FROM x.amount
-           OR t.fee * (t.price - t.refunded) / t.price IS DISTINCT FROM x.fee
+                   FROM transfers WHERE kind IN ('SETTLED', 'FEE') GROUP BY 1, 2) x
+             ON x.id = replace(t.id::text, '-', '')
+        WHERE (t.price - t.refunded, t.fee * (t.price - t.refunded) / t.price, t.currency)
+              IS DISTINCT FROM (x.amount, x.fee, x.currency)
+    """,
+    "a transfer moves between the accounts of its kind": """
+        SELECT x.id, x.kind, x.source, x.debit, x.credit FROM transfers x
+        LEFT JOIN trades t ON x.kind = 'SETTLED' AND replace(t.id::text, '-', '') = x.source
+        WHERE (x.debit, x.credit) IS DISTINCT FROM (
+            CASE WHEN x.kind = 'CAPTURED' THEN 'gateway'
+                 -- What went back after settlement is a claim, not escrow's to give.
+                 WHEN x.kind = 'RETURNED' AND x.debit = 'claims' THEN 'claims'
+                 ELSE 'escrow' END,
+            CASE x.kind WHEN 'CAPTURED' THEN 'escrow'
+                        WHEN 'RETURNED' THEN 'gateway'
+                        WHEN 'FEE' THEN 'fees'
+                        WHEN 'SETTLED' THEN
+                            coalesce('seller:' || replace(t.seller_id::text, '-', ''), x.credit)
+                        END)
     """,
     "the balances of all accounts sum to nothing": """
         SELECT currency, sum(balance) AS sum FROM balances GROUP BY currency
         HAVING sum(balance) <> 0
     """,
     "escrow holds exactly what is captured and neither returned nor settled": """
-        SELECT e.balance, h.held FROM
-            (SELECT coalesce(sum(balance), 0) AS balance FROM balances
-             WHERE account = 'escrow' AND currency = 'KRW') e,
-            (SELECT coalesce(sum(p.captured_amount - p.cancelled_amount), 0) AS held
-             FROM payments p LEFT JOIN trades t ON t.payment_id = p.id
-                  AND t.status = 'PURCHASE_CONFIRMED'
-             WHERE p.captured_currency = 'KRW' AND t.id IS NULL) h
-        WHERE e.balance <> h.held
+        SELECT currency, coalesce(e.balance, 0) AS balance, coalesce(h.held, 0) AS held
+        FROM (SELECT currency, balance FROM balances WHERE account = 'escrow') e
+        FULL JOIN (SELECT p.captured_currency AS currency,
+                          sum(p.captured_amount - p.cancelled_amount) AS held
+                   FROM payments p LEFT JOIN trades t ON t.payment_id = p.id
+                        AND t.status = 'PURCHASE_CONFIRMED'
+                   WHERE p.captured_amount IS NOT NULL AND t.id IS NULL GROUP BY 1) h
+             USING (currency)
+        WHERE coalesce(e.balance, 0) <> coalesce(h.held, 0)
+    """,
+    "the ledger can't be rewritten": """
+        SELECT name AS without FROM (VALUES ('transfers_stand'), ('transfers_stay')) AS guard (name)
+        WHERE NOT EXISTS (SELECT FROM pg_trigger
+                          WHERE tgrelid = 'transfers'::regclass AND tgname = name
+                            AND tgenabled IN ('O', 'A'))
+    """,
+    "an incident about a payment is about its trade": """
+        SELECT i.id, i.payment_id, i.trade_id, p.trade_id AS payment_of FROM incidents i
+        JOIN payments p ON p.id = i.payment_id WHERE i.trade_id <> p.trade_id
     """,
     "no unpaid hold is older than its deadline and some grace": """
         SELECT id, hold_expires_at FROM trades

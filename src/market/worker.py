@@ -14,6 +14,7 @@ from market.settings import Settings
 EVERY_SECOND = "* * * * * */1"
 EVERY_MINUTE = "* * * * *"
 EVERY_NIGHT = "17 4 * * *"
+EVERY_NIGHT_LATER = "37 4 * * *"
 
 _log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ async def run(settings: Settings, dsn: str) -> None:
                 ("cancellations", EVERY_SECOND): sweep.cancellations,
                 ("hints_again", EVERY_MINUTE): sweep.hints,
                 ("payments", EVERY_MINUTE): sweep.payments,
+                ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
                 ("forget", EVERY_NIGHT): lambda: forget(market),
             },
             stop=stop,

@@ -75,8 +75,15 @@ REFUSED = {
         INSERT INTO webhooks (gateway, body, try_at) SELECT gateway, body, try_at FROM webhooks
     """,
     "incidents_once": """
-        INSERT INTO incidents (kind, payment_id, trade_id, seen)
-        SELECT 'twice', id, trade_id, '{}' FROM payments, generate_series(1, 2)
+        INSERT INTO incidents (kind, subject, seen)
+        SELECT 'twice', id, '{}' FROM payments, generate_series(1, 2)
+    """,
+    "incidents_payment_with_trade": """
+        INSERT INTO incidents (kind, subject, payment_id, seen)
+        SELECT 'x', id, id, '{}' FROM payments
+    """,
+    "incidents_settled_whole": """
+        INSERT INTO incidents (kind, subject, seen, settled_at) VALUES ('x', 'y', '{}', now())
     """,
     "transfers_kind": """
         INSERT INTO transfers VALUES (DEFAULT, 'GIFT', 's', 'a', 'b', 1, 'KRW', now())

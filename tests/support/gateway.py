@@ -1,6 +1,6 @@
 """A payment gateway in memory, for tests of services; contracts and stories use the real wire."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -31,6 +31,8 @@ class MemoryGateway:
     dead: bool = False
     lose_answer: bool = False
     refuse: str | None = None
+    unlisted: set[str] = field(default_factory=set)
+    extra: list[Snapshot] = field(default_factory=list)
     before_answer: Callable[[], Awaitable[None]] = nothing
     before_cancel: Callable[[], Awaitable[None]] = nothing
 
@@ -83,6 +85,14 @@ class MemoryGateway:
         self.sent_to.append(cancellation.account)
         if self.lose_answer:
             raise OutcomeUnknown
+
+    async def listed(self, since: datetime, until: datetime) -> AsyncIterator[Snapshot]:
+        """Everything, whenever it happened, but what is `unlisted`; and `extra`, which no look
+        finds. A list is allowed to show too much."""
+        self._reach()
+        for record in [*self.records.values(), *self.extra]:
+            if record.order_id not in self.unlisted:
+                yield record
 
     def pay(self, payment_id: str, amount: int, currency: str = "KRW") -> None:
         """The buyer pays so much."""

@@ -1,17 +1,31 @@
 """What happened to money, put into the books: always within the transaction of its cause."""
 
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from market.shared.ids import PaymentId
-from market.shared.money import Money
+from market.shared.money import KRW, Money
+from market.shared.page import Slice
 from market.shared.purchase import Settlement
 
-from .domain import CLAIMS, ESCROW, FEES, GATEWAY, Kind, Transfer, seller_account
+from .domain import (
+    CLAIMS,
+    ESCROW,
+    FEES,
+    GATEWAY,
+    Balance,
+    Kind,
+    Statement,
+    Transfer,
+    seller_account,
+)
 from .ports import Transfers
+
+LINES_AT_ONCE = 500
 
 
 class Ledger:
-    """Records captures, returns and settlements (P9)."""
+    """Records captures, returns and settlements, and tells what was recorded (P9)."""
 
     def __init__(self, transfers: Transfers) -> None:
         self._transfers = transfers
@@ -43,3 +57,38 @@ class Ledger:
             await self._transfers.add(
                 Transfer(Kind.FEE, settlement.trade_id, ESCROW, FEES, settlement.fee, at)
             )
+
+    async def statement(
+        self,
+        account: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        currency: str = KRW,
+        wanted: Slice = Slice(LINES_AT_ONCE),  # noqa: B008 # it can't change
+    ) -> Statement:
+        """A page of what happened to an account in [since, until), by the time it happened.
+
+        An account without transfers has an empty one. Raises Invalid for a foreign cursor.
+        """
+        return await self._transfers.statement(account, currency, since, until, wanted)
+
+    async def pages(
+        self,
+        account: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        currency: str = KRW,
+    ) -> AsyncIterator[Statement]:
+        """The whole statement, page after page; at least one."""
+        cursor: str | None = None
+        while True:
+            wanted = Slice(LINES_AT_ONCE, cursor)
+            page = await self.statement(account, since, until, currency, wanted)
+            yield page
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def balances(self) -> Sequence[Balance]:
+        """Of every account, by name."""
+        return await self._transfers.balances()

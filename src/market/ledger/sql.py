@@ -1,10 +1,21 @@
 """The ledger in PostgreSQL: rows are only ever added, which triggers see to."""
 
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
 import asyncpg
 
-from market.kit.db import Database
+from market.kit.db import Database, Row
+from market.shared.errors import Invalid
+from market.shared.page import Page, Slice
 
-from .domain import Transfer
+from .domain import Balance, Kind, Line, Statement, Transfer
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# So few digits that neither a datetime nor a bigint can overflow.
+_PLACE = re.compile(r"(-?[0-9]{1,16})\.([0-9]{1,18})", re.ASCII)
 
 
 class SqlTransfers:
@@ -30,3 +41,77 @@ class SqlTransfers:
             )
         except asyncpg.UniqueViolationError as cause:
             raise RuntimeError(f"{transfer.kind} {transfer.source} is in the books") from cause
+
+    async def statement(
+        self,
+        account: str,
+        currency: str,
+        since: datetime | None,
+        until: datetime | None,
+        wanted: Slice,
+    ) -> Statement:
+        after = _position(wanted.cursor) if wanted.cursor else None
+        # One statement, one snapshot: read apart, the balances and the lines between them could
+        # disagree. The left join keeps the balances of a time in which nothing happened.
+        rows = await self._db.fetch(
+            """
+            WITH entries AS (
+                SELECT id, occurred_at, recorded_at, kind, source, debit AS counter, amount
+                FROM transfers WHERE credit = $1 AND currency = $2
+                UNION ALL
+                SELECT id, occurred_at, recorded_at, kind, source, credit, -amount
+                FROM transfers WHERE debit = $1 AND currency = $2
+            ), before AS (
+                SELECT coalesce(sum(amount) FILTER (WHERE occurred_at < $3), 0)::bigint AS opening,
+                       coalesce(sum(amount), 0)::bigint AS closing
+                FROM entries WHERE $4::timestamptz IS NULL OR occurred_at < $4
+            ), page AS (
+                SELECT * FROM entries
+                WHERE ($3::timestamptz IS NULL OR occurred_at >= $3)
+                  AND ($4::timestamptz IS NULL OR occurred_at < $4)
+                  AND ($5::timestamptz IS NULL OR (occurred_at, id) > ($5, $6))
+                ORDER BY occurred_at, id LIMIT $7
+            )
+            SELECT before.opening, before.closing, page.*
+            FROM before LEFT JOIN page ON true ORDER BY page.occurred_at, page.id
+            """,
+            account,
+            currency,
+            since,
+            until,
+            after[0] if after else None,
+            after[1] if after else None,
+            wanted.limit + 1,
+        )
+        lines = [_line(row) for row in rows if row["id"] is not None]
+        page = Page.cut(lines, wanted, _cursor)
+        opening, closing = rows[0]["opening"], rows[0]["closing"]
+        return Statement(account, currency, opening, page.items, closing, page.next_cursor)
+
+    async def balances(self) -> Sequence[Balance]:
+        rows = await self._db.fetch("SELECT * FROM balances ORDER BY account, currency")
+        return [Balance(row["account"], row["currency"], row["balance"]) for row in rows]
+
+
+def _line(row: Row) -> Line:
+    return Line(
+        id=row["id"],
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+        kind=Kind(row["kind"]),
+        source=row["source"],
+        counter_account=row["counter"],
+        amount=row["amount"],
+    )
+
+
+def _cursor(line: Line) -> str:
+    """A line's place: whole microseconds since 1970, as PostgreSQL keeps them, and its id."""
+    return f"{(line.occurred_at - _EPOCH) // _MICROSECOND}.{line.id}"
+
+
+def _position(cursor: str) -> tuple[datetime, int]:
+    place = _PLACE.fullmatch(cursor)
+    if place is None:
+        raise Invalid("This cursor is not one of ours.")
+    return _EPOCH + int(place[1]) * _MICROSECOND, int(place[2])

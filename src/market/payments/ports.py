@@ -1,6 +1,6 @@
 """What payments need of the outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -12,6 +12,7 @@ from market.shared.people import Party
 from market.shared.purchase import Invoice
 
 from .domain import Cancellation, Payment
+from .incident import Incident
 from .record import Snapshot, Till
 
 
@@ -85,6 +86,14 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Snapshot]:
+        """Its own records that changed in [since, until), at most 90 days, in pages unseen here.
+
+        A hint rather than a witness: lists leave out, repeat, and move while they are read. What
+        makes no sense is passed over, with a warning in the log.
+        """
+        ...
+
 
 class Gateways:
     """Every gateway that payments were begun on, and `today`, the one that new ones begin on."""
@@ -92,6 +101,10 @@ class Gateways:
     def __init__(self, today: PaymentGateway, *others: PaymentGateway) -> None:
         self.today = today
         self._by_version = {gateway.version: gateway for gateway in (*others, today)}
+
+    @property
+    def all(self) -> Sequence[PaymentGateway]:
+        return list(self._by_version.values())
 
     def of(self, payment: Payment) -> PaymentGateway:
         """The one a payment began on, whatever is configured since. Raises GatewayTrouble when
@@ -134,6 +147,21 @@ class Payments(Protocol):
     async def open_ids(self) -> Sequence[PaymentId]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
         whose trade goes on, or that is on its way back."""
+        ...
+
+    async def any_on(self, gateway: str) -> bool:
+        """Whether any payment was ever begun on this gateway version."""
+        ...
+
+    async def moved(
+        self,
+        gateway: str,
+        since: datetime,
+        until: datetime,
+        after: PaymentId | None,
+        limit: int,
+    ) -> Sequence[Payment]:
+        """Payments on a gateway whose money came or went in [since, until), by id after `after`."""
         ...
 
 
@@ -243,9 +271,28 @@ class Books(Protocol):
 class Incidents(Protocol):
     """What operators must know of (P4, P10)."""
 
-    async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
-        """Once per payment and kind; again changes nothing."""
+    async def report(
+        self,
+        kind: str,
+        payment: Payment | None,
+        seen: Mapping[str, Any],
+        subject: str | None = None,
+    ) -> bool:
+        """Once per kind and subject, which is the payment unless said; False for a repeat.
+
+        `seen` is shown to operators: neither account numbers nor secrets belong in it.
+        """
         ...
+
+    async def get_for_update(self, id: int) -> Incident:
+        """Locks it. Raises NotFound."""
+        ...
+
+    async def list(self, after: int, limit: int, *, settled_too: bool) -> Sequence[Incident]:
+        """Those with an id beyond `after`, by id."""
+        ...
+
+    async def save(self, incident: Incident) -> None: ...
 
 
 class Seal(Protocol):

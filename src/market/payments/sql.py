@@ -1,8 +1,7 @@
-"""Payments, cancellations and incidents in PostgreSQL."""
+"""Payments and cancellations in PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -141,6 +140,40 @@ class SqlPayments:
             """
         )
         return [row["id"] for row in rows]
+
+    async def any_on(self, gateway: str) -> bool:
+        found = await self._db.value(
+            "SELECT EXISTS (SELECT FROM payments WHERE gateway = $1)", gateway
+        )
+        return bool(found)
+
+    async def moved(
+        self,
+        gateway: str,
+        since: datetime,
+        until: datetime,
+        after: PaymentId | None,
+        limit: int,
+    ) -> Sequence[Payment]:
+        # When money went back only the ledger knows: the payment keeps the sum alone.
+        rows = await self._db.fetch(
+            """
+            SELECT * FROM payments
+            WHERE gateway = $1 AND captured_amount IS NOT NULL AND ($4::uuid IS NULL OR id > $4)
+              AND id IN (
+                  SELECT id FROM payments WHERE paid_at >= $2 AND paid_at < $3
+                  UNION
+                  SELECT split_part(source, ':', 1)::uuid FROM transfers
+                  WHERE kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
+            ORDER BY id LIMIT $5
+            """,
+            gateway,
+            since,
+            until,
+            after,
+            limit,
+        )
+        return [_payment(row) for row in rows]
 
 
 class SqlReceipts:
@@ -284,25 +317,6 @@ class SqlCancellations:
             account=msgspec.json.decode(self._vault.open(sealed), type=RefundAccount)
             if sealed
             else None,
-        )
-
-
-class SqlIncidents:
-    """What operators must know of."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    async def report(self, kind: str, payment: Payment, seen: Mapping[str, Any]) -> None:
-        await self._db.execute(
-            """
-            INSERT INTO incidents (kind, payment_id, trade_id, seen) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (kind, payment_id) DO NOTHING
-            """,
-            kind,
-            payment.id,
-            payment.trade_id,
-            msgspec.json.encode(seen).decode(),
         )
 
 

@@ -1,18 +1,22 @@
 """How both versions' calls travel, and what it means when one does not arrive."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import httpx
+import structlog
 
 from market.kit.db import in_transaction
 from market.payments.domain import Cancellation
 from market.payments.ports import OutcomeUnknown
+from market.payments.record import Snapshot
 from market.shared.errors import GatewayTrouble
 
 # PortOne advises to wait long: a dropped connection does not stop what the server began.
 PATIENCE = httpx.Timeout(60.0, connect=5.0)
 
 _HTTP_TOO_MANY = 429
+_log = structlog.get_logger()
 
 
 class Transport:
@@ -51,3 +55,22 @@ def asked_back(cancellation: Cancellation) -> int:
     if cancellation.amount <= 0:
         raise ValueError(f"cancellation {cancellation.id} asks for {cancellation.amount}")
     return cancellation.amount
+
+
+class Record(Protocol):
+    """A payment as either version shows it."""
+
+    def snapshot(self) -> Snapshot:
+        """Raises ValueError for what makes no sense."""
+        ...
+
+
+def readable(records: Iterable[Record]) -> Iterator[Snapshot]:
+    """Those of a list that make sense: one that does not must not hide all others."""
+    for record in records:
+        try:
+            snapshot = record.snapshot()
+        except ValueError as trouble:
+            _log.warning("record_unreadable", trouble=str(trouble))
+        else:
+            yield snapshot

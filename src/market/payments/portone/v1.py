@@ -1,5 +1,7 @@
 """PortOne V1 (formerly I'mport) as our payment gateway."""
 
+import math
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,7 +16,7 @@ from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 
-from .transport import PATIENCE, Transport, asked_back
+from .transport import PATIENCE, Transport, asked_back, readable
 from .wire_v1 import (
     AttemptsV1,
     Envelope,
@@ -34,6 +36,7 @@ TOKEN_MARGIN_S = 60
 LONGEST_NAME = 40
 # Whose name a depositor sees, at providers that show one (at most 16 characters).
 ACCOUNT_HOLDER = "원티드마켓"
+LONGEST_PAGE = 1000
 
 _HTTP_UNAUTHORIZED = 401
 _HTTP_NOT_FOUND = 404
@@ -72,6 +75,7 @@ class PortOneV1:
         self._account = account
         self._transport = Transport(client, account.api_url, timeout)
         self._clock = clock
+        self.longest_page = LONGEST_PAGE
         self._token: str | None = None
         self._token_until = 0.0
 
@@ -156,6 +160,21 @@ class PortOneV1:
         answer = await self._call(PaymentV1, "POST", "/payments/cancel", json=body)
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)
+
+    async def listed(self, since: datetime, until: datetime) -> AsyncIterator[Snapshot]:
+        # `to` is a second that belongs to the window, and `include_sandbox` exists for single
+        # lookups alone: whether a list shows test channels is not ours to say.
+        window = {"from": math.floor(since.timestamp()), "to": math.ceil(until.timestamp())}
+        page: int | None = 1
+        while page:
+            # Oldest first: what begins while we read is added at the end.
+            asked = {**window, "page": page, "limit": self.longest_page, "sorting": "started"}
+            answer = await self._call(AttemptsV1, "GET", "/payments/status/all", params=asked)
+            if answer.response is None:
+                raise GatewayTrouble(answer.message)
+            for snapshot in readable(answer.response.list):
+                yield snapshot
+            page = answer.response.next
 
     async def _one(self, imp_uid: str) -> Envelope[PaymentV1]:
         # Without include_sandbox, payments of test channels are "not found".

@@ -1,7 +1,8 @@
 """PortOne V2 as our payment gateway."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -14,13 +15,17 @@ from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
 from market.shared.errors import GatewayTrouble
 
-from .transport import PATIENCE, Transport, asked_back
-from .wire_v2 import REFUSALS, CancelledV2, ErrorV2, Nothing, PaymentV2, read
+from .transport import PATIENCE, Transport, asked_back, readable
+from .wire_v2 import REFUSALS, CancelledV2, ErrorV2, Nothing, PaymentsV2, PaymentV2, read
 
 T = TypeVar("T")
 
 # Whose name a depositor sees, at providers that show one.
 ACCOUNT_HOLDER = "원티드마켓"
+LONGEST_PAGE = 100
+# PortOne lists (number + 1) × size payments at most.
+MOST_LISTED = 60_000
+SHORTEST_WINDOW = timedelta(seconds=1)
 
 _HTTP_OK = 200
 _HTTP_UNAUTHORIZED = 401
@@ -56,6 +61,8 @@ class PortOneV2:
         self.till = Till(account.store_id, account.test)
         self._account = account
         self._transport = Transport(client, account.api_url, timeout)
+        self.longest_page = LONGEST_PAGE
+        self.most_listed = MOST_LISTED
 
     async def register(self, payment: Payment) -> None:
         # No key: to register the same once more changes nothing.
@@ -159,6 +166,49 @@ class PortOneV2:
         # REQUESTED is done later by the payment company: the record will show it.
         if answer.cancellation.status == "FAILED":
             raise GatewayRefused(payment_id=payment.id)
+
+    async def listed(self, since: datetime, until: datetime) -> AsyncIterator[Snapshot]:
+        first = await self._page(since, until, 0)
+        if first.page.total_count > self.most_listed and until - since > SHORTEST_WINDOW:
+            # Beyond that many no page is given: ask for less time at once.
+            middle = since + (until - since) / 2
+            for start, end in ((since, middle), (middle, until)):
+                async for snapshot in self.listed(start, end):
+                    yield snapshot
+            return
+        page, number, listed = first, 0, 0
+        while page.items:
+            for snapshot in readable(page.items):
+                yield snapshot
+            listed += len(page.items)
+            if listed >= page.page.total_count:
+                return
+            number += 1
+            page = await self._page(since, until, number)
+
+    async def _page(self, since: datetime, until: datetime, number: int) -> PaymentsV2:
+        asked = {
+            "page": {"number": number, "size": self.longest_page},
+            "filter": {
+                "storeId": self._account.store_id,
+                "version": self.version,
+                # By the last change, so that a refund today of an old payment is listed too.
+                "timestampType": "STATUS_CHANGED_AT",
+                "from": since.isoformat(),
+                "until": until.isoformat(),
+                "sortBy": "STATUS_CHANGED_AT",
+                "sortOrder": "ASC",
+            },
+        }
+        query = {"requestBody": msgspec.json.encode(asked).decode()}
+        credential = {"Authorization": f"PortOne {self._account.secret}"}
+        answer = await self._transport.send("GET", "/payments", headers=credential, params=query)
+        if answer.status_code != _HTTP_OK:
+            raise _refused_at_the_door(answer.status_code) or GatewayTrouble()
+        try:
+            return read(PaymentsV2, answer.content)
+        except msgspec.MsgspecError as cause:
+            raise GatewayTrouble from cause
 
     async def _record(self, payment: Payment) -> PaymentV2:
         store = {"storeId": self._account.store_id}

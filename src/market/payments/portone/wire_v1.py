@@ -93,9 +93,10 @@ class PaymentV1(Struct):
 
 
 class AttemptsV1(Struct):
-    """A page of the attempts made under one merchant_uid."""
+    """A page of attempts; `next` is the following page's number, 0 when there is none."""
 
     list: list[PaymentV1]
+    next: int | None = None
 
 
 def read(type_: type[T], body: bytes) -> Envelope[T]:

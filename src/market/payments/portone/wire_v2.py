@@ -120,6 +120,19 @@ class PaymentV2(Struct, rename="camel"):
         return self.paid_at is not None or (self.amount is not None and self.amount.cancelled > 0)
 
 
+class PageV2(Struct, rename="camel"):
+    """`total_count` is of the whole list, not of this page."""
+
+    total_count: int
+
+
+class PaymentsV2(Struct):
+    """A page of payments."""
+
+    items: list[PaymentV2]
+    page: PageV2
+
+
 _TESTS = {"TEST": True, "LIVE": False}
 
 

@@ -1,0 +1,55 @@
+"""Incidents: what the market found and could not put right by itself (P4, P10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from market.shared.errors import Conflict, Invalid
+from market.shared.ids import PaymentId, TradeId
+
+# What the comparison with the gateway's list leaves behind; docs/operations.md says what to do.
+UNKNOWN_AT_GATEWAY = "unknown_at_gateway"
+UNKNOWN_HERE = "unknown_here"
+AMOUNTS_DIFFER = "amounts_differ"
+
+
+class AlreadySettled(Conflict):
+    """This incident is settled already."""
+
+    code: ClassVar[str] = "incident_already_settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Who answers for the end of an incident, and how it ended."""
+
+    at: datetime
+    by: str
+    how: str
+
+
+@dataclass(slots=True)
+class Incident:
+    """Something an operator must look at; `seen` is what was found, `subject` where.
+
+    The subject is a payment, or what the gateway calls money that no payment of ours stands for.
+    """
+
+    id: int
+    kind: str
+    subject: str
+    seen: Mapping[str, Any]
+    reported_at: datetime
+    payment_id: PaymentId | None = None
+    trade_id: TradeId | None = None
+    settlement: Settlement | None = None
+
+    def settle(self, by: str, how: str, now: datetime) -> None:
+        """Closes it, once, by somebody and with a reason. Raises Invalid, AlreadySettled."""
+        by, how = by.strip(), how.strip()
+        if not by or not how:
+            raise Invalid("Say who settles it, and how.", incident_id=self.id)
+        if self.settlement is not None:
+            raise AlreadySettled(incident_id=self.id)
+        self.settlement = Settlement(now, by, how)

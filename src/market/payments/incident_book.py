@@ -1,0 +1,85 @@
+"""Incidents in PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from market.kit.db import Database, Row
+from market.shared.errors import NotFound
+
+from .domain import Payment
+from .incident import Incident, Settlement
+
+
+class SqlIncidents:
+    """What operators must know of, unique by kind and subject."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def report(
+        self,
+        kind: str,
+        payment: Payment | None,
+        seen: Mapping[str, Any],
+        subject: str | None = None,
+    ) -> bool:
+        about = subject or (payment.id if payment else None)
+        if about is None:
+            raise ValueError("an incident is about something")
+        added = await self._db.execute(
+            """
+            INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (kind, subject) DO NOTHING
+            """,
+            kind,
+            about,
+            payment.id if payment else None,
+            payment.trade_id if payment else None,
+            msgspec.json.encode(seen).decode(),
+        )
+        return added == 1
+
+    async def get_for_update(self, id: int) -> Incident:
+        row = await self._db.lock("SELECT * FROM incidents WHERE id = $1 FOR UPDATE", id)
+        if row is None:
+            raise NotFound
+        return _incident(row)
+
+    async def list(self, after: int, limit: int, *, settled_too: bool) -> Sequence[Incident]:
+        rows = await self._db.fetch(
+            """
+            SELECT * FROM incidents WHERE id > $1 AND ($2 OR settled_at IS NULL)
+            ORDER BY id LIMIT $3
+            """,
+            after,
+            settled_too,
+            limit,
+        )
+        return [_incident(row) for row in rows]
+
+    async def save(self, incident: Incident) -> None:
+        end = incident.settlement
+        await self._db.execute(
+            "UPDATE incidents SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1",
+            incident.id,
+            end.at if end else None,
+            end.by if end else None,
+            end.how if end else None,
+        )
+
+
+def _incident(row: Row) -> Incident:
+    at = row["settled_at"]
+    return Incident(
+        id=row["id"],
+        kind=row["kind"],
+        subject=row["subject"],
+        seen=msgspec.json.decode(row["seen"]),
+        reported_at=row["created_at"],
+        payment_id=row["payment_id"],
+        trade_id=row["trade_id"],
+        settlement=Settlement(at, row["settled_by"], row["settlement"]) if at else None,
+    )
