@@ -89,7 +89,8 @@ def upgrade() -> None:
         )
     """)
     op.execute("""
-        CREATE UNIQUE INDEX webhooks_waiting ON webhooks (gateway, body) WHERE handled_at IS NULL
+        CREATE UNIQUE INDEX webhooks_waiting ON webhooks (gateway, coalesce(payment_id::text, body))
+        WHERE handled_at IS NULL AND tries = 0
     """)
 
     op.execute("""

@@ -3,27 +3,26 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-import litestar_offline_docs
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
-from litestar.static_files import create_static_files_router
 
 from market.kit.db import Database
 from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog
-from market.kit.problems import EXCEPTION_HANDLERS
+from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.system import SystemClock, TimeOrderedIds
+from market.kit.vault import Vault
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
 from market.members.http import ROUTES as MEMBER_ROUTES
@@ -32,7 +31,7 @@ from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
 from market.members.tokens import JwtTokens
-from market.operations import OPERATIONS_ROUTES
+from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
@@ -57,7 +56,8 @@ from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
 
 LARGEST_BODY = 256 * 1024
-DOCS_ASSETS = "/docs-assets"
+# Where a token has nothing to say, a bad one does no harm: who refreshes still sends the old one.
+NO_TOKEN_READ = ["^/api/auth/", "^/webhooks/", "^/health/", "^/metrics", "^/docs", "^/openapi"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def assemble(
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
-    cancellations, incidents = SqlCancellations(db), SqlIncidents(db)
+    cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
     books = Ledger(SqlTransfers(db))
     trades = TradeService(
@@ -97,7 +97,7 @@ def assemble(
         receipts=SqlReceipts(db),
         clock=clock,
         ids=ids,
-        terms=Terms(settings.hold, settings.fee_bps),
+        terms=Terms(settings.hold, settings.deposit, settings.fee_bps),
     )
     paying = PaymentService(
         transactions=db,
@@ -221,16 +221,16 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
             *OPERATIONS_ROUTES,
-            _docs_assets(),
         ],
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
             RequestLog,
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
-            Authentication,
+            DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers=dict(EXCEPTION_HANDLERS),
+        after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
@@ -257,12 +257,6 @@ def _dependencies() -> dict[str, Provide]:
         "caller": Provide(provide_caller),
         "once": Provide(provide_once),
     }
-
-
-def _docs_assets() -> Router:
-    """Swagger UI from this machine: /docs works without a network."""
-    files = Path(litestar_offline_docs.__file__).parent / "static"
-    return create_static_files_router(DOCS_ASSETS, [files], include_in_schema=False)
 
 
 def _openapi() -> OpenAPIConfig:

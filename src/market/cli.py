@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
+import asyncpg
 import click
 
 from market import demo, server, shown, worker
@@ -17,7 +18,7 @@ from market.kit.ports import PortTaken
 from market.payments.comparison import DAYS_BACK, Outcome
 from market.payments.incident import Incident
 from market.settings import Settings, SettingsError, from_environment
-from market.shared.errors import MarketError
+from market.shared.errors import MarketError, Unavailable
 from market.shared.money import KRW
 from market.verify import INVARIANTS, broken
 
@@ -33,6 +34,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except (OSError, asyncpg.PostgresError, Unavailable) as error:
+            click.echo(f"Error: the database can't be asked: {error}", err=True)
+            sys.exit(2)
         except (SettingsError, PortTaken, MarketError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -82,7 +86,10 @@ def migrate_() -> None:
 
 @main.command()
 def verify() -> None:
-    """Checks every invariant on the live database; names what is broken and exits with 1."""
+    """Checks every invariant on the live database; names what is broken and exits with 1.
+
+    Exits with 2 when the database can't be asked.
+    """
     found = _ask(lambda market: broken(market.db))
     for line in shown.broken(found):
         click.echo(line)
@@ -96,19 +103,20 @@ def verify() -> None:
 def reconcile(days: int) -> None:
     """Asks the gateway about every unfinished payment, applies what it says, and compares its
     list with our payments. Exits with 1 when something is left to do."""
-    looked, outcome = _ask(lambda market: _reconcile(market, days))
-    click.echo(f"Looked at {looked} unfinished payments.")
+    looked, all_of_them, outcome = _ask(lambda market: _reconcile(market, days))
+    click.echo(f"Looked at {looked} of {all_of_them} unfinished payments.")
     click.echo(
         f"Compared {outcome.records} of the gateway's records and {outcome.payments} payments:"
         f" {outcome.repaired} repaired, {outcome.incidents} new incidents,"
         f" {outcome.unanswered} questions without an answer."
     )
-    if outcome.incidents or outcome.unanswered:
+    if looked < all_of_them or outcome.incidents or outcome.unanswered:
         sys.exit(1)
 
 
-async def _reconcile(market: Market, days: int) -> tuple[int, Outcome]:
-    return await market.sweep.reconcile(), await market.comparison.recent(days)
+async def _reconcile(market: Market, days: int) -> tuple[int, int, Outcome]:
+    looked, all_of_them = await market.sweep.reconcile()
+    return looked, all_of_them, await market.comparison.recent(days)
 
 
 @main.group(invoke_without_command=True)

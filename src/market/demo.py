@@ -83,9 +83,10 @@ def _database(settings: Settings) -> str:
 
 async def _seed(settings: Settings, dsn: str) -> None:
     async with open_market(settings, dsn, "market demo") as market:
+        password_hash = await market.members.hash_password(PASSWORD)
         for email, nickname, goods in SAMPLES:
             try:
-                member, _ = await market.members.sign_up(email, PASSWORD, nickname)
+                member, _ = await market.members.sign_up(email, password_hash, nickname)
             except EmailTaken:
                 continue  # here from an earlier run, with whatever became of it
             _say(f"adding the sample member {email} with {len(goods)} products")

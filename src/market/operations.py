@@ -1,17 +1,26 @@
 """Whether the market lives, is ready, and how it is doing."""
 
+from pathlib import Path
 from typing import Any
 
+import litestar_offline_docs
 from litestar import Request, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
+from litestar.params import FromPath
 from litestar.plugins.prometheus import PrometheusController
-from litestar.response import Redirect
+from litestar.response import File, Redirect
 from msgspec import Struct
 
 from market.kit.db import Database
 from market.kit.problems import documented
+from market.shared.errors import NotFound
+
+DOCS_ASSETS = "/docs-assets"
+ASSETS = {
+    path.name: path for path in (Path(litestar_offline_docs.__file__).parent / "static").iterdir()
+}
 
 
 class Health(Struct):
@@ -36,6 +45,14 @@ async def openapi(request: Request[Any, Any, State]) -> dict[str, Any]:
     return request.app.openapi_schema.to_schema()
 
 
+@get(DOCS_ASSETS + "/{name:str}", include_in_schema=False)
+async def docs_asset(name: FromPath[str]) -> File:
+    """Swagger UI from this machine: /docs works without a network. Nothing else is served."""
+    if name not in ASSETS:
+        raise NotFound
+    return File(ASSETS[name], content_disposition_type="inline")
+
+
 @get("/", include_in_schema=False)
 async def home() -> Redirect:
     return Redirect("/docs")
@@ -48,4 +65,4 @@ class MetricsController(PrometheusController):
     path = "/metrics"
 
 
-OPERATIONS_ROUTES = (live, ready, openapi, home, MetricsController)
+OPERATIONS_ROUTES = (live, ready, openapi, docs_asset, home, MetricsController)

@@ -61,6 +61,8 @@ class Settings:
     portone_v1: PortOneV1Settings
     portone_v2: PortOneV2Settings
     hold: timedelta
+    deposit: timedelta
+    vault_keys: tuple[str, ...]
     fee_bps: int
     access_life: timedelta
     refresh_life: timedelta
@@ -79,6 +81,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     port = _whole(env, "MARKET_PORT", 8000, 1, 65_535)
     sandbox_port = _whole(env, "SANDBOX_PORT", 8100, 1, 65_535)
     data = Path(env.get("MARKET_DATA") or "var").resolve()
+    secret = env.get("MARKET_SECRET") or _kept_secret(data)
     return Settings(
         host=env.get("MARKET_HOST") or "127.0.0.1",
         port=port,
@@ -87,13 +90,15 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         data=data,
         database_url=env.get("DATABASE_URL") or None,
         pool_size=_whole(env, "MARKET_POOL_SIZE", 10, 1, 500),
-        secret=env.get("MARKET_SECRET") or _kept_secret(data),
+        secret=secret,
         public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
         portone_version=_version(env),
         portone_test=_test_channel(env),
         portone_v1=_portone_v1(env, sandbox_port),
         portone_v2=_portone_v2(env, sandbox_port),
         hold=timedelta(seconds=_whole(env, "MARKET_HOLD_SECONDS", 600, 1, 86_400)),
+        deposit=timedelta(hours=_whole(env, "MARKET_DEPOSIT_HOURS", 24, 1, 720)),
+        vault_keys=_words(env, "MARKET_VAULT_KEYS") or (secret,),
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
@@ -175,6 +180,10 @@ def _kept_secret(data: Path) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text("ascii")
+
+
+def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(word for word in env.get(name, "").split(",") if word)
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

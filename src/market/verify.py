@@ -23,12 +23,13 @@ INVARIANTS: Mapping[str, str] = {
         SELECT t.id, t.status, p.status AS payment FROM trades t
         LEFT JOIN payments p ON p.id = t.payment_id AND p.trade_id = t.id
         WHERE t.status IN ('PAID', 'SALE_APPROVED')
-          AND (p.id IS NULL OR p.status <> 'PAID' OR p.captured_amount <> t.price
+          AND (p.id IS NULL OR p.status NOT IN ('PAID', 'PARTIALLY_CANCELLED')
+               OR p.captured_amount <> t.price
                OR p.captured_currency <> t.currency)
     """,
-    "a trade called off is dead, or its money is on its way back": """
-        SELECT t.id, t.status, t.cancel_by FROM trades t
-        WHERE t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED'
+    "a trade that waits for money to go back has it on its way": """
+        SELECT t.id, t.status, t.cancel_by, t.refunding FROM trades t
+        WHERE ((t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED') OR t.refunding)
           AND NOT EXISTS (SELECT FROM cancellations c
                           WHERE c.payment_id = t.payment_id AND c.status = 'REQUESTED')
     """,
@@ -39,6 +40,11 @@ INVARIANTS: Mapping[str, str] = {
            OR (status = 'PURCHASE_CONFIRMED') <> (confirmed_at IS NOT NULL)
            OR (status = 'CANCELLED' AND cancel_by IS NULL)
            OR (status = 'AWAITING_PAYMENT' AND num_nonnulls(payment_id, paid_at) > 0)
+    """,
+    "a running trade knows how much of its money went back": """
+        SELECT t.id, t.refunded, p.cancelled_amount FROM trades t
+        JOIN payments p ON p.id = t.payment_id AND p.trade_id = t.id
+        WHERE t.status IN ('PAID', 'SALE_APPROVED') AND t.refunded <> p.cancelled_amount
     """,
     "a trade is paid by a payment of its own": """
         SELECT t.id, t.payment_id, p.trade_id AS payment_of FROM trades t
@@ -83,10 +89,13 @@ INVARIANTS: Mapping[str, str] = {
               WHERE status = 'SUCCEEDED' GROUP BY payment_id) c ON c.payment_id = p.id
         WHERE c.amount > p.cancelled_amount
     """,
-    "a cancellation will be tried again, or has ended": """
-        SELECT id, status, try_at, settled_at FROM cancellations
-        WHERE (status = 'REQUESTED') <> (settled_at IS NULL)
-           OR (status = 'REQUESTED') <> (try_at IS NOT NULL)
+    "a cancellation will be tried again, or waits for an account, or has ended": """
+        SELECT c.id, c.status, c.try_at, c.settled_at FROM cancellations c
+        JOIN payments p ON p.id = c.payment_id
+        WHERE (c.status = 'REQUESTED') <> (c.settled_at IS NULL)
+           OR (c.status <> 'REQUESTED' AND c.try_at IS NOT NULL)
+           OR (c.status = 'REQUESTED' AND c.try_at IS NULL
+               AND (p.method <> 'VIRTUAL_ACCOUNT' OR c.refund_account IS NOT NULL))
     """,
     "a payment's capture is in the books": """
         SELECT coalesce(replace(p.id::text, '-', ''), x.id) AS id, p.captured_amount,
@@ -108,20 +117,24 @@ INVARIANTS: Mapping[str, str] = {
            OR x.currency <> p.captured_currency
     """,
     "a confirmed trade is settled once, in full": """
-        SELECT coalesce(replace(t.id::text, '-', ''), x.id) AS id, t.price, t.fee,
+        SELECT coalesce(replace(t.id::text, '-', ''), x.id) AS id, t.price, t.refunded, t.fee,
                x.amount AS booked, x.fee AS fee_booked, x.currency AS booked_in
         FROM (SELECT * FROM trades WHERE status = 'PURCHASE_CONFIRMED') t
         FULL JOIN (SELECT source AS id, currency, sum(amount) AS amount,
                           coalesce(sum(amount) FILTER (WHERE kind = 'FEE'), 0) AS fee
                    FROM transfers WHERE kind IN ('SETTLED', 'FEE') GROUP BY 1, 2) x
              ON x.id = replace(t.id::text, '-', '')
-        WHERE (t.price, t.fee, t.currency) IS DISTINCT FROM (x.amount, x.fee, x.currency)
+        WHERE (t.price - t.refunded, t.fee * (t.price - t.refunded) / t.price, t.currency)
+              IS DISTINCT FROM (x.amount, x.fee, x.currency)
     """,
     "a transfer moves between the accounts of its kind": """
         SELECT x.id, x.kind, x.source, x.debit, x.credit FROM transfers x
         LEFT JOIN trades t ON x.kind = 'SETTLED' AND replace(t.id::text, '-', '') = x.source
         WHERE (x.debit, x.credit) IS DISTINCT FROM (
-            CASE x.kind WHEN 'CAPTURED' THEN 'gateway' ELSE 'escrow' END,
+            CASE WHEN x.kind = 'CAPTURED' THEN 'gateway'
+                 -- What goes back after the seller was credited is not ours to hold any more.
+                 WHEN x.kind = 'RETURNED' AND x.debit = 'claims' THEN 'claims'
+                 ELSE 'escrow' END,
             CASE x.kind WHEN 'CAPTURED' THEN 'escrow'
                         WHEN 'RETURNED' THEN 'gateway'
                         WHEN 'FEE' THEN 'fees'

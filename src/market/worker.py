@@ -46,4 +46,5 @@ async def forget(market: Market) -> None:
     """Drops what has served its time: answers to old keys, sessions that ended."""
     keys = await market.idempotency.forget_old()
     sessions = await market.sessions.forget_ended()
-    _log.info("forgotten", idempotency_keys=keys, sessions=sessions)
+    webhooks = await market.inbox.forget_handled()
+    _log.info("forgotten", idempotency_keys=keys, sessions=sessions, webhooks=webhooks)

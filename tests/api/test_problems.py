@@ -16,6 +16,10 @@ GOOD = {"name": "의자", "price": 1000, "quantity": 1}
     [
         ("GET", "/nowhere", (404, "not_found")),
         ("GET", "/api/products/a/b/c", (404, "not_found")),
+        ("GET", "/docs/nowhere", (404, "not_found")),
+        ("GET", "/docs-assets/nothing.js", (404, "not_found")),
+        ("GET", "/docs-assets/%00", (404, "not_found")),
+        ("GET", "/docs-assets/" + "x" * 5000, (404, "not_found")),
         ("DELETE", "/api/products", (405, "method_not_allowed")),
         ("GET", "/api/products?limit=0", (400, "invalid_request")),
         ("GET", "/api/products?limit=many", (400, "invalid_request")),
@@ -112,7 +116,7 @@ async def test_an_unknown_payment_method_is_refused(client: Client) -> None:
     path = f"/api/trades/{trade['id']}/payment"
     assert problem(await buyer.call("POST", path, {"method": "BARTER"}))[0] == 400
     unavailable = await buyer.call("POST", path, {"method": "VIRTUAL_ACCOUNT"})
-    assert problem(unavailable) == (400, "payment_method_unavailable")
+    assert problem(unavailable) == (400, "bank_needed")
 
 
 async def test_a_gateway_that_is_away_is_said_to_be(client: Client, gateway: MemoryGateway) -> None:

@@ -9,10 +9,11 @@ from typing import ClassVar, Self
 import httpx
 
 from market.kit.system import TimeOrderedIds
-from market.payments.domain import Cancellation, Method, Payment, Snapshot
+from market.payments.domain import Cancellation, Means, Method, Payment
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Checkout, PaymentGateway
+from market.payments.record import Snapshot
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.people import Party
@@ -90,7 +91,7 @@ class Side:
         """A payment that we ask for; the gateway has not heard of it."""
         invoice = Invoice(TradeId(IDS.new()), MemberId(IDS.new()), "털양말 한 켤레", Money(amount))
         id, now = PaymentId(IDS.new()), self.clock.now()
-        return Payment.ask(id, invoice, self.version, Method.CARD, now)
+        return Payment.ask(id, invoice, self.version, Means(Method.CARD), now)
 
     async def registered(self, amount: int = 1000) -> Payment:
         payment = self.payment(amount)

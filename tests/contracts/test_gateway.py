@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from market.payments.domain import Captured, Returned, Seen, Status
+from market.payments.domain import Captured, ExceedsCancellable, Returned, Status
 from market.payments.ports import GatewayRefused
-from market.shared.errors import GatewayTrouble, Invalid
+from market.payments.record import Seen
+from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 
 from .sides import NOTICE_URL, Side
@@ -232,7 +233,7 @@ async def test_what_was_never_paid_is_not_sent_back(side: Side) -> None:
 async def test_a_cancellation_of_nothing_never_reaches_the_wire(side: Side, amount: int) -> None:
     """To V1 an amount of 0 means all of it."""
     payment = await side.paid()
-    with pytest.raises(Invalid):
+    with pytest.raises(ExceedsCancellable):
         side.cancellation(payment, amount)
     wish = side.cancellation(payment, 500)
     wish.amount = amount

@@ -5,9 +5,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from market.payments.domain import Seen, Snapshot
 from market.payments.portone.v1 import PortOneV1
 from market.payments.portone.v2 import PortOneV2
+from market.payments.record import Seen, Snapshot
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 from tests.sandbox.client import Json

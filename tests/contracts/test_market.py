@@ -12,7 +12,7 @@ from market.app import portone as portone_gateways
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.members.domain import Member
-from market.payments.domain import Method, Payment
+from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as PaymentStatus
 from market.payments.ports import Checkout, Gateways
 from market.settings import from_environment
@@ -45,7 +45,8 @@ class Shop:
         return buyer, await self.market.trades.buy(product.id, buyer.person)
 
     async def start(self, trade: Trade, buyer: Member) -> tuple[Payment, Checkout]:
-        return await self.market.payments.start(trade.id, buyer.id, Method.CARD)
+        payment = await self.market.payments.start(trade.id, buyer.id, Means(Method.CARD))
+        return payment, self.market.payments.checkout(payment)
 
     async def status(self, trade: Trade, buyer: Member) -> TradeStatus:
         return (await self.market.trades.see(trade.id, buyer.id))[0].status
@@ -53,7 +54,7 @@ class Shop:
     async def _member(self) -> Member:
         name = TimeOrderedIds().new()
         email = f"{name}@example.com"
-        member, _ = await self.market.members.sign_up(email, "a good password", name[-12:])
+        member, _ = await self.market.members.sign_up(email, "no password", name[-12:])
         return member
 
 
@@ -148,8 +149,42 @@ async def test_a_payment_stays_on_the_version_it_began_on(
 
 def test_a_payment_is_never_asked_of_a_gateway_that_cannot_know_it(clock: MovableClock) -> None:
     invoice = Invoice(TradeId("t"), MemberId("m"), "양말", Money(5))
-    payment = Payment.ask(PaymentId("p"), invoice, "V2", Method.CARD, clock.now())
+    payment = Payment.ask(PaymentId("p"), invoice, "V2", Means(Method.CARD), clock.now())
     v1, v2 = MemoryGateway("V1"), MemoryGateway("V2")
     assert Gateways(v1, v2).of(payment) is v2
     with pytest.raises(GatewayTrouble, match="V2"):
         Gateways(v1).of(payment)
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+async def test_the_gateways_list_and_our_payments_are_compared_on_the_real_wire(
+    opened: Opened, db: Database, version: str
+) -> None:
+    shop = opened(PORTONE_VERSION=version)
+    buyer, trade = await shop.buy()
+    payment, _ = await shop.start(trade, buyer)
+    shop.portone.pay(payment.id)
+    other_buyer, other_trade = await shop.buy()
+    missed, _ = await shop.start(other_trade, other_buyer)
+    shop.portone.pay(missed.id)  # and nobody tells
+    await shop.market.payments.complete(payment.id, buyer.id)
+    shop.portone.control("POST", "cancel", {"payment_id": payment.id, "amount": 9000})
+    outcome = await shop.market.comparison.recent(0)
+    assert (outcome.records, outcome.repaired, outcome.incidents) == (2, 2, 0)
+    assert await shop.status(trade, buyer) is TradeStatus.CANCELLED
+    again = await shop.market.comparison.recent(0)
+    assert (again.payments, again.repaired, again.incidents, again.unanswered) == (2, 0, 0, 0)
+    assert await broken(db) == []
+
+
+async def test_a_list_that_shows_no_test_channel_makes_no_incidents(
+    opened: Opened, db: Database
+) -> None:
+    shop = opened(PORTONE_VERSION="V1")
+    buyer, trade = await shop.buy()
+    payment, _ = await shop.start(trade, buyer)
+    shop.portone.pay(payment.id)
+    await shop.market.payments.complete(payment.id, buyer.id)
+    shop.portone.set(v1_list_hides_test=True)
+    outcome = await shop.market.comparison.recent(0)
+    assert (outcome.records, outcome.payments, outcome.incidents) == (0, 1, 0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from market.kit.db import Database
-from market.payments.domain import Seen
 from market.payments.ports import GatewayRefused, OutcomeUnknown
+from market.payments.record import Seen
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from market.payments.domain import Seen
 from market.payments.ports import GatewayRefused
+from market.payments.record import Seen
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 

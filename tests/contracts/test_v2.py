@@ -5,9 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from market.payments.domain import Method, Payment, Seen
+from market.payments.domain import Means, Method, Payment
 from market.payments.portone.signature import SignatureRefused, WebhookSeal
 from market.payments.ports import GatewayRefused, OutcomeUnknown
+from market.payments.record import Seen
 from market.shared.errors import GatewayTrouble
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.money import Money
@@ -215,7 +216,7 @@ async def test_a_time_in_a_new_form_does_not_hide_the_money(v2: V2Side, paid_at:
 async def test_ids_travel_percent_encoded(v2: V2Side) -> None:
     invoice = Invoice(TradeId("t"), MemberId("m"), "양말", Money(5))
     id = PaymentId("주문 1/2?x=#%")
-    payment = Payment.ask(id, invoice, "V2", Method.CARD, v2.clock.now())
+    payment = Payment.ask(id, invoice, "V2", Means(Method.CARD), v2.clock.now())
     await v2.gateway.register(payment)
     v2.portone.pay(id)
     payment.apply(await v2.seen(payment), v2.clock.now())

@@ -41,7 +41,7 @@ def signed(settings: Settings, clock: MovableClock, body: bytes) -> dict[str, st
     }
 
 
-async def test_what_the_sandbox_sent_waits_in_the_inbox_once(
+async def test_of_all_the_sandbox_sent_one_hint_per_payment_waits(
     v2: V2Side, receiver: Receiver, door: httpx.AsyncClient, market: Market, db: Database
 ) -> None:
     v2.portone.set(webhook_url_v2=receiver.url)
@@ -58,7 +58,7 @@ async def test_what_the_sandbox_sent_waits_in_the_inbox_once(
     answer = await door.post(PATH, content=forged.body.encode(), headers=forged.headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "webhook_signature_refused")
     types = [msgspec.json.decode(body)["type"] for (body,) in await db.fetch(_BODIES)]
-    assert types == ["Transaction.Ready", "Transaction.Paid", "Transaction.Cancelled"]
+    assert types == ["Transaction.Ready"]  # whatever came after it: one look tells it all
     assert {hint.payment_id for hint in await market.inbox.waiting(10)} == {payment.id}
 
 

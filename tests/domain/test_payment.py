@@ -17,14 +17,15 @@ from market.payments.domain import (
     CancellationStatus,
     Captured,
     Event,
+    ExceedsCancellable,
+    Means,
     Method,
     Payment,
     Returned,
-    Seen,
-    Snapshot,
     Status,
 )
-from market.shared.errors import Invalid, InvalidTransition
+from market.payments.record import Seen, Snapshot
+from market.shared.errors import InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.people import Party
@@ -36,7 +37,7 @@ ID = PaymentId("1" * 32)
 
 def payment() -> Payment:
     invoice = Invoice(TradeId("7" * 32), MemberId("b" * 32), "chair", Money(100))
-    return Payment.ask(ID, invoice, "V1", Method.CARD, NOW)
+    return Payment.ask(ID, invoice, "V1", Means(Method.CARD), NOW)
 
 
 def seen(state: Seen, returned: int = 0, amount: int = 100, currency: str = "KRW") -> Snapshot:
@@ -153,7 +154,7 @@ def ask_back(one: Payment, amount: int | None = None) -> Cancellation:
 
 @pytest.mark.parametrize("amount", [0, -1, 71])
 def test_only_what_is_there_can_be_asked_back(amount: int) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(ExceedsCancellable):
         ask_back(paid(returned=30), amount)
 
 

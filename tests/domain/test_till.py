@@ -4,17 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from market.payments.domain import (
-    ANY_TILL,
-    Captured,
-    Event,
-    Method,
-    Payment,
-    Seen,
-    Snapshot,
-    Status,
-    Till,
-)
+from market.payments.domain import Captured, Event, Means, Method, Payment, Status
+from market.payments.record import ANY_TILL, Seen, Snapshot, Till
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.purchase import Invoice
@@ -34,7 +25,7 @@ def arrived(
 ) -> tuple[Payment, list[Event]]:
     """A payment of 1000 won, and what came of money that the gateway says it has."""
     invoice = Invoice(TradeId("trade"), MemberId("buyer"), "양말", ASKED)
-    payment = Payment.ask(PaymentId("payment"), invoice, "V2", Method.CARD, NOW)
+    payment = Payment.ask(PaymentId("payment"), invoice, "V2", Means(Method.CARD), NOW)
     seen = Snapshot(order, "reference", Seen.PAID, money, 0, NOW, store=store, test=test)
     return payment, payment.apply(seen, NOW, till)
 

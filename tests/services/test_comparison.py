@@ -8,13 +8,13 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.payments.comparison import difference
-from market.payments.domain import Seen, Snapshot, Till
 from market.payments.incident import (
     AMOUNTS_DIFFER,
     UNKNOWN_AT_GATEWAY,
     UNKNOWN_HERE,
     Incident,
 )
+from market.payments.record import Seen, Snapshot, Till
 from market.shared.money import Money
 from market.trades.domain import Status
 from tests.domain.test_payment import payment, seen

@@ -10,6 +10,7 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.kit.vault import Vault
 from market.members.sql import SqlSessions
 from market.payments.sql import SqlCancellations, SqlPayments
 from market.products.sql import SqlProducts
@@ -30,6 +31,7 @@ REFUSED = {
     "trades_status": "UPDATE trades SET status = 'NEARLY' WHERE payment_id IS NOT NULL",
     "trades_price_positive": "UPDATE trades SET price = 0, fee = 0",
     "trades_fee_within_price": "UPDATE trades SET fee = price + 1",
+    "trades_refunded_within_price": "UPDATE trades SET refunded = price + 1",
     "trades_between_two": "UPDATE trades SET buyer_id = seller_id",
     "trades_paid_by_a_payment": "UPDATE trades SET status = 'PAID', payment_id = NULL",
     "trades_cancel_asked_whole": "UPDATE trades SET cancel_by = NULL, cancel_reason = 'why'",
@@ -46,6 +48,11 @@ REFUSED = {
     "payments_amount_positive": "UPDATE payments SET amount = 0",
     "payments_cancelled_within_captured": "UPDATE payments SET cancelled_amount = 1001",
     "payments_captured_when_paid": "UPDATE payments SET captured_amount = NULL",
+    "payments_account_whole": "UPDATE payments SET account_bank = 'KAKAO'",
+    "payments_account_when_issued": """
+        UPDATE payments SET status = 'VIRTUAL_ACCOUNT_ISSUED' WHERE status = 'READY'
+    """,
+    "payments_bank_of_an_account": "UPDATE payments SET bank = 'KAKAO'",
     "payments_reference_key": "UPDATE payments SET reference = 'the same'",
     "payments_one_open_per_trade": """
         INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
@@ -55,6 +62,9 @@ REFUSED = {
     """,
     "cancellations_status": "UPDATE cancellations SET status = 'NEARLY'",
     "cancellations_within_balance": "UPDATE cancellations SET amount = balance + 1",
+    "cancellations_account_only_while_open": """
+        UPDATE cancellations SET status = 'SUCCEEDED', refund_account = 'sealed'
+    """,
     "cancellations_one_open_per_payment": """
         INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by, status,
                                    created_at)
@@ -164,8 +174,9 @@ async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn:
     row = await db.find("SELECT id, payment_id FROM cancellations")
     assert row is not None
     async with holding(dsn, "cancellations", row["id"]):
+        locking = SqlCancellations(db, Vault(["key"])).find_open_for_update(row["payment_id"])
         with pytest.raises(Unavailable):
-            await impatiently(db, SqlCancellations(db).find_open_for_update(row["payment_id"]))
+            await impatiently(db, locking)
 
 
 @pytest.mark.parametrize("table", LOCKS)

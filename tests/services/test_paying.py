@@ -6,13 +6,13 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
-from market.payments.domain import Method, MethodUnavailable
 from market.payments.domain import Status as Paid
 from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
 from market.shared.ids import PaymentId
 from market.shared.money import Money
 from market.trades.domain import HoldExpired, NotYourPart, Status
-from tests.support.acts import Acts
+from tests.support.acts import CARD, Acts
+from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 
@@ -211,9 +211,10 @@ async def test_a_webhook_waits_for_a_gateway_that_is_away(
     gateway.pay(payment.id, 1000)
     await market.inbox.add("V1", payment.id, {"merchant_uid": payment.id})
     gateway.dead = True
-    assert await market.sweep.hints() == 1
+    await market.sweep.hints()
     gateway.dead = False
     assert await market.sweep.hints() == 0  # not at once
+    assert (await acts.now(trade)).status is Status.AWAITING_PAYMENT
     clock.move(seconds=5)
     await market.sweep.hints()
     assert (await acts.now(trade)).status is Status.PAID
@@ -231,9 +232,13 @@ async def test_reconciling_looks_at_all_that_is_open(
 ) -> None:
     trade = await acts.trade()
     gateway.pay((await acts.payment(trade)).id, 1000)
-    assert await market.sweep.reconcile() == 1
+    assert await market.sweep.reconcile() == (1, 1)
     assert (await acts.now(trade)).status is Status.PAID
-    assert await market.sweep.reconcile() == 0
+    # And at money whose trade goes on, as long as it may still go back behind our back.
+    assert await market.sweep.reconcile() == (1, 1)
+    await market.trades.approve(trade.id, trade.seller.id)
+    await market.trades.confirm(trade.id, trade.buyer.id)
+    assert await market.sweep.reconcile() == (0, 0)
 
 
 async def test_only_the_buyer_of_a_live_unpaid_trade_can_pay(
@@ -242,11 +247,9 @@ async def test_only_the_buyer_of_a_live_unpaid_trade_can_pay(
     trade = await acts.trade()
     stranger = await acts.member()
     with pytest.raises(NotFound):
-        await market.payments.start(trade.id, stranger.id, Method.CARD)
+        await market.payments.start(trade.id, stranger.id, CARD)
     with pytest.raises(NotYourPart):
-        await market.payments.start(trade.id, trade.seller.id, Method.CARD)
-    with pytest.raises(MethodUnavailable):
-        await market.payments.start(trade.id, trade.buyer.id, Method.VIRTUAL_ACCOUNT)
+        await market.payments.start(trade.id, trade.seller.id, CARD)
     payment = await acts.payment(trade)
     for outsider in (trade.seller.id, stranger.id):
         with pytest.raises(NotFound):
@@ -260,3 +263,63 @@ async def test_only_the_buyer_of_a_live_unpaid_trade_can_pay(
     await market.sweep.everything()
     with pytest.raises(InvalidTransition):
         await acts.payment(trade)
+
+
+async def test_a_gateway_that_hangs_does_not_keep_goods_off_the_market(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade = await acts.trade()
+    await acts.payment(trade)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    gateway.before_answer = hang
+    clock.move(hours=1)
+    await market.sweep.holds()
+    assert await acts.remaining(trade) == 1
+
+
+async def test_a_hint_that_comes_while_its_payment_is_being_looked_at_is_kept(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    await market.inbox.add("V1", payment.id, {"merchant_uid": payment.id})
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        asked.set()
+        await answer.wait()
+
+    gateway.before_answer = hang
+    handling = asyncio.create_task(market.sweep.hints())
+    await asked.wait()
+    gateway.pay(payment.id, 1000)  # after the record was read
+    await market.inbox.add("V1", payment.id, {"merchant_uid": payment.id})
+    answer.set()
+    await handling
+    await market.sweep.hints()
+    assert (await acts.now(trade)).status is Status.PAID
+
+
+async def test_however_many_hints_come_one_per_payment_waits(
+    acts: Acts, market: Market, db: Database
+) -> None:
+    payment = await acts.payment(await acts.trade())
+    for number in range(20):
+        hint = {"merchant_uid": payment.id, "imp_uid": f"imp_{number}"}
+        await market.inbox.add("V1", payment.id, hint)
+    assert await db.value("SELECT count(*) FROM webhooks") == 1
+
+
+async def test_no_payment_is_begun_for_a_trade_that_dies_meanwhile(
+    acts: Acts, market: Market, dsn: str, db: Database
+) -> None:
+    trade = await acts.trade()
+    both = [
+        market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why"),
+        market.payments.start(trade.id, trade.buyer.id, CARD),
+    ]
+    await at_once(dsn, "products", trade.product_id, *both, waiting=2)
+    assert await db.value("SELECT count(*) FROM payments WHERE status = 'READY'") == 0

@@ -6,8 +6,9 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.payments.domain import CancellationInProgress, ExceedsCancellable
 from market.payments.domain import Status as Paid
-from market.shared.errors import InvalidTransition
+from market.shared.errors import Conflict, InvalidTransition
 from market.trades.domain import Status
 from tests.support.acts import Acts
 from tests.support.barrier import at_once
@@ -185,3 +186,136 @@ async def test_two_who_settle_one_cancellation_send_the_money_once(
     await asyncio.gather(*(market.refunds.settle(id) for _ in range(5)))
     assert gateway.cancels == [(payment_id, 1000)]
     assert await db.value("SELECT count(*) FROM transfers WHERE kind = 'RETURNED'") == 1
+
+
+async def test_a_second_press_while_the_first_is_in_flight_tries_nothing(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        asked.set()
+        await answer.wait()
+
+    gateway.before_cancel = hang
+    first = asyncio.create_task(
+        market.refunds.cancel_purchase(trade.id, trade.buyer.id, "changed my mind")
+    )
+    await asked.wait()
+    await market.refunds.cancel_purchase(trade.id, trade.seller.id, "me too")
+    assert (await acts.now(trade)).is_cancelling
+    answer.set()
+    await first
+    assert gateway.cancels == [(payment_id, 1000)]
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_a_refusal_while_an_earlier_try_may_still_succeed_ends_nothing(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")  # no answer came
+    gateway.dead, gateway.refuse = False, "a cancellation is in progress"
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    assert (await acts.now(trade)).is_cancelling
+    with pytest.raises(InvalidTransition):
+        await market.trades.approve(trade.id, trade.seller.id)
+    gateway.give_back(payment_id, 1000)  # the first try got through after all
+    await market.payments.synchronize(payment_id)
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_what_we_owe_back_ourselves_is_asked_for_until_it_goes(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    gateway.pay(payment.id, 1000)
+    await market.payments.synchronize(payment.id)
+    gateway.refuse = "maintenance"
+    await market.sweep.cancellations()
+    assert await db.value("SELECT kind FROM incidents") == "refund_refused"
+    gateway.refuse = None
+    clock.move(days=1)
+    await market.sweep.cancellations()
+    assert gateway.cancels == [(payment.id, 1000)]
+
+
+async def test_a_repeated_cancel_of_ones_own_is_answered_and_changes_nothing(
+    acts: Acts, market: Market
+) -> None:
+    trade = await acts.trade()
+    for _ in range(2):
+        await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    assert await acts.remaining(trade) == 1
+    with pytest.raises(InvalidTransition):
+        await market.refunds.cancel_purchase(trade.id, trade.seller.id, "why")
+
+
+async def test_a_part_that_goes_back_lets_the_trade_go_on_for_less(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    after = await market.refunds.cancel(payment_id, trade.seller.id, 300, "a scratch", None)
+    assert (after.status, after.cancelled) == (Paid.PARTIALLY_CANCELLED, 300)
+    assert (await acts.now(trade)).refunded == 300
+    await market.trades.approve(trade.id, trade.seller.id)
+    await market.trades.confirm(trade.id, trade.buyer.id)
+    rows = await db.fetch("SELECT account, balance FROM balances")
+    balances = {row["account"]: row["balance"] for row in rows}
+    # 3.5 % of the 700 that are left is 24.5: rounded down.
+    assert balances == {f"seller:{trade.seller.id}": 676, "fees": 24, "escrow": 0, "gateway": -700}
+
+
+async def test_of_two_partial_cancels_of_60_on_100_one_is_refused(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    both = [market.refunds.cancel(payment_id, trade.buyer.id, 600, "why", None) for _ in range(2)]
+    outcomes = await asyncio.gather(*both, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
+    assert len(refused) == 1, outcomes
+    assert gateway.cancels == [(payment_id, 600)]
+    with pytest.raises(ExceedsCancellable):
+        await market.refunds.cancel(payment_id, trade.buyer.id, 600, "again", None)
+
+
+async def test_nothing_is_confirmed_while_a_part_is_on_its_way_back(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.trades.approve(trade.id, trade.seller.id)
+    gateway.dead = True
+    await market.refunds.cancel(payment_id, trade.seller.id, 300, "a scratch", None)
+    assert await market.refunds.is_under_way(payment_id)
+    with pytest.raises(InvalidTransition):
+        await market.trades.confirm(trade.id, trade.buyer.id)
+    with pytest.raises(CancellationInProgress):
+        await market.refunds.cancel_purchase(trade.id, trade.seller.id, "all of it")
+    gateway.dead = False
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    await market.trades.confirm(trade.id, trade.buyer.id)
+
+
+async def test_all_that_is_left_calls_the_trade_off(acts: Acts, market: Market) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.refunds.cancel(payment_id, trade.buyer.id, 400, "why", None)
+    after = await market.refunds.cancel(payment_id, trade.buyer.id, None, "the rest", None)
+    assert after.status is Paid.CANCELLED
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_money_taken_back_after_the_seller_was_credited_is_told_to_operators(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.trades.approve(trade.id, trade.seller.id)
+    await market.trades.confirm(trade.id, trade.buyer.id)
+    gateway.give_back(payment_id, 1000)
+    await market.payments.synchronize(payment_id)
+    assert await db.value("SELECT kind FROM incidents") == "returned_after_settlement"

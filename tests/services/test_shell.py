@@ -112,5 +112,5 @@ async def test_reconciling_without_a_gateway_says_that_it_could_not(
     await acts.paid_trade()
     answer = await shell("reconcile", "--days", "0")
     assert answer.exit_code == 1
-    assert "Looked at 0 unfinished payments." in answer.output
+    assert "Looked at 0 of 1 unfinished payments." in answer.output
     assert "1 payments: 0 repaired, 0 new incidents, 2 questions" in answer.output

@@ -1,13 +1,15 @@
 """Short ways to a state, through the services a request would use."""
 
 from market.app import Market
-from market.payments.domain import Method, Payment
+from market.payments.domain import Means, Method, Payment
 from market.products.domain import Product
 from market.shared.ids import PaymentId
 from market.shared.money import Money
 from market.shared.people import Person
 from market.trades.domain import Trade
 from tests.support.gateway import MemoryGateway
+
+CARD = Means(Method.CARD)
 
 
 class Acts:
@@ -21,7 +23,7 @@ class Acts:
     async def member(self) -> Person:
         self._members += 1
         member, _ = await self.market.members.sign_up(
-            f"m{self._members}@example.com", "password", f"m{self._members}"
+            f"m{self._members}@example.com", "no password", f"m{self._members}"
         )
         return member.person
 
@@ -35,8 +37,7 @@ class Acts:
 
     async def payment(self, trade: Trade) -> Payment:
         """A payment that was begun."""
-        payment, _ = await self.market.payments.start(trade.id, trade.buyer.id, Method.CARD)
-        return payment
+        return await self.market.payments.start(trade.id, trade.buyer.id, CARD)
 
     async def pay(self, trade: Trade) -> PaymentId:
         """Pays, and the buyer's browser tells."""

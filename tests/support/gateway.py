@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from market.kit.db import in_transaction
-from market.payments.domain import ANY_TILL, Cancellation, Payment, Seen, Snapshot, Till
+from market.payments.domain import Cancellation, Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
+from market.payments.record import ANY_TILL, Seen, Snapshot, Till
+from market.shared.banking import RefundAccount, VirtualAccount
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 
@@ -24,12 +26,15 @@ class MemoryGateway:
     records: dict[str, Snapshot] = field(default_factory=dict)
     registered: dict[str, Money] = field(default_factory=dict)
     cancels: list[tuple[str, int]] = field(default_factory=list)
+    sent_to: list[RefundAccount | None] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
     dead: bool = False
     lose_answer: bool = False
     refuse: str | None = None
     unlisted: set[str] = field(default_factory=set)
     extra: list[Snapshot] = field(default_factory=list)
     before_answer: Callable[[], Awaitable[None]] = nothing
+    before_cancel: Callable[[], Awaitable[None]] = nothing
 
     async def register(self, payment: Payment) -> None:
         self._reach()
@@ -44,15 +49,32 @@ class MemoryGateway:
         await self.before_answer()
         return seen
 
+    async def issue_account(self, payment: Payment, due_at: datetime) -> None:
+        self._reach()
+        assert payment.bank is not None
+        number = str(len(self.records) + 10_000_000)
+        account = VirtualAccount(payment.bank, number, "the market", due_at)
+        self.records[payment.id] = Snapshot(
+            payment.id, f"ref{payment.id}", Seen.UNPAID, Money(0), 0, account=account
+        )
+        if self.lose_answer:
+            raise OutcomeUnknown
+
+    async def close_account(self, payment: Payment) -> None:
+        self._reach()
+        self.closed.append(payment.id)
+
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         self._reach()
         if self.refuse:
             raise GatewayRefused(self.refuse)
+        await self.before_cancel()
         record = self.records[payment.id]
         if record.captured.amount - record.returned != cancellation.balance:
             raise GatewayRefused("the balance is another")
         self.give_back(payment.id, cancellation.amount)
         self.cancels.append((payment.id, cancellation.amount))
+        self.sent_to.append(cancellation.account)
         if self.lose_answer:
             raise OutcomeUnknown
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import asyncpg
+import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from market.shared.errors import Invalid, Unavailable
@@ -27,6 +28,8 @@ STATEMENT_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_MS = 15_000
 ACQUIRE_TIMEOUT_S = 5.0
 
+_log = structlog.get_logger()
+
 _OVERLOAD = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
@@ -35,6 +38,7 @@ _OVERLOAD = (
     asyncpg.DeadlockDetectedError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
+    asyncpg.InterfaceError,  # a connection that was closed under us
     ConnectionError,
     TimeoutError,
 )
@@ -135,6 +139,7 @@ class Database:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
         except _OVERLOAD as cause:
+            _log.warning("database_unavailable", trouble=repr(cause))
             raise Unavailable from cause
         except (asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError) as cause:
             raise Invalid("Text has a character that cannot be kept.") from cause

@@ -11,9 +11,10 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from market.shared.errors import NotFound, Unauthenticated
+from market.shared.banking import Bank, RefundAccount
+from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
@@ -29,12 +30,13 @@ class StrictRequest(Request[Any, Any, State]):
     async def json(self) -> Any:
         wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
         try:
-            return msgspec.json.decode(await self.body(), type=wanted)
+            # msgspec lets bytes through that are no UTF-8; decoding first does not.
+            return msgspec.json.decode((await self.body()).decode(), type=wanted)
         except msgspec.ValidationError as wrong:
             what, _, where = str(wrong).partition(" - at ")
             field = where.strip("`").removeprefix("$").removeprefix(".")
             raise BodyInvalid([{"field": field, "detail": what}]) from wrong
-        except (msgspec.DecodeError, RecursionError) as malformed:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             raise BodyInvalid([]) from malformed
 
 
@@ -72,6 +74,26 @@ def paged(page: Page[Any], show: Callable[[Any], Item]) -> PageOut[Item]:
 def wanted(limit: int, cursor: str | None) -> Slice:
     """The part of a list a client asks for. A cursor we never gave starts nowhere: no items."""
     return Slice(limit, cursor if cursor is None or well_formed(cursor) else "0" * 32)
+
+
+class AccountIn(Struct):
+    """Somebody's own bank account; `bank` by PortOne's name or by its three digits."""
+
+    bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
+    number: Annotated[str, Meta(pattern=r"^[0-9-]{6,30}$")]
+    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=50)]
+
+    def read(self) -> RefundAccount:
+        """Raises Invalid for a bank we don't know."""
+        return RefundAccount(known_bank(self.bank), self.number, self.holder.strip())
+
+
+def known_bank(text: str) -> Bank:
+    """Raises Invalid."""
+    bank = Bank.named(text)
+    if bank is None:
+        raise Invalid("There is no such bank here.", banks=", ".join(Bank))
+    return bank
 
 
 def member_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -126,7 +148,8 @@ async def provide_once(request: Visit, idempotency: NamedDependency[Idempotency]
         return Once(idempotency, None)
     fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     fingerprint.update(await request.body())
-    owner = request.user.id if request.user else "anyone"
+    caller = request.scope.get("user")
+    owner = caller.id if caller else "anyone"
     return Once(idempotency, Key(owner, text, fingerprint.digest()))
 
 

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import ClassVar
 
@@ -37,7 +37,8 @@ from market.shared.errors import (
 from . import problems
 from .db import Database
 
-LEASE = timedelta(seconds=90)
+# Longer than any work takes: three calls of a gateway that uses up its 60 seconds each.
+LEASE = timedelta(minutes=5)
 KEPT = timedelta(hours=24)
 LONGEST_KEY = 255
 
@@ -124,11 +125,19 @@ class Idempotency:
         async with self._db.transaction():
             if (known := await self._find(key)) is not None:
                 return known
-            await self._claim(key)
+            until = await self._claim(key)
         try:
             answer = await work()
         except (Unavailable, GatewayTrouble):
-            await self._db.execute("DELETE FROM idempotency_keys WHERE digest = $1", key.digest)
+            # Only our own claim: after its end somebody else may have taken the key, or answered.
+            await self._db.execute(
+                """
+                DELETE FROM idempotency_keys
+                WHERE digest = $1 AND claimed_until = $2 AND answer IS NULL
+                """,
+                key.digest,
+                until,
+            )
             raise
         await self._keep(key, answer)
         return answer
@@ -162,7 +171,8 @@ class Idempotency:
             raise InProgress
         return None
 
-    async def _claim(self, key: Key) -> None:
+    async def _claim(self, key: Key) -> datetime:
+        """Takes the key for this request; until when."""
         now = self._clock.now()
         await self._db.execute(
             """
@@ -175,6 +185,7 @@ class Idempotency:
             now + LEASE,
             now,
         )
+        return now + LEASE
 
     async def _keep(self, key: Key, answer: Answer) -> None:
         """Keeps the answer unless the key has one: the first stands."""

@@ -13,6 +13,8 @@ from market.shared.money import Money
 GATEWAY = "gateway"
 ESCROW = "escrow"
 FEES = "fees"
+# What went back to a buyer after the seller was credited: somebody owes it to us.
+CLAIMS = "claims"
 
 
 def seller_account(seller: MemberId) -> str:

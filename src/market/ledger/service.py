@@ -8,7 +8,17 @@ from market.shared.money import KRW, Money
 from market.shared.page import Slice
 from market.shared.purchase import Settlement
 
-from .domain import ESCROW, FEES, GATEWAY, Balance, Kind, Statement, Transfer, seller_account
+from .domain import (
+    CLAIMS,
+    ESCROW,
+    FEES,
+    GATEWAY,
+    Balance,
+    Kind,
+    Statement,
+    Transfer,
+    seller_account,
+)
 from .ports import Transfers
 
 LINES_AT_ONCE = 500
@@ -25,19 +35,20 @@ class Ledger:
         await self._transfers.add(Transfer(Kind.CAPTURED, payment_id, GATEWAY, ESCROW, amount, at))
 
     async def returned(
-        self, payment_id: PaymentId, amount: Money, total: int, at: datetime
+        self, payment_id: PaymentId, amount: Money, total: int, at: datetime, *, settled: bool
     ) -> None:
         """Money went back; `total` is all that went back of this payment so far, this included.
 
-        The total is the source: it only grows, so whichever door saw it first recorded it.
+        The total is the source: it only grows, so whichever door saw it first recorded it. What
+        was `settled` with the seller is held no more: it becomes a claim, for people to collect.
         """
-        source = f"{payment_id}:{total}"
-        await self._transfers.add(Transfer(Kind.RETURNED, source, ESCROW, GATEWAY, amount, at))
+        source, debit = f"{payment_id}:{total}", CLAIMS if settled else ESCROW
+        await self._transfers.add(Transfer(Kind.RETURNED, source, debit, GATEWAY, amount, at))
 
     async def release(self, settlement: Settlement, at: datetime) -> None:
         """A confirmed trade: the fee is ours, the rest is owed to the seller."""
         seller = seller_account(settlement.seller_id)
-        net = settlement.price - settlement.fee
+        net = settlement.held - settlement.fee
         if net.amount:
             await self._transfers.add(
                 Transfer(Kind.SETTLED, settlement.trade_id, ESCROW, seller, net, at)

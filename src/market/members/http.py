@@ -87,8 +87,10 @@ class AuthController(Controller):
     ) -> Response[SignedUp]:
         """A new member, signed in at once."""
 
+        password_hash = await members.hash_password(data.password)
+
         async def work() -> SignedUp:
-            member, pair = await members.sign_up(data.email, data.password, data.nickname)
+            member, pair = await members.sign_up(data.email, password_hash, data.nickname)
             return SignedUp(
                 access_token=pair.access_token,
                 refresh_token=pair.refresh_token,

@@ -61,13 +61,19 @@ class MemberService:
         self._ids = ids
         self._lifetimes = lifetimes
 
-    async def sign_up(self, email: str, password: str, nickname: str) -> tuple[Member, TokenPair]:
+    async def hash_password(self, password: str) -> str:
+        """What `sign_up` takes: it is slow on purpose, and must not happen in a transaction."""
+        return await self._passwords.hash(password)
+
+    async def sign_up(
+        self, email: str, password_hash: str, nickname: str
+    ) -> tuple[Member, TokenPair]:
         """A new member, signed in at once. Raises EmailTaken."""
         member = Member(
             MemberId(self._ids.new()),
             normal_email(email),
             nickname.strip(),
-            await self._passwords.hash(password),
+            password_hash,
             self._clock.now(),
         )
         async with self._transactions.transaction():

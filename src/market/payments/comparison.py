@@ -17,9 +17,10 @@ from market.shared.errors import GatewayTrouble, MarketError
 from market.shared.ids import PaymentId, well_formed
 from market.shared.money import Money
 
-from .domain import Payment, Seen, Snapshot
+from .domain import Payment
 from .incident import AMOUNTS_DIFFER, UNKNOWN_AT_GATEWAY, UNKNOWN_HERE
 from .ports import Gateways, Incidents, PaymentGateway, Payments
+from .record import Seen, Snapshot
 from .service import PaymentService
 
 _log = structlog.get_logger()

@@ -1,8 +1,9 @@
 """A payment, a cancellation of it, and what the gateway's record can do to them.
 
-    READY ──────────────────────────┬──▶ PAID ──▶ PARTIALLY_CANCELLED ──▶ CANCELLED
-      ├─▶ FAILED  (may turn PAID) ──┤      └────────────────────────────────▲
-      └─▶ EXPIRED (may turn PAID) ──┘
+    READY ─▶ VIRTUAL_ACCOUNT_ISSUED ─┬──▶ PAID ──▶ PARTIALLY_CANCELLED ──▶ CANCELLED
+      │ └────────────┼───────────────┤      └────────────────────────────────▲
+      ├──────────────┼─▶ FAILED  ────┤  (may turn out paid)
+      └──────────────┴─▶ EXPIRED ────┘  (may turn out paid)
 
 The gateway's record is the only witness (P3): `apply` moves a payment to what the record shows,
 ignores what it knew, and never moves back, so the order and number of looks don't matter (P5).
@@ -14,17 +15,32 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Self
 
+from market.shared.banking import Bank, RefundAccount, VirtualAccount
 from market.shared.errors import Conflict, Invalid, InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
+from .record import ANY_TILL, Seen, Snapshot, Till
 
-class MethodUnavailable(Invalid):
-    """This payment method is not offered here."""
 
-    code: ClassVar[str] = "payment_method_unavailable"
+class BankNeeded(Invalid):
+    """Choose a bank for the virtual account."""
+
+    code: ClassVar[str] = "bank_needed"
+
+
+class ExceedsCancellable(Conflict):
+    """That much is not there to be cancelled."""
+
+    code: ClassVar[str] = "amount_exceeds_cancellable"
+
+
+class RefundAccountNeeded(Invalid):
+    """A deposit can only go back to an account of the buyer's: say which."""
+
+    code: ClassVar[str] = "refund_account_needed"
 
 
 class CancellationInProgress(Conflict):
@@ -40,6 +56,7 @@ class Method(StrEnum):
 
 class Status(StrEnum):
     READY = "READY"
+    VIRTUAL_ACCOUNT_ISSUED = "VIRTUAL_ACCOUNT_ISSUED"
     PAID = "PAID"
     PARTIALLY_CANCELLED = "PARTIALLY_CANCELLED"
     CANCELLED = "CANCELLED"
@@ -50,13 +67,19 @@ class Status(StrEnum):
 # The whole machine (Q2). A failed or expired attempt can still turn out paid: the window may have
 # been open elsewhere, and some providers report a success after a failure.
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
-    Status.READY: frozenset({Status.PAID, Status.FAILED, Status.EXPIRED}),
+    Status.READY: frozenset(
+        {Status.VIRTUAL_ACCOUNT_ISSUED, Status.PAID, Status.FAILED, Status.EXPIRED}
+    ),
+    Status.VIRTUAL_ACCOUNT_ISSUED: frozenset({Status.PAID, Status.FAILED, Status.EXPIRED}),
     Status.FAILED: frozenset({Status.PAID}),
     Status.EXPIRED: frozenset({Status.PAID}),
     Status.PAID: frozenset({Status.PARTIALLY_CANCELLED, Status.CANCELLED}),
     Status.PARTIALLY_CANCELLED: frozenset({Status.CANCELLED}),
     Status.CANCELLED: frozenset(),
 }
+
+# Waiting for money: a trade has at most one such payment at a time.
+OPEN = (Status.READY, Status.VIRTUAL_ACCOUNT_ISSUED)
 
 # The ages at which an unfinished payment is looked at unasked: soon, then ever more rarely.
 # What shows up later still is found by a webhook, or by the buyer who comes back.
@@ -75,47 +98,6 @@ TRY_AGAIN_AFTER: Sequence[timedelta] = (
     timedelta(hours=1),
     timedelta(days=1),
 )
-
-
-class Seen(StrEnum):
-    """What the gateway says of a payment, in our words."""
-
-    UNPAID = "UNPAID"
-    PAID = "PAID"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Till:
-    """Where at the gateway our money must arrive, by configuration: in which of its stores, and
-    whether through a test channel. None: that does not matter."""
-
-    store: str | None = None
-    test: bool | None = None
-
-
-ANY_TILL = Till()
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The gateway's own record of a payment at one moment.
-
-    `captured` and `returned` are amounts in minor units of `currency`; which of the captured money
-    is still there is their difference, whatever word the gateway has for it. `order_id` is our
-    payment id as the gateway has it, `reference` its own name for the attempt. `store` and `test`
-    say where the money went; None where the gateway does not tell.
-    """
-
-    order_id: str
-    reference: str
-    state: Seen
-    captured: Money
-    returned: int
-    paid_at: datetime | None = None
-    failure: str | None = None
-    store: str | None = None
-    test: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +139,8 @@ class Payment:
     status: Status
     created_at: datetime
     look_at: datetime | None
+    bank: Bank | None = None
+    account: VirtualAccount | None = None
     captured: Money | None = None
     cancelled: int = 0
     reference: str | None = None
@@ -166,7 +150,7 @@ class Payment:
 
     @classmethod
     def ask(
-        cls, id: PaymentId, invoice: Invoice, gateway: str, method: Method, now: datetime
+        cls, id: PaymentId, invoice: Invoice, gateway: str, means: "Means", now: datetime
     ) -> Self:
         """Asks for an invoice's total, on the gateway version that is configured today."""
         return cls(
@@ -175,7 +159,8 @@ class Payment:
             payer=invoice.buyer_id,
             title=invoice.title,
             gateway=gateway,
-            method=method,
+            method=means.method,
+            bank=means.bank,
             amount=invoice.total,
             status=Status.READY,
             created_at=now,
@@ -197,7 +182,8 @@ class Payment:
         if seen is not None:
             events += self._capture(seen, now, till)
             events += self._give_back(seen)
-            if seen.state is Seen.FAILED and self.status is Status.READY:
+            self._await_deposit(seen)
+            if seen.state is Seen.FAILED and self.status in OPEN:
                 self._move(Status.FAILED)
                 self.failure = seen.failure
         self._schedule(now)
@@ -205,15 +191,27 @@ class Payment:
 
     def expire(self) -> None:
         """Its trade no longer waits for it. Money that comes all the same goes back."""
-        if self.status is Status.READY:
+        if self.status in OPEN:
             self._move(Status.EXPIRED)
 
+    def is_by(self, means: "Means") -> bool:
+        """Whether it goes the way that is asked for."""
+        return (self.method, self.bank) == (means.method, means.bank)
+
     def cancel(
-        self, id: CancellationId, amount: int | None, reason: str, by: Party, now: datetime
+        self,
+        id: CancellationId,
+        amount: int | None,
+        reason: str,
+        by: Party,
+        now: datetime,
+        account: RefundAccount | None = None,
     ) -> "Cancellation":
         """Asks for `amount` minor units back, None for all that is left (P7).
 
-        Raises InvalidTransition when nothing is there, Invalid when that much is not.
+        A deposit goes back to the buyer's `account` (P6): the buyer must say which; others can't
+        know, and their cancellation waits until the buyer does. Raises InvalidTransition when
+        nothing is there, ExceedsCancellable when that much is not, RefundAccountNeeded.
         """
         left = self.cancellable
         if left == 0:
@@ -221,10 +219,30 @@ class Payment:
         wanted = left if amount is None else amount
         # 0 would mean "everything" to the gateway (V1): never let it through.
         if not 0 < wanted <= left:
-            raise Invalid(
-                f"Between 1 and {left} can be cancelled.", payment_id=self.id, cancellable=left
-            )
-        return Cancellation(id, self.id, wanted, left, reason, by, now, try_at=now)
+            raise ExceedsCancellable(payment_id=self.id, cancellable=left)
+        to_account = self.method is Method.VIRTUAL_ACCOUNT
+        if to_account and account is None and by is Party.BUYER:
+            raise RefundAccountNeeded(payment_id=self.id)
+        waits = to_account and account is None
+        return Cancellation(
+            id,
+            self.id,
+            wanted,
+            left,
+            reason,
+            by,
+            now,
+            try_at=None if waits else now,
+            account=account if to_account else None,
+        )
+
+    def _await_deposit(self, seen: Snapshot) -> None:
+        if seen.account is None or self.status is not Status.READY:
+            return
+        if seen.state is Seen.UNPAID:
+            self._move(Status.VIRTUAL_ACCOUNT_ISSUED)
+            self.account = seen.account
+            self.reference = seen.reference
 
     def _capture(self, seen: Snapshot, now: datetime, till: Till) -> list[Event]:
         if seen.state is not Seen.PAID or self.captured is not None:
@@ -259,7 +277,7 @@ class Payment:
         return next((what for what, wrong in wrongs.items() if wrong), None)
 
     def _schedule(self, now: datetime) -> None:
-        if self.status in {Status.READY, Status.FAILED, Status.EXPIRED}:
+        if self.status in {*OPEN, Status.FAILED, Status.EXPIRED}:
             times = (self.created_at + age for age in LOOK_AT_AGES)
             self.look_at = next((time for time in times if time > now), None)
         else:
@@ -271,6 +289,21 @@ class Payment:
         if to not in TRANSITIONS[self.status]:
             raise InvalidTransition(payment_id=self.id, status=self.status)
         self.status = to
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How somebody wants to pay: by card, or into a virtual account at a bank.
+
+    Raises BankNeeded for an account nowhere.
+    """
+
+    method: Method
+    bank: Bank | None = None
+
+    def __post_init__(self) -> None:
+        if (self.method is Method.VIRTUAL_ACCOUNT) != (self.bank is not None):
+            raise BankNeeded
 
 
 class CancellationStatus(StrEnum):
@@ -301,10 +334,22 @@ class Cancellation:
     tries: int = 0
     settled_at: datetime | None = None
     failure: str | None = None
+    account: RefundAccount | None = None
 
     @property
     def is_open(self) -> bool:
         return self.status is CancellationStatus.REQUESTED
+
+    @property
+    def waits_for_account(self) -> bool:
+        """Money lies at the gateway, and nobody has said yet where it is to go."""
+        return self.is_open and self.try_at is None
+
+    def send_to(self, account: RefundAccount, now: datetime) -> None:
+        """The buyer says where the money is to go: it can be sent now."""
+        if self.waits_for_account:
+            self.account = account
+            self.try_at = now
 
     def tried(self, now: datetime) -> None:
         """The gateway is about to be asked; if no answer comes, ask again later."""
@@ -327,6 +372,13 @@ class Cancellation:
         self.amount = self.balance - kept
         return True
 
+    @property
+    def may_be_final(self) -> bool:
+        """Whether a refusal now ends it. Not while an earlier try, whose answer is missing, may
+        still succeed; and never for what we owe back ourselves: that is asked for until it goes.
+        """
+        return self.by is not Party.MARKET and self.tries == 1
+
     def refuse(self, why: str, now: datetime) -> bool:
         """The gateway said no, and its record shows that nothing went back; True if just now."""
         if not self.is_open:
@@ -339,3 +391,4 @@ class Cancellation:
         self.status = status
         self.settled_at = now
         self.try_at = None
+        self.account = None  # it has served its purpose

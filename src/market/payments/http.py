@@ -9,18 +9,30 @@ import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
-from market.kit.http import BEARER, Idempotent, KeyParam, SignedIn, member_only, path_id
+from market.kit.http import (
+    BEARER,
+    AccountIn,
+    Idempotent,
+    KeyParam,
+    SignedIn,
+    known_bank,
+    member_only,
+    path_id,
+)
 from market.kit.idempotency import Scope
 from market.kit.problems import documented
+from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
-from market.shared.ids import PaymentId, TradeId, well_formed
+from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
 
-from .domain import Method, Payment, Status
+from .domain import Means, Method, Payment, Status
 from .ports import Checkout, Inbox, Seal
+from .refunds import RefundService
 from .service import PaymentService
 
 Service = NamedDependency[PaymentService]
@@ -31,6 +43,15 @@ LARGEST_WEBHOOK = 64 * 1024
 class PayIn(Struct):
     method: Method
     bank: Annotated[str, Meta(max_length=20)] | None = None
+
+
+class CancelIn(Struct):
+    """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
+    needed for what was paid into a virtual account."""
+
+    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    amount: Annotated[int, Meta(ge=1)] | None = None
+    refund_account: AccountIn | None = None
 
 
 class CheckoutOut(Struct):
@@ -48,7 +69,8 @@ class CheckoutOut(Struct):
 
 
 class PaymentOut(Struct):
-    """A payment; amounts in minor units. `checkout` is there as long as it can be paid."""
+    """A payment; amounts in minor units. `checkout` is there as long as it can be paid by card,
+    `virtual_account` is where to deposit; both for the buyer alone."""
 
     id: str
     trade_id: str
@@ -61,10 +83,14 @@ class PaymentOut(Struct):
     paid_at: datetime | None
     failure: str | None
     checkout: CheckoutOut | None
-    virtual_account: None = None
+    virtual_account: VirtualAccount | None
 
     @classmethod
-    def of(cls, payment: Payment, checkout: Checkout | None) -> "PaymentOut":
+    def of(cls, payment: Payment, payments: PaymentService, viewer: MemberId) -> "PaymentOut":
+        """As its buyer sees it, or, without the means to pay, its seller."""
+        theirs = payment.payer == viewer
+        by_window = payment.method is Method.CARD and payment.status is Status.READY
+        checkout = payments.checkout(payment) if theirs and by_window else None
         return cls(
             id=payment.id,
             trade_id=payment.trade_id,
@@ -77,6 +103,7 @@ class PaymentOut(Struct):
             paid_at=payment.paid_at,
             failure=payment.failure,
             checkout=CheckoutOut.of(checkout) if checkout else None,
+            virtual_account=payment.account if theirs else None,
         )
 
 
@@ -105,7 +132,8 @@ class PaymentController(Controller):
 
         async def work() -> PaymentOut:
             id = TradeId(path_id(trade_id))
-            return PaymentOut.of(*await payments.start(id, caller.id, data.method))
+            means = Means(data.method, known_bank(data.bank) if data.bank else None)
+            return PaymentOut.of(await payments.start(id, caller.id, means), payments, caller.id)
 
         return await once(work, status=201, scope=Scope.WITH_GATEWAY)
 
@@ -118,8 +146,43 @@ class PaymentController(Controller):
     ) -> PaymentOut:
         """A payment, for the parties of its trade."""
         payment = await payments.see(PaymentId(path_id(payment_id)), caller.id)
-        payable = payment.status is Status.READY and payment.payer == caller.id
-        return PaymentOut.of(payment, payments.checkout(payment) if payable else None)
+        return PaymentOut.of(payment, payments, caller.id)
+
+    @post(
+        "/payments/{payment_id:str}/cancel",
+        status_code=200,
+        responses=documented(400, 401, 404, 409, 422)
+        | {202: ResponseSpec(PaymentOut, description="the money is on its way back")},
+    )
+    async def cancel(
+        self,
+        payment_id: FromPath[str],
+        data: JSONBody[CancelIn],
+        caller: SignedIn,
+        payments: Service,
+        refunds: NamedDependency[RefundService],
+        once: Idempotent,
+        key: KeyParam = None,
+    ) -> Response[PaymentOut]:
+        """Sends money back: `amount` of it, or all that is left, which calls the trade off.
+
+        A buyer whose late or wrong deposit waits to go back names the `refund_account` here.
+        """
+        id = PaymentId(path_id(payment_id))
+        under_way = False
+
+        async def work() -> PaymentOut:
+            nonlocal under_way
+            account = data.refund_account.read() if data.refund_account else None
+            reason = data.reason.strip()
+            payment = await refunds.cancel(id, caller.id, data.amount, reason, account)
+            under_way = await refunds.is_under_way(id)
+            return PaymentOut.of(payment, payments, caller.id)
+
+        def status(_: PaymentOut) -> int:
+            return 202 if under_way else 200
+
+        return await once(work, status=status, scope=Scope.WITH_GATEWAY)
 
     @post(
         "/payments/{payment_id:str}/complete",
@@ -138,8 +201,7 @@ class PaymentController(Controller):
 
         async def work() -> PaymentOut:
             payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id)
-            payable = payment.status is Status.READY
-            return PaymentOut.of(payment, payments.checkout(payment) if payable else None)
+            return PaymentOut.of(payment, payments, caller.id)
 
         return await once(work, scope=Scope.WITH_GATEWAY)
 

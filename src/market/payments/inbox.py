@@ -1,6 +1,7 @@
 """The inbox of webhooks in PostgreSQL: stored, answered at once, handled by a worker."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import msgspec
 
@@ -10,6 +11,8 @@ from market.shared.clock import Clock
 from market.shared.ids import PaymentId
 
 from .ports import WAKE, Hint
+
+KEPT = timedelta(days=30)
 
 
 class SqlInbox:
@@ -24,12 +27,14 @@ class SqlInbox:
         self, gateway: str, payment_id: PaymentId | None, body: Mapping[str, str]
     ) -> None:
         async with self._db.transaction():
-            # Only among those still waiting is a repeat one too many: after a look, the same words
-            # may well be news again, and a forged early one must not silence the real one.
+            # One hint per payment waits, however many come. Only until it is taken up: what comes
+            # while the gateway is being asked may be news that its answer does not hold yet, and a
+            # forged early one must not silence the real one.
             added = await self._db.execute(
                 """
                 INSERT INTO webhooks (gateway, payment_id, body, try_at) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (gateway, body) WHERE handled_at IS NULL DO NOTHING
+                ON CONFLICT (gateway, coalesce(payment_id::text, body))
+                    WHERE handled_at IS NULL AND tries = 0 DO NOTHING
                 """,
                 gateway,
                 payment_id,
@@ -55,6 +60,12 @@ class SqlInbox:
             limit,
         )
         return [Hint(row["id"], row["payment_id"]) for row in rows]
+
+    async def forget_handled(self) -> int:
+        """Drops webhooks that were handled a month ago; how many."""
+        return await self._db.execute(
+            "DELETE FROM webhooks WHERE handled_at < $1", self._clock.now() - KEPT
+        )
 
     async def handled(self, id: int) -> None:
         await self._db.execute(

@@ -11,8 +11,9 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
-from .domain import Cancellation, Payment, Snapshot, Till
+from .domain import Cancellation, Payment
 from .incident import Incident
+from .record import Snapshot, Till
 
 
 class GatewayRefused(Conflict):
@@ -60,6 +61,15 @@ class PaymentGateway(Protocol):
 
     async def look(self, payment: Payment) -> Snapshot | None:
         """Its own record of the payment (P3); None when it has none."""
+        ...
+
+    async def issue_account(self, payment: Payment, due_at: datetime) -> None:
+        """Opens a virtual account at the payment's bank, for its amount alone (P2, P6); `look`
+        shows it. Raises GatewayRefused, OutcomeUnknown."""
+        ...
+
+    async def close_account(self, payment: Payment) -> None:
+        """Takes no deposit any more. Raises GatewayRefused when it is closed or paid already."""
         ...
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
@@ -129,7 +139,7 @@ class Payments(Protocol):
 
     async def open_ids(self) -> Sequence[PaymentId]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
-        on its way back."""
+        whose trade goes on, or that is on its way back."""
         ...
 
     async def any_on(self, gateway: str) -> bool:
@@ -161,6 +171,14 @@ class Cancellations(Protocol):
 
     async def get(self, id: CancellationId) -> Cancellation: ...
 
+    async def waits_for_account(self, payment_id: PaymentId) -> bool:
+        """Whether one can't be sent before the buyer says where to."""
+        ...
+
+    async def is_open(self, payment_id: PaymentId) -> bool:
+        """Whether one is under way."""
+        ...
+
     async def save(self, cancellation: Cancellation) -> None: ...
 
     async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]: ...
@@ -181,6 +199,14 @@ class Purchases(Protocol):
         """Locks the product and the trade: both come before the payment in the lock order."""
         ...
 
+    async def wait_for_deposit(self, id: TradeId) -> datetime:
+        """Holds the unit as long as a deposit may take; until when."""
+        ...
+
+    async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
+        """Lets a trade that ran out live again, if a unit is left; False when not (P6)."""
+        ...
+
     async def accept_payment(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
         """False when the trade can't take the money."""
         ...
@@ -192,8 +218,24 @@ class Purchases(Protocol):
         """
         ...
 
+    async def is_settled(self, id: TradeId, payment_id: PaymentId) -> bool:
+        """Whether the trade was confirmed, and this payment's money is the seller's."""
+        ...
+
     async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
         """All of a payment went back: its trade is dead, the unit on sale again."""
+        ...
+
+    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+        """Some of its money is to go back, and it goes on. Raises NotFound, InvalidTransition."""
+        ...
+
+    async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
+        """So much of a payment is back by now, in minor units."""
+        ...
+
+    async def refund_settled(self, id: TradeId) -> None:
+        """What was to go back of it is back."""
         ...
 
     async def refund_failed(self, id: TradeId) -> None:
@@ -215,7 +257,7 @@ class Books(Protocol):
     async def captured(self, payment_id: PaymentId, amount: Money, at: datetime) -> None: ...
 
     async def returned(
-        self, payment_id: PaymentId, amount: Money, total: int, at: datetime
+        self, payment_id: PaymentId, amount: Money, total: int, at: datetime, *, settled: bool
     ) -> None: ...
 
 

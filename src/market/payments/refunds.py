@@ -1,14 +1,17 @@
 """How purchases end without a sale: called off, run out of time, their money sent back (P7)."""
 
+import asyncio
+
 import structlog
 
+from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
-from .domain import Cancellation, Payment
+from .domain import Cancellation, CancellationInProgress, Payment
 from .ports import (
     Cancellations,
     GatewayRefused,
@@ -20,6 +23,9 @@ from .ports import (
 from .service import PaymentService
 
 _log = structlog.get_logger()
+
+# How long a hold that has run out waits for the gateway to say whether its payment came.
+PATIENCE_S = 3.0
 
 
 class RefundService:
@@ -51,33 +57,96 @@ class RefundService:
         self._clock = clock
         self._ids = ids
 
-    async def cancel_purchase(self, id: TradeId, by: MemberId, reason: str) -> None:
+    async def cancel_purchase(
+        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
+    ) -> None:
         """Calls a trade off; if it holds money, asks the gateway at once to send it back (P8).
 
-        When that brings no answer, a worker goes on. Raises NotFound, InvalidTransition.
+        A deposit goes to the buyer's `account`. When the gateway brings no answer, a worker goes
+        on. Raises NotFound, InvalidTransition, RefundAccountNeeded.
         """
         party = await self._purchases.party(id, by)
         async with self._transactions.transaction():
             payment_id = await self._purchases.cancel(id, by, reason)
             if payment_id is None:
-                await self._close_open_payment(id)
-                return
-            cancellation = await self._ask_back(payment_id, reason, party)
-        await self.settle(cancellation.id)
+                closed = await self._looking.expire_open(id)
+            else:
+                closed, fresh = None, await self._ask_back(payment_id, reason, party, account)
+        if payment_id is None:
+            await self._looking.shut(closed)
+        elif fresh is not None:
+            await self.settle(fresh.id)
+
+    async def cancel(
+        self,
+        id: PaymentId,
+        by: MemberId,
+        amount: int | None,
+        reason: str,
+        account: RefundAccount | None,
+    ) -> Payment:
+        """Sends `amount` minor units back, None for all that is left (P7, P8).
+
+        All of it calls the trade off; a part lets it go on for less. Raises NotFound,
+        InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded.
+        """
+        payment = await self._payments.get(id)
+        party = await self._purchases.party(payment.trade_id, by)
+        if account is not None and await self._cancellations.waits_for_account(id):
+            return await self.send_to(id, by, account)
+        if amount is None or amount == payment.cancellable:
+            await self.cancel_purchase(payment.trade_id, by, reason, account)
+            return await self._payments.get(id)
+        async with self._transactions.transaction():
+            await self._purchases.refund_part(payment.trade_id, by)
+            payment = await self._payments.get_for_update(id)
+            mine = account if party is Party.BUYER else None
+            cancellation = payment.cancel(
+                CancellationId(self._ids.new()), amount, reason, party, self._clock.now(), mine
+            )
+            await self._cancellations.add(cancellation)
+        if not cancellation.waits_for_account:
+            await self.settle(cancellation.id)
+        return await self._payments.get(id)
+
+    async def is_under_way(self, id: PaymentId) -> bool:
+        """Whether money of a payment is still on its way back."""
+        return await self._cancellations.is_open(id)
+
+    async def send_to(self, id: PaymentId, buyer: MemberId, account: RefundAccount) -> Payment:
+        """The buyer says where money that came too late or wrong is to go back to (P6).
+
+        Raises NotFound, InvalidTransition when none waits for that.
+        """
+        payment = await self._payments.get(id)
+        if payment.payer != buyer:
+            raise NotFound
+        async with self._transactions.transaction():
+            await self._purchases.lock(payment.trade_id)
+            payment = await self._payments.get_for_update(id)
+            waiting = await self._cancellations.find_open_for_update(id)
+            if waiting is None or not waiting.waits_for_account:
+                raise InvalidTransition(payment_id=id, status=payment.status)
+            waiting.send_to(account, self._clock.now())
+            await self._cancellations.save(waiting)
+        await self.settle(waiting.id)
+        return await self._payments.get(id)
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
         payment = await self._payments.find_open(id)
         if payment is not None:
             try:
-                await self._looking.synchronize(payment.id)
-            except GatewayTrouble:
-                # A dead gateway must not keep goods off the market: money that did come, and is
-                # found later, goes back in full.
-                _log.warning("hold_expires_unlooked", trade_id=id, payment_id=payment.id)
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._looking.synchronize(payment.id)
+            except Exception as trouble:  # whatever it is, the hold ends
+                # A gateway that is dead or hangs must not keep goods off the market: money that
+                # did come, and is found later, goes back in full.
+                _log.warning("hold_ends_unlooked", payment_id=payment.id, trouble=repr(trouble))
         async with self._transactions.transaction():
-            if await self._purchases.expire(id):
-                await self._close_open_payment(id)
+            ended = await self._purchases.expire(id)
+            closed = await self._looking.expire_open(id) if ended else None
+        await self._looking.shut(closed)
 
     async def settle(self, id: CancellationId) -> None:
         """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
@@ -98,16 +167,27 @@ class RefundService:
         except GatewayTrouble as trouble:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
 
-    async def _ask_back(self, payment_id: PaymentId, reason: str, by: Party) -> Cancellation:
+    async def _ask_back(
+        self, payment_id: PaymentId, reason: str, by: Party, account: RefundAccount | None
+    ) -> Cancellation | None:
+        """Records that all is to go back; None when there is nothing to try at once: one that is
+        under way is not tried by a second, whose refusal would say nothing of the first."""
         payment = await self._payments.get_for_update(payment_id)
         underway = await self._cancellations.find_open_for_update(payment_id)
-        if underway is not None:
-            return underway
-        cancellation = payment.cancel(
-            CancellationId(self._ids.new()), None, reason, by, self._clock.now()
-        )
-        await self._cancellations.add(cancellation)
-        return cancellation
+        mine = account if by is Party.BUYER else None
+        if underway is None:
+            cancellation = payment.cancel(
+                CancellationId(self._ids.new()), None, reason, by, self._clock.now(), mine
+            )
+            await self._cancellations.add(cancellation)
+            return None if cancellation.waits_for_account else cancellation
+        if underway.amount < payment.cancellable:  # a part is on its way: first that, then all
+            raise CancellationInProgress(payment_id=payment_id)
+        if mine is None or not underway.waits_for_account:
+            return None
+        underway.send_to(mine, self._clock.now())
+        await self._cancellations.save(underway)
+        return underway
 
     async def _begin_try(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
         """Notes that the gateway is about to be asked; None when there is nothing left to ask."""
@@ -132,15 +212,8 @@ class RefundService:
             if current.rebalance(payment):
                 current.try_at = self._clock.now()
             else:
-                current.refuse(refusal.detail, self._clock.now())
-                await self._purchases.refund_failed(payment.trade_id)
                 await self._incidents.report("refund_refused", payment, {"why": refusal.detail})
+                if current.may_be_final:
+                    current.refuse(refusal.detail, self._clock.now())
+                    await self._purchases.refund_failed(payment.trade_id)
             await self._cancellations.save(current)
-
-    async def _close_open_payment(self, id: TradeId) -> None:
-        """A dead trade waits for no money. Its own rows are locked by now."""
-        found = await self._payments.find_open(id)
-        if found is not None:
-            payment = await self._payments.get_for_update(found.id)
-            payment.expire()
-            await self._payments.save(payment)

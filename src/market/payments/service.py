@@ -1,17 +1,20 @@
 """The use cases of payments. Four doors (the buyer's completion, a webhook, the sweep, an answer
 that was lost) lead to the one `synchronize`; no gateway call is made inside a transaction."""
 
+import structlog
+
 from market.shared.clock import Clock
-from market.shared.errors import NotFound
+from market.shared.errors import GatewayTrouble, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
-from .domain import Captured, Event, Method, MethodUnavailable, Payment, Returned
+from .domain import Captured, Event, Means, Method, Payment, Returned, Status
 from .ports import (
     Books,
     Cancellations,
     Checkout,
+    GatewayRefused,
     Gateways,
     Hint,
     Inbox,
@@ -19,6 +22,8 @@ from .ports import (
     Payments,
     Purchases,
 )
+
+_log = structlog.get_logger()
 
 
 class PaymentService:
@@ -53,36 +58,71 @@ class PaymentService:
 
     # ── paying ──
 
-    async def start(
-        self, trade_id: TradeId, payer: MemberId, method: Method
-    ) -> tuple[Payment, Checkout]:
-        """Asks for a trade's price and registers it with the gateway (P2).
+    async def start(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
+        """Asks for a trade's price: by card, registered with the gateway before any checkout, or
+        into a virtual account made for it (P2, P6).
 
-        Repeated, it finds the payment it began. Raises NotFound, NotYourPart, InvalidTransition,
-        HoldExpired, MethodUnavailable, GatewayRefused, GatewayTrouble.
+        Repeated, it finds the payment it began; by other means, it begins another. Raises
+        NotFound, NotYourPart, InvalidTransition, HoldExpired, GatewayRefused, GatewayTrouble.
         """
-        if method is not Method.CARD:
-            raise MethodUnavailable(method=method)
-        payment = await self._open_payment(trade_id, payer, method)
         # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
-        gateway = self._gateways.of(payment)
-        await gateway.register(payment)
-        return payment, gateway.checkout(payment)
+        payment = await self._open_payment(trade_id, payer, means)
+        if payment.method is Method.VIRTUAL_ACCOUNT:
+            return await self._issue_account(payment)
+        await self._gateways.of(payment).register(payment)
+        return payment
 
-    async def _open_payment(self, trade_id: TradeId, payer: MemberId, method: Method) -> Payment:
-        invoice = await self._purchases.invoice(trade_id, payer)
-        payment = Payment.ask(
-            PaymentId(self._ids.new()),
-            invoice,
-            self._gateways.today.version,
-            method,
-            self._clock.now(),
-        )
-        if await self._payments.add(payment):
-            return payment
+    async def _open_payment(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
+        version, now = self._gateways.today.version, self._clock.now()
+        await self._purchases.invoice(trade_id, payer)  # strangers lock nothing
+        async with self._transactions.transaction():
+            # Under the trade's lock: a payment for a trade that dies meanwhile would never end.
+            await self._purchases.lock(trade_id)
+            invoice = await self._purchases.invoice(trade_id, payer)
+            payment = Payment.ask(PaymentId(self._ids.new()), invoice, version, means, now)
+            if await self._payments.add(payment):
+                return payment
         existing = await self._payments.find_open(trade_id)
-        # It may have been settled in between: then the trade says what it is.
-        return existing or await self._open_payment(trade_id, payer, method)
+        if existing is not None and existing.is_by(means):
+            return existing
+        if existing is not None:
+            async with self._transactions.transaction():
+                await self._purchases.lock(trade_id)
+                closed = await self.expire_open(trade_id)
+            await self.shut(closed)
+        # Or it was settled in between: then the trade says what it is.
+        return await self._open_payment(trade_id, payer, means)
+
+    async def _issue_account(self, payment: Payment) -> Payment:
+        """Has the account opened, unless an earlier try whose answer was lost did it."""
+        async with self._transactions.transaction():
+            due_at = await self._purchases.wait_for_deposit(payment.trade_id)
+        payment = await self.synchronize(payment.id)
+        if payment.status is Status.READY:
+            await self._gateways.of(payment).issue_account(payment, due_at)
+            payment = await self.synchronize(payment.id)
+        return payment
+
+    async def expire_open(self, trade_id: TradeId) -> Payment | None:
+        """The trade waits for its open payment no longer; which that was. Within the transaction
+        that decided so."""
+        found = await self._payments.find_open(trade_id)
+        if found is None:
+            return None
+        payment = await self._payments.get_for_update(found.id)
+        payment.expire()
+        await self._payments.save(payment)
+        return payment
+
+    async def shut(self, payment: Payment | None) -> None:
+        """Has an expired payment's virtual account closed, if the gateway can be told. Money that
+        comes all the same is found, and goes back."""
+        if payment is None or payment.account is None:
+            return
+        try:
+            await self._gateways.of(payment).close_account(payment)
+        except (GatewayTrouble, GatewayRefused) as trouble:
+            _log.warning("account_left_open", payment_id=payment.id, trouble=trouble.code)
 
     async def see(self, id: PaymentId, viewer: MemberId) -> Payment:
         """A payment, for the parties of its trade. Raises NotFound for all others."""
@@ -128,10 +168,20 @@ class PaymentService:
                 await self._books.captured(payment.id, event.amount, event.at)
                 await self._hand_over(payment, event)
             case Returned():
-                now = self._clock.now()
-                await self._books.returned(payment.id, event.amount, event.total, now)
-                if event.everything:
-                    await self._purchases.money_returned(payment.trade_id, payment.id, now)
+                await self._take_back(payment, event)
+
+    async def _take_back(self, payment: Payment, event: Returned) -> None:
+        now, trade_id = self._clock.now(), payment.trade_id
+        settled = await self._purchases.is_settled(trade_id, payment.id)
+        await self._books.returned(payment.id, event.amount, event.total, now, settled=settled)
+        if settled:
+            # The seller has been credited with it: for people to sort out.
+            back = {"amount": event.amount.amount}
+            await self._incidents.report("returned_after_settlement", payment, back)
+        elif event.everything:
+            await self._purchases.money_returned(trade_id, payment.id, now)
+        else:
+            await self._purchases.partly_returned(trade_id, payment.id, event.total)
 
     async def _hand_over(self, payment: Payment, captured: Captured) -> None:
         """Gives the money to its trade; what is wrong or comes too late goes back in full (P4)."""
@@ -142,8 +192,15 @@ class PaymentService:
                 {"amount": captured.amount.amount, "currency": captured.amount.currency},
             )
             await self._ask_back(payment, f"wrong {captured.mismatch}")
-        elif not await self._purchases.accept_payment(payment.trade_id, payment.id, captured.at):
+        elif not await self._taken(payment, captured):
             await self._ask_back(payment, "the purchase could no longer take it")
+
+    async def _taken(self, payment: Payment, captured: Captured) -> bool:
+        trade = payment.trade_id
+        if await self._purchases.accept_payment(trade, payment.id, captured.at):
+            return True
+        late_deposit = payment.method is Method.VIRTUAL_ACCOUNT
+        return late_deposit and await self._purchases.revive(trade, payment.id, captured.at)
 
     async def _ask_back(self, payment: Payment, reason: str) -> None:
         """Records that what is left of a payment is to go back; a worker sees to it."""
@@ -153,8 +210,12 @@ class PaymentService:
             CancellationId(self._ids.new()), None, reason, Party.MARKET, self._clock.now()
         )
         await self._cancellations.add(cancellation)
+        if cancellation.waits_for_account:
+            owed = {"amount": cancellation.amount}
+            await self._incidents.report("refund_account_needed", payment, owed)
 
     async def _settle_cancellation(self, payment: Payment) -> None:
         cancellation = await self._cancellations.find_open_for_update(payment.id)
         if cancellation is not None and cancellation.settle(payment, self._clock.now()):
             await self._cancellations.save(cancellation)
+            await self._purchases.refund_settled(payment.trade_id)

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from market.kit.db import Database, Row
+from market.kit.vault import Vault
+from market.shared.banking import Bank, RefundAccount, VirtualAccount
 from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import CancellationId, PaymentId, TradeId
 from market.shared.money import Money
@@ -13,6 +16,7 @@ from market.shared.people import Party
 from market.shared.purchase import Receipt
 
 from .domain import (
+    OPEN,
     Cancellation,
     CancellationInProgress,
     CancellationStatus,
@@ -35,9 +39,9 @@ class SqlPayments:
         added = await self._db.execute(
             """
             INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
-                                  status, look_at, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-            ON CONFLICT (trade_id) WHERE status = 'READY' DO NOTHING
+                                  status, look_at, created_at, bank)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            ON CONFLICT (trade_id) WHERE status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') DO NOTHING
             """,
             payment.id,
             payment.trade_id,
@@ -50,12 +54,15 @@ class SqlPayments:
             payment.status,
             payment.look_at,
             payment.created_at,
+            payment.bank,
         )
         return added == 1
 
     async def find_open(self, trade_id: TradeId) -> Payment | None:
         row = await self._db.find(
-            "SELECT * FROM payments WHERE trade_id = $1 AND status = 'READY'", trade_id
+            "SELECT * FROM payments WHERE trade_id = $1 AND status = ANY ($2::text[])",
+            trade_id,
+            OPEN,
         )
         return _payment(row) if row else None
 
@@ -76,13 +83,14 @@ class SqlPayments:
         return _payment(row)
 
     async def save(self, payment: Payment) -> None:
-        captured = payment.captured
+        captured, account = payment.captured, payment.account
         saved = await self._db.execute(
             """
             UPDATE payments
             SET status = $3, look_at = $4, captured_amount = $5, captured_currency = $6,
                 cancelled_amount = $7, reference = $8, paid_at = $9, failure = $10,
-                version = version + 1
+                account_bank = $11, account_number = $12, account_holder = $13,
+                account_due_at = $14, version = version + 1
             WHERE id = $1 AND version = $2
             """,
             payment.id,
@@ -95,6 +103,10 @@ class SqlPayments:
             payment.reference,
             payment.paid_at,
             payment.failure,
+            account.bank if account else None,
+            account.number if account else None,
+            account.holder if account else None,
+            account.due_at if account else None,
         )
         if not saved:
             raise VersionConflict(payment_id=payment.id)
@@ -121,6 +133,9 @@ class SqlPayments:
             WHERE look_at IS NOT NULL
                OR EXISTS (SELECT FROM cancellations c
                           WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
+               OR (captured_amount > cancelled_amount
+                   AND EXISTS (SELECT FROM trades t WHERE t.id = p.trade_id
+                               AND t.status IN ('PAID', 'SALE_APPROVED')))
             ORDER BY id
             """
         )
@@ -182,18 +197,22 @@ class SqlReceipts:
 
 
 class SqlCancellations:
-    """Cancellations; a partial unique index allows a payment one open one at a time."""
+    """Cancellations; a partial unique index allows a payment one open one at a time.
 
-    def __init__(self, db: Database) -> None:
+    The account a refund goes to is sealed before it is stored.
+    """
+
+    def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
+        self._vault = vault
 
     async def add(self, cancellation: Cancellation) -> None:
         try:
             await self._db.execute(
                 """
                 INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by,
-                                           status, try_at, created_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                           status, try_at, created_at, refund_account)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                 """,
                 cancellation.id,
                 cancellation.payment_id,
@@ -204,6 +223,7 @@ class SqlCancellations:
                 cancellation.status,
                 cancellation.try_at,
                 cancellation.created_at,
+                self._sealed(cancellation),
             )
         except asyncpg.UniqueViolationError as cause:
             raise CancellationInProgress(payment_id=cancellation.payment_id) from cause
@@ -213,20 +233,40 @@ class SqlCancellations:
             "SELECT * FROM cancellations WHERE payment_id = $1 AND status = 'REQUESTED' FOR UPDATE",
             payment_id,
         )
-        return _cancellation(row) if row else None
+        return self._cancellation(row) if row else None
+
+    async def waits_for_account(self, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            """
+            SELECT EXISTS (SELECT FROM cancellations
+                           WHERE payment_id = $1 AND status = 'REQUESTED' AND try_at IS NULL)
+            """,
+            payment_id,
+        )
+        return bool(found)
+
+    async def is_open(self, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            """
+            SELECT EXISTS (SELECT FROM cancellations
+                           WHERE payment_id = $1 AND status = 'REQUESTED')
+            """,
+            payment_id,
+        )
+        return bool(found)
 
     async def get(self, id: CancellationId) -> Cancellation:
         row = await self._db.find("SELECT * FROM cancellations WHERE id = $1", id)
         if row is None:
             raise NotFound
-        return _cancellation(row)
+        return self._cancellation(row)
 
     async def save(self, cancellation: Cancellation) -> None:
         await self._db.execute(
             """
             UPDATE cancellations
             SET amount = $2, balance = $3, status = $4, tries = $5, try_at = $6, settled_at = $7,
-                failure = $8
+                failure = $8, refund_account = $9
             WHERE id = $1
             """,
             cancellation.id,
@@ -237,6 +277,7 @@ class SqlCancellations:
             cancellation.try_at,
             cancellation.settled_at,
             cancellation.failure,
+            self._sealed(cancellation),
         )
 
     async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]:
@@ -252,6 +293,31 @@ class SqlCancellations:
             limit,
         )
         return [row["id"] for row in rows]
+
+    def _sealed(self, cancellation: Cancellation) -> bytes | None:
+        if cancellation.account is None:
+            return None
+        return self._vault.seal(msgspec.json.encode(cancellation.account))
+
+    def _cancellation(self, row: Row) -> Cancellation:
+        sealed = row["refund_account"]
+        return Cancellation(
+            id=row["id"],
+            payment_id=row["payment_id"],
+            amount=row["amount"],
+            balance=row["balance"],
+            reason=row["reason"],
+            by=Party(row["asked_by"]),
+            created_at=row["created_at"],
+            try_at=row["try_at"],
+            status=CancellationStatus(row["status"]),
+            tries=row["tries"],
+            settled_at=row["settled_at"],
+            failure=row["failure"],
+            account=msgspec.json.decode(self._vault.open(sealed), type=RefundAccount)
+            if sealed
+            else None,
+        )
 
 
 def _payment(row: Row) -> Payment:
@@ -273,21 +339,14 @@ def _payment(row: Row) -> Payment:
         paid_at=row["paid_at"],
         failure=row["failure"],
         version=row["version"],
+        bank=Bank(row["bank"]) if row["bank"] else None,
+        account=_account(row),
     )
 
 
-def _cancellation(row: Row) -> Cancellation:
-    return Cancellation(
-        id=row["id"],
-        payment_id=row["payment_id"],
-        amount=row["amount"],
-        balance=row["balance"],
-        reason=row["reason"],
-        by=Party(row["asked_by"]),
-        created_at=row["created_at"],
-        try_at=row["try_at"],
-        status=CancellationStatus(row["status"]),
-        tries=row["tries"],
-        settled_at=row["settled_at"],
-        failure=row["failure"],
+def _account(row: Row) -> VirtualAccount | None:
+    if row["account_number"] is None:
+        return None
+    return VirtualAccount(
+        row["account_bank"], row["account_number"], row["account_holder"], row["account_due_at"]
     )

@@ -1,5 +1,6 @@
 """What nobody is waiting for, and must happen all the same (P10): run by workers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -15,11 +16,12 @@ from .service import PaymentService
 Item = TypeVar("Item")
 
 AT_ONCE = 100
+SIDE_BY_SIDE = 4
 _log = structlog.get_logger()
 
 
 class Sweep:
-    """Finds what is due and does it, one by one; what fails stays due and hinders no other.
+    """Finds what is due and does it, a few at a time; what fails stays due and hinders no other.
 
     Everything here can be done twice or by two workers at once: the rows' locks and states decide.
     """
@@ -69,9 +71,10 @@ class Sweep:
             + await self.payments()
         )
 
-    async def reconcile(self) -> int:
-        """Looks at every payment that is not finished, due or not; how many."""
-        return await self._each(await self._payments.open_ids(), self._looking.synchronize)
+    async def reconcile(self) -> tuple[int, int]:
+        """Looks at every payment that is not finished, due or not; how many of how many."""
+        ids = await self._payments.open_ids()
+        return await self._each(ids, self._looking.synchronize), len(ids)
 
     async def _follow(self, hint: Hint) -> None:
         payment = await self._payments.find(hint.payment_id) if hint.payment_id else None
@@ -81,11 +84,22 @@ class Sweep:
             await self._looking.synchronize(payment.id, hint)
 
     async def _each(self, items: Sequence[Item], do: Callable[[Item], Awaitable[object]]) -> int:
-        for item in items:
+        """Does it to all of them, a few side by side so that a slow gateway holds up few; to how
+        many it could be done."""
+        turns = asyncio.Semaphore(SIDE_BY_SIDE)
+        done = await asyncio.gather(*(self._try(turns, item, do) for item in items))
+        return sum(done)
+
+    async def _try(
+        self, turns: asyncio.Semaphore, item: Item, do: Callable[[Item], Awaitable[object]]
+    ) -> bool:
+        async with turns:
             try:
                 await do(item)
             except MarketError as trouble:
                 _log.warning("sweep_left", job=do.__name__, item=str(item), trouble=trouble.code)
+                return False
             except Exception:
                 _log.exception("sweep_failed", job=do.__name__, item=str(item))
-        return len(items)
+                return False
+        return True

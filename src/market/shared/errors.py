@@ -55,7 +55,7 @@ class Unprocessable(MarketError):
 
 
 class Unavailable(MarketError):
-    """Too busy right now; nothing was changed. Try again shortly."""
+    """Too busy right now. Try again shortly."""
 
     code = "unavailable"
 
@@ -73,6 +73,6 @@ class InvalidTransition(Conflict):
 
 
 class VersionConflict(Unavailable):
-    """Somebody changed it in the same moment; nothing of yours was. Try again shortly."""
+    """Somebody else changed it in the same moment. Try again shortly."""
 
     code = "version_conflict"

@@ -30,11 +30,11 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Money a confirmed trade releases: all of `price`, of which `fee` stays with the market."""
+    """Money a confirmed trade releases: all that is held, of which `fee` stays with the market."""
 
     trade_id: TradeId
     seller_id: MemberId
-    price: Money
+    held: Money
     fee: Money
 
 

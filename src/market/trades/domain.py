@@ -2,6 +2,7 @@
 
     AWAITING_PAYMENT ──paid──▶ PAID ──approve──▶ SALE_APPROVED ──confirm──▶ PURCHASE_CONFIRMED
             └─────────────────────┴──── cancel ────────┘──────────▶ CANCELLED
+                                  ▲─── a deposit came too late ───────┘
 
 A trade that holds money is not cancelled at once: the cancellation is asked for, the money goes
 back, and then the trade dies and its unit returns (P7). Meanwhile nothing else may happen to it.
@@ -52,7 +53,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PAID: frozenset({Status.SALE_APPROVED, Status.CANCELLED}),
     Status.SALE_APPROVED: frozenset({Status.PURCHASE_CONFIRMED, Status.CANCELLED}),
     Status.PURCHASE_CONFIRMED: frozenset(),
-    Status.CANCELLED: frozenset(),
+    Status.CANCELLED: frozenset({Status.PAID}),  # only a hold that ran out, by `revive` (P6)
 }
 RUNNING = (Status.AWAITING_PAYMENT, Status.PAID, Status.SALE_APPROVED)
 
@@ -62,6 +63,9 @@ MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
     Party.SELLER: frozenset(RUNNING),
     Party.MARKET: frozenset(RUNNING),
 }
+
+
+NOT_PAID_IN_TIME = "not paid in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,11 @@ class Cancelling:
 
 @dataclass(slots=True)
 class Trade:
-    """One unit on its way from a seller to a buyer, at the price of the moment it was bought."""
+    """One unit on its way from a seller to a buyer, at the price of the moment it was bought.
+
+    `refunded` minor units of the price went back while it goes on; while `refunding`, more is on
+    its way, and nothing else may happen.
+    """
 
     id: TradeId
     product_id: ProductId
@@ -94,6 +102,8 @@ class Trade:
     confirmed_at: datetime | None = None
     cancelling: Cancelling | None = None
     cancelled_at: datetime | None = None
+    refunded: int = 0
+    refunding: bool = False
 
     @classmethod
     def start(
@@ -170,6 +180,28 @@ class Trade:
         self.paid_at = at
         return True
 
+    def wait_for_deposit(self, window: timedelta) -> datetime:
+        """A deposit takes longer than a card: holds the unit for `window` from the purchase on,
+        however often it is asked; until when (P6)."""
+        self.hold_expires_at = max(self.hold_expires_at, self.created_at + window)
+        return self.hold_expires_at
+
+    @property
+    def ran_out(self) -> bool:
+        """Dead only because nobody paid in time: it could live again."""
+        by_us = self.cancelling is not None and self.cancelling.by is Party.MARKET
+        return self.status is Status.CANCELLED and by_us and self.payment_id is None
+
+    def revive(self, payment_id: PaymentId, at: datetime) -> None:
+        """A deposit came too late, but a unit was left and is taken again (P6)."""
+        if not self.ran_out:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
+        self.cancelling = None
+        self.cancelled_at = None
+        self.status = self._allowed(Status.PAID)
+        self.payment_id = payment_id
+        self.paid_at = at
+
     def approve(self, by: MemberId, at: datetime) -> None:
         """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
         self._for_the(Party.SELLER, by)
@@ -184,7 +216,10 @@ class Trade:
         self._for_the(Party.BUYER, by)
         self._move(Status.PURCHASE_CONFIRMED)
         self.confirmed_at = at
-        return Settlement(self.id, self.seller.id, self.price, self.fee)
+        held = Money(self.price.amount - self.refunded, self.price.currency)
+        # The market's share shrinks with the price, rounded down like the whole.
+        fee = Money(self.fee.amount * held.amount // self.price.amount, held.currency)
+        return Settlement(self.id, self.seller.id, held, fee)
 
     def cancel(self, by: MemberId, reason: str, at: datetime) -> bool:
         """Calls it off (P8): dead at once (True), or dying until its money is back (False).
@@ -192,7 +227,8 @@ class Trade:
         Asking twice changes nothing. Raises NotFound, InvalidTransition.
         """
         party = self.party(by)
-        if self.is_cancelling:
+        was_theirs = self.cancelling is not None and self.cancelling.by is party
+        if self.is_cancelling or (self.status is Status.CANCELLED and was_theirs):
             return False
         if self.status not in MAY_CANCEL[party]:
             raise InvalidTransition(trade_id=self.id, status=self.status)
@@ -201,6 +237,28 @@ class Trade:
             return False
         self._die(at)
         return True
+
+    def refund_part(self, by: MemberId) -> None:
+        """Some of the money is to go back, and the trade to go on; who may, is as for calling it
+        off (P8). Raises NotFound, InvalidTransition."""
+        party = self.party(by)
+        if self.status not in MAY_CANCEL[party] or not self.holds_money or self.is_busy:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
+        self.refunding = True
+
+    def refund_settled(self) -> None:
+        """What was on its way is back, or will not come: the trade goes on."""
+        self.refunding = False
+
+    def partly_returned(self, payment_id: PaymentId, total: int) -> None:
+        """`total` minor units of the payment are back, all told; whoever sent them."""
+        if payment_id == self.payment_id:
+            self.refunded = max(self.refunded, min(total, self.price.amount))
+
+    @property
+    def is_busy(self) -> bool:
+        """Money of it is on its way back."""
+        return self.is_cancelling or self.refunding
 
     def money_returned(self, payment_id: PaymentId, at: datetime) -> bool:
         """The whole payment went back, whoever sent it; True when that ends this trade."""
@@ -213,6 +271,7 @@ class Trade:
 
     def refund_failed(self) -> None:
         """The gateway refuses to send the money back: the trade goes on where it was."""
+        self.refunding = False
         if self.is_cancelling:
             self.cancelling = None
 
@@ -220,7 +279,7 @@ class Trade:
         """Ends a hold that ran out unpaid (the deadline is the trade's, not the payment's)."""
         if self.status is not Status.AWAITING_PAYMENT or now < self.hold_expires_at:
             return False
-        self.cancelling = Cancelling(Party.MARKET, "not paid in time", now)
+        self.cancelling = Cancelling(Party.MARKET, NOT_PAID_IN_TIME, now)
         self._die(now)
         return True
 
@@ -229,8 +288,10 @@ class Trade:
         self.cancelled_at = at
 
     def _move(self, to: Status) -> None:
-        if self.is_cancelling:
-            raise InvalidTransition("It is being cancelled.", trade_id=self.id, status=self.status)
+        if self.is_busy:
+            raise InvalidTransition(
+                "Money is on its way back.", trade_id=self.id, status=self.status
+            )
         self.status = self._allowed(to)
 
     def _allowed(self, to: Status) -> Status:

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from market.kit.http import (
     BEARER,
+    AccountIn,
     CursorParam,
     Idempotent,
     KeyParam,
@@ -83,6 +84,7 @@ class TradeOut(Struct):
     cancelled_at: datetime | None
     cancel_reason: str | None
     cancel_in_progress: bool
+    refunded_amount: int
 
     @classmethod
     def of(cls, trade: Trade, **more: Any) -> Self:
@@ -102,6 +104,7 @@ class TradeOut(Struct):
             cancelled_at=trade.cancelled_at,
             cancel_reason=trade.cancelling.reason if trade.cancelling else None,
             cancel_in_progress=trade.is_cancelling,
+            refunded_amount=trade.refunded,
             **more,
         )
 
@@ -111,7 +114,10 @@ class TradeWithPayment(TradeOut, kw_only=True):
 
 
 class CancelIn(Struct):
+    """`refund_account` is the buyer's, and needed for what was paid into a virtual account."""
+
     reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    refund_account: AccountIn | None = None
 
 
 class Role(StrEnum):
@@ -218,7 +224,8 @@ class TradeController(Controller):
         id = TradeId(path_id(trade_id))
 
         async def work() -> TradeOut:
-            await refunds.cancel_purchase(id, caller.id, data.reason.strip())
+            account = data.refund_account.read() if data.refund_account else None
+            await refunds.cancel_purchase(id, caller.id, data.reason.strip(), account)
             trade, _ = await trades.see(id, caller.id)
             return TradeOut.of(trade)
 

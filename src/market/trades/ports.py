@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from market.shared.banking import RefundAccount
 from market.shared.ids import MemberId, ProductId, TradeId
 from market.shared.page import Page, Slice
 from market.shared.people import Party
@@ -42,7 +43,8 @@ class Trades(Protocol):
         ...
 
     async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
-        """A member's own trades of a product, on either side, newest first (R5)."""
+        """A member's own trades of a product, on either side: live ones first, the newest first,
+        and of the many that may have been cancelled not all (R5)."""
         ...
 
     async def page(
@@ -94,6 +96,10 @@ class Receipts(Protocol):
 class Refunds(Protocol):
     """Calling a trade off, with the money it may hold."""
 
-    async def cancel_purchase(self, id: TradeId, by: MemberId, reason: str) -> None:
-        """Dead at once, or once the money is back. Raises NotFound, InvalidTransition."""
+    async def cancel_purchase(
+        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
+    ) -> None:
+        """Dead at once, or once the money is back; a deposit goes back to `account`.
+
+        Raises NotFound, InvalidTransition, and Invalid when an account is needed."""
         ...

@@ -19,9 +19,11 @@ from .ports import Escrow, Receipts, Stock, Trades
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms every purchase is made on: time to pay, and the market's fee in basis points."""
+    """The terms every purchase is made on: time to pay by card, time to deposit, and the market's
+    fee in basis points."""
 
     hold: timedelta
+    deposit: timedelta
     fee_bps: int
 
 
@@ -157,6 +159,26 @@ class TradeService:
         """Locks the product and the trade, in this order, until the transaction ends."""
         await self._lock(id)
 
+    async def wait_for_deposit(self, id: TradeId) -> datetime:
+        """Holds the unit for a deposit; until when. Its invoice was asked for just before."""
+        trade = await self._lock(id)
+        due_at = trade.wait_for_deposit(self._terms.deposit)
+        await self._trades.save(trade)
+        return due_at
+
+    async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
+        """A deposit came too late: the trade lives again if a unit is left for it (P6)."""
+        trade = await self._lock(id)
+        if not trade.ran_out or await self._trades.has_live(trade.product_id, trade.buyer.id):
+            return False
+        try:
+            await self._stock.take(trade.product_id, trade.buyer.id)
+        except Conflict:
+            return False
+        trade.revive(payment_id, paid_at)
+        await self._trades.save(trade)
+        return True
+
     async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
         """Calls it off; the payment whose money must go back before it is dead, if any (P7, P8).
 
@@ -169,11 +191,34 @@ class TradeService:
             await self._trades.save(trade)
         return trade.payment_id if trade.is_cancelling else None
 
+    async def is_settled(self, id: TradeId, payment_id: PaymentId) -> bool:
+        """Whether it was confirmed, and this payment's money is the seller's (P9)."""
+        trade = await self._trades.get(id)
+        return trade.status is Status.PURCHASE_CONFIRMED and trade.payment_id == payment_id
+
     async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
         """The whole of a payment went back: ends the trade it had paid."""
         trade = await self._lock(id)
         if trade.money_returned(payment_id, at):
             await self._bury(trade)
+
+    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+        """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
+        trade = await self._lock(id)
+        trade.refund_part(by)
+        await self._trades.save(trade)
+
+    async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
+        """So much of a payment is back by now, in minor units."""
+        trade = await self._lock(id)
+        trade.partly_returned(payment_id, total)
+        await self._trades.save(trade)
+
+    async def refund_settled(self, id: TradeId) -> None:
+        """What was to go back of it is back."""
+        trade = await self._lock(id)
+        trade.refund_settled()
+        await self._trades.save(trade)
 
     async def refund_failed(self, id: TradeId) -> None:
         """The money can't go back: the trade goes on where it was."""

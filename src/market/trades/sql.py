@@ -79,7 +79,7 @@ class SqlTrades:
             UPDATE trades
             SET status = $3, payment_id = $4, paid_at = $5, approved_at = $6, confirmed_at = $7,
                 cancel_by = $8, cancel_reason = $9, cancel_asked_at = $10, cancelled_at = $11,
-                version = version + 1
+                hold_expires_at = $12, refunded = $13, refunding = $14, version = version + 1
             WHERE id = $1 AND version = $2
             """,
             trade.id,
@@ -93,6 +93,9 @@ class SqlTrades:
             cancelling.reason if cancelling else None,
             cancelling.at if cancelling else None,
             trade.cancelled_at,
+            trade.hold_expires_at,
+            trade.refunded,
+            trade.refunding,
         )
         if not saved:
             raise VersionConflict(trade_id=trade.id)
@@ -125,7 +128,7 @@ class SqlTrades:
             _SELECT
             + """
             WHERE t.product_id = $1 AND (t.buyer_id = $2 OR t.seller_id = $2)
-            ORDER BY t.id DESC LIMIT 100
+            ORDER BY (t.status = 'CANCELLED'), t.id DESC LIMIT 200
             """,
             product_id,
             member,
@@ -184,6 +187,8 @@ def _trade(row: Row) -> Trade:
         confirmed_at=row["confirmed_at"],
         cancelling=_cancelling(row),
         cancelled_at=row["cancelled_at"],
+        refunded=row["refunded"],
+        refunding=row["refunding"],
     )
 
 

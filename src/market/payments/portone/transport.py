@@ -7,8 +7,9 @@ import httpx
 import structlog
 
 from market.kit.db import in_transaction
-from market.payments.domain import Cancellation, Snapshot
+from market.payments.domain import Cancellation
 from market.payments.ports import OutcomeUnknown
+from market.payments.record import Snapshot
 from market.shared.errors import GatewayTrouble
 
 # PortOne advises to wait long: a dropped connection does not stop what the server began.

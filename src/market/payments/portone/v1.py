@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from market.payments.domain import Cancellation, Payment, Snapshot, Till
+from market.payments.domain import Cancellation, Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
+from market.payments.record import Snapshot, Till
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
@@ -34,6 +35,8 @@ T = TypeVar("T")
 TOKEN_MARGIN_S = 60
 LONGEST_NAME = 40
 LONGEST_PAGE = 1000
+# Whose name a depositor sees, at providers that show one (at most 16 characters).
+ACCOUNT_HOLDER = "원티드마켓"
 
 _HTTP_UNAUTHORIZED = 401
 _HTTP_NOT_FOUND = 404
@@ -113,6 +116,27 @@ class PortOneV1:
         except ValueError as cause:
             raise GatewayTrouble("The payment gateway names an impossible amount.") from cause
 
+    async def issue_account(self, payment: Payment, due_at: datetime) -> None:
+        body = {
+            "channel_key": self._account.channel_key,
+            "merchant_uid": payment.id,
+            "amount": major(payment.amount),
+            "vbank_code": payment.bank.code if payment.bank else None,
+            "vbank_due": int(due_at.timestamp()),
+            "vbank_holder": ACCOUNT_HOLDER,
+            "name": payment.title[:LONGEST_NAME],
+            "notice_url": self._account.notice_url,
+        }
+        given = {name: value for name, value in body.items() if value is not None}
+        answer = await self._call(PaymentV1, "POST", "/vbanks", json=given)
+        if answer.code != 0:
+            raise GatewayRefused(answer.message or None, payment_id=payment.id)
+
+    async def close_account(self, payment: Payment) -> None:
+        answer = await self._call(PaymentV1, "DELETE", f"/vbanks/{payment.reference}")
+        if answer.code != 0:
+            raise GatewayRefused(answer.message or None, payment_id=payment.id)
+
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         currency = payment.captured.currency if payment.captured else payment.amount.currency
         body = {
@@ -124,6 +148,12 @@ class PortOneV1:
             "checksum": major(Money(cancellation.balance, currency)),
             "reason": cancellation.reason,
         }
+        if cancellation.account is not None:
+            body |= {
+                "refund_bank": cancellation.account.bank.code,
+                "refund_account": cancellation.account.number,
+                "refund_holder": cancellation.account.holder,
+            }
         answer = await self._call(PaymentV1, "POST", "/payments/cancel", json=body)
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)

@@ -9,8 +9,9 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from market.payments.domain import Cancellation, Payment, Snapshot, Till
+from market.payments.domain import Cancellation, Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
+from market.payments.record import Snapshot, Till
 from market.shared.errors import GatewayTrouble
 
 from .transport import PATIENCE, Transport, asked_back, readable
@@ -22,6 +23,8 @@ LONGEST_PAGE = 100
 # PortOne lists (number + 1) × size payments at most.
 MOST_LISTED = 60_000
 SHORTEST_WINDOW = timedelta(seconds=1)
+# Whose name a depositor sees, at providers that show one.
+ACCOUNT_HOLDER = "원티드마켓"
 
 _HTTP_OK = 200
 _HTTP_UNAUTHORIZED = 401
@@ -93,14 +96,48 @@ class PortOneV2:
         except ValueError as cause:
             raise GatewayTrouble("The payment gateway names an impossible amount.") from cause
 
+    async def issue_account(self, payment: Payment, due_at: datetime) -> None:
+        account = {
+            "bank": payment.bank,
+            "expiry": {"dueDate": due_at.isoformat()},
+            "option": {"type": "NORMAL"},
+            "remitteeName": ACCOUNT_HOLDER,
+        }
+        body: dict[str, Any] = {
+            "storeId": self._account.store_id,
+            "channelKey": self._account.channel_key,
+            "method": {"virtualAccount": account},
+            "orderName": payment.title,
+            "amount": {"total": payment.amount.amount},
+            "currency": payment.amount.currency,
+            # Required by the document; what is not told need not be kept there.
+            "customer": {},
+        }
+        if self._account.notice_url:
+            body["noticeUrls"] = [self._account.notice_url]
+        # One account per payment of ours: a repeat gets the answer of the first.
+        headers = {"Idempotency-Key": f'"account-{payment.id}"'}
+        await self._call(Nothing, "POST", payment, "/instant", json=body, headers=headers)
+
+    async def close_account(self, payment: Payment) -> None:
+        store = {"storeId": self._account.store_id}
+        step = "/virtual-account/close"
+        await self._call(Nothing, "POST", payment, step, params=store)
+
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
-        body = {
+        body: dict[str, Any] = {
             "storeId": self._account.store_id,
             "amount": asked_back(cancellation),
             # What we believe is left; on any other balance nothing is cancelled.
             "currentCancellableAmount": cancellation.balance,
             "reason": cancellation.reason,
         }
+        if cancellation.account is not None:
+            body["refundAccount"] = {
+                "bank": cancellation.account.bank,
+                "number": cancellation.account.number,
+                "holderName": cancellation.account.holder,
+            }
         headers = {"Idempotency-Key": _key(cancellation)}
         try:
             answer = await self._call(

@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from market.payments.domain import Seen, Snapshot
+from market.payments.record import Seen, Snapshot
+from market.shared.banking import Bank, VirtualAccount
 from market.shared.money import Money
 
 T = TypeVar("T")
@@ -50,6 +51,11 @@ class PaymentV1(Struct):
     paid_at: int | None = None
     fail_reason: str | None = None
     sandbox: bool | None = None
+    vbank_num: str | None = None
+    vbank_code: str | None = None
+    vbank_name: str | None = None
+    vbank_holder: str | None = None
+    vbank_date: int | None = None
 
     def snapshot(self) -> Snapshot:
         """Our reading of it. Raises ValueError for amounts that are no whole minor units."""
@@ -62,6 +68,18 @@ class PaymentV1(Struct):
             paid_at=datetime.fromtimestamp(self.paid_at, UTC) if self.paid_at else None,
             failure=self.fail_reason,
             test=self.sandbox,
+            account=self._account(),
+        )
+
+    def _account(self) -> VirtualAccount | None:
+        if not self.vbank_num or not self.vbank_date:
+            return None
+        known = Bank.named(self.vbank_code or "")
+        return VirtualAccount(
+            bank=known or self.vbank_name or self.vbank_code or "",
+            number=self.vbank_num,
+            holder=self.vbank_holder,
+            due_at=datetime.fromtimestamp(self.vbank_date, UTC),
         )
 
     def _state(self) -> Seen:

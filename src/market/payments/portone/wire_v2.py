@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from market.payments.domain import Seen, Snapshot
+from market.payments.record import Seen, Snapshot
+from market.shared.banking import VirtualAccount
 from market.shared.money import Money
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ REFUSALS = frozenset(
     {
         "INVALID_REQUEST",
         "PAYMENT_NOT_FOUND",
+        "PAYMENT_NOT_WAITING_FOR_DEPOSIT",
         "ALREADY_PAID",
         "PAYMENT_NOT_PAID",
         "PAYMENT_ALREADY_CANCELLED",
@@ -63,6 +65,7 @@ class PaymentV2(Struct, rename="camel"):
     paid_at: Any = None
     failure: Any = None
     cancellations: Any = None
+    method: Any = None
 
     @property
     def is_returning(self) -> bool:
@@ -85,7 +88,16 @@ class PaymentV2(Struct, rename="camel"):
             failure=_text(self.failure, "reason") or _text(self.failure, "pgMessage"),
             store=self.store_id,
             test=_TESTS.get(_text(self.channel, "type") or ""),
+            account=self._account(),
         )
+
+    def _account(self) -> VirtualAccount | None:
+        number, due_at = _text(self.method, "accountNumber"), _text(self.method, "expiredAt")
+        due = _moment(due_at)
+        if number is None or due is None:
+            return None
+        bank, holder = _text(self.method, "bank"), _text(self.method, "remitteeName")
+        return VirtualAccount(bank or "", number, holder, due)
 
     def _money(self) -> tuple[Money, int]:
         amount, currency = self.amount, self.currency
