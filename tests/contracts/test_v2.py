@@ -257,3 +257,15 @@ async def test_the_gateway_s_webhooks_bear_a_signature_we_know(
         with pytest.raises(SignatureRefused):
             seal.verify(forged.headers, forged.body.encode(), v2.clock.now())
     assert json.loads(paid.body)["data"]["paymentId"] == payment.id
+
+
+async def test_on_manual_approval_we_charge_what_the_buyer_authenticated(v2: V2Side) -> None:
+    payment = await v2.registered()
+    manual = {"channel_key": "channel-key-sandbox-v2-manual"}
+    result = v2.portone.pay(payment.id, **manual)
+    seen = await v2.gateway.look(payment)
+    assert seen is None or seen.state is Seen.UNPAID
+    with pytest.raises(GatewayRefused):
+        await v2.gateway.approve(payment, "another token")
+    await v2.gateway.approve(payment, result["paymentToken"])
+    assert (await v2.seen(payment)).state is Seen.PAID

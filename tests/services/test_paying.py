@@ -1,12 +1,14 @@
 """Paying: the gateway's record is the only witness, and no money is lost (P2–P6)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from market.app import Market
 from market.kit.db import Database
 from market.payments.domain import Status as Paid
+from market.payments.ports import GatewayRefused
 from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
 from market.shared.ids import PaymentId
 from market.shared.money import Money
@@ -65,14 +67,39 @@ async def test_ten_looks_at_the_same_instant_record_one_capture(
 ) -> None:
     payment = await acts.payment(await acts.trade())
     gateway.pay(payment.id, 1000)
-    barrier = asyncio.Barrier(10)
+    gateway.before_answer = meeting(10)
+    await asyncio.gather(*(market.payments.synchronize(payment.id) for _ in range(10)))
+    assert await transfers(db, "CAPTURED") == 1
+
+
+async def test_completion_webhook_and_sweep_at_one_instant_record_one_capture_100_times(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    seller = await acts.member()
+    buyers = [await acts.member() for _ in range(100)]
+    product = await acts.product(seller, quantity=100)
+    for buyer in buyers:
+        trade = await market.trades.buy(product.id, buyer)
+        payment = await acts.payment(trade)
+        gateway.pay(payment.id, 1000)
+        await market.inbox.add("V1", payment.id, {"merchant_uid": payment.id})
+        gateway.before_answer = meeting(3)
+        await asyncio.gather(
+            market.payments.complete(payment.id, buyer.id),
+            market.sweep.hints(),
+            market.payments.synchronize(payment.id),
+        )
+    assert await transfers(db, "CAPTURED") == 100
+
+
+def meeting(count: int) -> Callable[[], Awaitable[None]]:
+    """All have read the gateway's record before the first goes on."""
+    barrier = asyncio.Barrier(count)
 
     async def meet() -> None:
         await barrier.wait()
 
-    gateway.before_answer = meet
-    await asyncio.gather(*(market.payments.synchronize(payment.id) for _ in range(10)))
-    assert await transfers(db, "CAPTURED") == 1
+    return meet
 
 
 async def test_what_the_browser_says_is_not_believed(acts: Acts, market: Market) -> None:
@@ -323,3 +350,30 @@ async def test_no_payment_is_begun_for_a_trade_that_dies_meanwhile(
     ]
     await at_once(dsn, "products", trade.product_id, *both, waiting=2)
     assert await db.value("SELECT count(*) FROM payments WHERE status = 'READY'") == 0
+
+
+async def test_on_manual_approval_nothing_is_charged_before_the_hold_was_checked(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    clock.move(minutes=10)
+    with pytest.raises(HoldExpired):
+        await market.payments.complete(payment.id, trade.buyer.id, "token")
+    assert gateway.records == {}
+
+
+async def test_on_manual_approval_a_lost_answer_charges_once(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    with pytest.raises(GatewayRefused):
+        await market.payments.complete(payment.id, trade.buyer.id, "another")
+    gateway.lose_answer = True
+    with pytest.raises(GatewayTrouble):
+        await market.payments.complete(payment.id, trade.buyer.id, "token")
+    gateway.lose_answer = False
+    again = await market.payments.complete(payment.id, trade.buyer.id, "token")
+    assert again.status is Paid.PAID
+    assert (await acts.now(trade)).status is Status.PAID

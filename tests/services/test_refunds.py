@@ -138,16 +138,23 @@ async def test_a_cancel_in_the_console_is_found_and_ends_the_trade(
     assert await acts.remaining(trade) == 1
 
 
-async def test_buyer_cancels_while_seller_approves_and_exactly_one_wins(
-    acts: Acts, market: Market
+async def test_buyer_cancels_while_seller_approves_and_exactly_one_wins_100_times(
+    acts: Acts, market: Market, dsn: str
 ) -> None:
-    for _ in range(20):
-        trade, _ = await acts.paid_trade()
-        outcomes = await asyncio.gather(
+    seller = await acts.member()
+    product = await acts.product(seller, quantity=100)
+    for turn in range(100):
+        trade = await market.trades.buy(product.id, await acts.member())
+        await acts.pay(trade)
+        both = [
             market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why"),
             market.trades.approve(trade.id, trade.seller.id),
-            return_exceptions=True,
+        ]
+        # Both want the trade; who comes first takes turns.
+        at_gate = await at_once(
+            dsn, "trades", trade.id, *(both if turn % 2 else both[::-1]), waiting=2
         )
+        outcomes = at_gate if turn % 2 else at_gate[::-1]
         lost = [isinstance(outcome, InvalidTransition) for outcome in outcomes]
         assert sorted(lost) == [False, True], outcomes
         expected = Status.CANCELLED if lost[1] else Status.SALE_APPROVED

@@ -1,4 +1,5 @@
-"""The whole story through HTTP: sandbox, worker and two servers as processes of their own."""
+"""The whole story through HTTP, on each version of the gateway: sandbox, worker and two servers as
+processes of their own."""
 
 import asyncio
 import time
@@ -18,15 +19,17 @@ from tests.support.web import Client
 PATIENCE_S = 30
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["V1", "V2"])
 def running(
-    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningMarket]:
     data = Path(tmp_path_factory.mktemp("story"))
     dsn = asyncio.run(databases.create())
     with (
         running_sandbox(data) as sandbox,
-        running_market(dsn, data, servers=2, sandbox=sandbox) as market,
+        running_market(dsn, data, 2, sandbox, request.param) as market,
     ):
         yield market
 
@@ -58,7 +61,9 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 async def begin_to_pay(buyer: Client, trade: Any) -> Any:
     payment = await buyer.post(f"/api/trades/{trade['id']}/payment", {"method": "CARD"})
     assert (payment["amount"], payment["currency"]) == (trade["price"], "KRW")
-    assert payment["checkout"]["params"]["merchant_uid"] == payment["id"]
+    checkout = payment["checkout"]
+    name = {"V1": "merchant_uid", "V2": "paymentId"}[checkout["version"]]
+    assert checkout["params"][name] == payment["id"]
     return payment
 
 
@@ -141,7 +146,8 @@ async def test_a_refund_whose_answer_is_lost_is_found_out_by_the_worker(
     payment = await begin_to_pay(buyer, trade)
     await sandbox.post("/control/pay", {"payment_id": payment["id"], "outcome": "paid"})
     await buyer.post(f"/api/payments/{payment['id']}/complete")
-    match = {"version": "V1", "method": "POST", "path": "/payments/cancel"}
+    path = {"V1": "/payments/cancel", "V2": f"/payments/{payment['id']}/cancel"}[running.version]
+    match = {"version": running.version, "method": "POST", "path": path}
     await sandbox.post("/control/faults", {"match": match, "fault": "timeout_after", "times": 1})
     answer = await buyer.call("POST", f"/api/trades/{trade['id']}/cancel", {"reason": "why"})
     assert (answer.status_code, answer.json()["cancel_in_progress"]) == (202, True)
@@ -168,6 +174,44 @@ async def test_a_payment_of_another_amount_is_sent_back_by_the_worker(
     await until(sent_back)
     assert (await buyer.get(f"/api/trades/{trade['id']}"))["status"] == "AWAITING_PAYMENT"
     await all_is_well(running)
+
+
+async def test_a_purchase_is_deposited_for_called_off_and_refunded(
+    doors: list[Client], sandbox: Client, running: RunningMarket
+) -> None:
+    here, there = doors
+    seller, buyer = await here.member(), await there.member()
+    trade = await buyer.buy((await seller.product(price=20_000))["id"])
+    path = f"/api/trades/{trade['id']}"
+    means = {"method": "VIRTUAL_ACCOUNT", "bank": "SHINHAN"}
+    payment = await buyer.post(f"{path}/payment", means)
+    account = payment["virtual_account"]
+    assert (payment["status"], account["bank"]) == ("VIRTUAL_ACCOUNT_ISSUED", "SHINHAN")
+    money = {"account_number": account["number"], "amount": 20_000}
+    await sandbox.post("/control/deposit", money)
+
+    async def paid_by_webhook() -> bool:
+        return bool((await buyer.get(path))["status"] == "PAID")
+
+    await until(paid_by_webhook)
+    mine = {"bank": "KAKAO", "number": "3333-01-1234567", "holder": "김보라"}
+    cancelled = await buyer.post(f"{path}/cancel", {"reason": "변심", "refund_account": mine})
+    assert cancelled["status"] == "CANCELLED"
+    await all_is_well(running)
+
+
+# What became of all of the above, whichever version it went through.
+BALANCES = {"escrow": 0, "gateway": -95_000, "fees": 3_325, "seller": 91_675}
+
+
+async def test_both_versions_end_with_the_same_books(running: RunningMarket) -> None:
+    db = await Database.connect(running.dsn, size=1, name="test")
+    rows = await db.fetch(
+        "SELECT split_part(account, ':', 1) AS kind, sum(balance)::bigint AS sum"
+        " FROM balances GROUP BY 1"
+    )
+    assert {row["kind"]: row["sum"] for row in rows} == BALANCES
+    await db.close()
 
 
 async def all_is_well(running: RunningMarket) -> None:

@@ -49,6 +49,14 @@ class MemoryGateway:
         await self.before_answer()
         return seen
 
+    async def approve(self, payment: Payment, token: str) -> None:
+        self._reach()
+        if token != "token":
+            raise GatewayRefused("an unknown token")
+        self.pay(payment.id, payment.amount.amount)
+        if self.lose_answer:
+            raise OutcomeUnknown
+
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
         self._reach()
         assert payment.bank is not None

@@ -23,19 +23,23 @@ READY_WITHIN_S = 60
 class RunningMarket:
     """Where its servers listen, and the gateway they use."""
 
+    version: str
     servers: Sequence[str]
     dsn: str
     sandbox: str
 
 
 @contextmanager
-def running_market(dsn: str, data: Path, servers: int, sandbox: str) -> Iterator[RunningMarket]:
+def running_market(
+    dsn: str, data: Path, servers: int, sandbox: str, version: str = "V1"
+) -> Iterator[RunningMarket]:
     """So many server processes and a worker on one database, until the end of the block."""
     env = {
         **os.environ,
         "DATABASE_URL": dsn,
         "MARKET_DATA": str(data),
         "MARKET_SECRET": SECRET,
+        "PORTONE_VERSION": version,
         "SANDBOX_PORT": sandbox.rpartition(":")[2],
     }
     ports = [free_port() for _ in range(servers)]
@@ -46,9 +50,11 @@ def running_market(dsn: str, data: Path, servers: int, sandbox: str) -> Iterator
         for url in urls:
             _await_ready(f"{url}/health/ready", processes)
         # What an operator sets in PortOne's console.
-        console = {"webhook_url_v1": f"{urls[0]}/webhooks/portone/v1"}
+        console = {
+            f"webhook_url_{name}": f"{urls[0]}/webhooks/portone/{name}" for name in ("v1", "v2")
+        }
         httpx.put(f"{sandbox}/control/settings", json=console, trust_env=False).raise_for_status()
-        yield RunningMarket(urls, dsn, sandbox)
+        yield RunningMarket(version, urls, dsn, sandbox)
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)

@@ -54,6 +54,10 @@ class CancelIn(Struct):
     refund_account: AccountIn | None = None
 
 
+class CompleteIn(Struct):
+    payment_token: Annotated[str, Meta(max_length=500)] | None = None
+
+
 class CheckoutOut(Struct):
     """What the browser needs: load `sdk_url`; then, for version V1, `IMP.init(init)` and
     `IMP.request_pay(params)`, and for V2 `PortOne.requestPayment(params)`."""
@@ -187,7 +191,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/complete",
         status_code=200,
-        responses=documented(401, 404, 409, 422, 502),
+        responses=documented(400, 401, 404, 409, 422, 502),
     )
     async def complete(
         self,
@@ -195,12 +199,17 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
         once: Idempotent,
+        data: JSONBody[CompleteIn | None] = None,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
-        """The checkout window has closed: asks the gateway what came of it, and tells."""
+        """The checkout window has closed: asks the gateway what came of it, and tells.
+
+        On a channel with manual approval the window gave a `payment_token`: this charges it.
+        """
+        token = data.payment_token if data else None
 
         async def work() -> PaymentOut:
-            payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id)
+            payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id, token)
             return PaymentOut.of(payment, payments, caller.id)
 
         return await once(work, scope=Scope.WITH_GATEWAY)

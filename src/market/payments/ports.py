@@ -63,6 +63,13 @@ class PaymentGateway(Protocol):
         """Its own record of the payment (P3); None when it has none."""
         ...
 
+    async def approve(self, payment: Payment, token: str) -> None:
+        """Charges what the buyer authenticated, on a channel with manual approval.
+
+        Raises GatewayRefused, OutcomeUnknown.
+        """
+        ...
+
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
         """Opens a virtual account at the payment's bank, for its amount alone (P2, P6); `look`
         shows it. Raises GatewayRefused, OutcomeUnknown."""

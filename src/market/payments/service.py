@@ -134,11 +134,23 @@ class PaymentService:
         """What the browser needs to go on with an unpaid payment."""
         return self._gateways.of(payment).checkout(payment)
 
-    async def complete(self, id: PaymentId, buyer: MemberId) -> Payment:
-        """The buyer says it is done: a hint to look (P3). Raises NotFound, GatewayTrouble."""
+    async def complete(self, id: PaymentId, buyer: MemberId, token: str | None = None) -> Payment:
+        """The buyer says it is done: a hint to look (P3).
+
+        With a `token` it is only authenticated, and charged now, if the unit is still held for it.
+        Raises NotFound, InvalidTransition, HoldExpired, GatewayRefused, GatewayTrouble.
+        """
         payment = await self._payments.get(id)
         if payment.payer != buyer:
             raise NotFound
+        if token is not None and payment.status is Status.READY:
+            await self._purchases.invoice(payment.trade_id, buyer)
+            try:
+                await self._gateways.of(payment).approve(payment, token)
+            except GatewayRefused:
+                # Perhaps because an earlier try, whose answer was lost, had charged it.
+                if (await self.synchronize(id)).status is Status.READY:
+                    raise
         return await self.synchronize(id)
 
     # ── looking ──

@@ -116,6 +116,9 @@ class PortOneV1:
         except ValueError as cause:
             raise GatewayTrouble("The payment gateway names an impossible amount.") from cause
 
+    async def approve(self, payment: Payment, token: str) -> None:
+        raise GatewayRefused("V1 has no manual approval.", payment_id=payment.id)
+
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
         body = {
             "channel_key": self._account.channel_key,

@@ -1,0 +1,154 @@
+"""Paying and sending back over HTTP: accounts for their owners' eyes alone (P6–P8)."""
+
+from typing import Any
+
+import pytest
+
+from market.app import Market
+from tests.support.gateway import MemoryGateway
+from tests.support.web import Client, problem
+
+MINE = {"bank": "088", "number": "110-123-456789", "holder": "김보라"}
+ACCOUNT = {"method": "VIRTUAL_ACCOUNT", "bank": "KOOKMIN"}
+
+
+class Deal:
+    """A seller, a buyer, a stranger, and a trade that awaits payment."""
+
+    def __init__(self, seller: Client, buyer: Client, stranger: Client, trade: Any) -> None:
+        self.seller, self.buyer, self.stranger = seller, buyer, stranger
+        self.trade = f"/api/trades/{trade['id']}"
+
+    async def pay(self, gateway: MemoryGateway, means: dict[str, str]) -> str:
+        payment = await self.buyer.post(f"{self.trade}/payment", means)
+        gateway.pay(payment["id"], payment["amount"])
+        path = f"/api/payments/{payment['id']}"
+        assert (await self.buyer.post(f"{path}/complete"))["status"] == "PAID"
+        return path
+
+
+@pytest.fixture
+async def deal(client: Client) -> Deal:
+    seller, buyer, stranger = [await client.member(name) for name in ("s", "b", "x")]
+    return Deal(seller, buyer, stranger, await buyer.buy((await seller.product())["id"]))
+
+
+async def test_a_virtual_account_is_shown_to_its_buyer_alone(deal: Deal) -> None:
+    payment = await deal.buyer.post(f"{deal.trade}/payment", ACCOUNT)
+    account = payment["virtual_account"]
+    assert (payment["status"], account["bank"]) == ("VIRTUAL_ACCOUNT_ISSUED", "KOOKMIN")
+    assert set(account) == {"bank", "number", "holder", "due_at"}
+    assert account["due_at"] == (await deal.buyer.get(deal.trade))["hold_expires_at"]
+    path = f"/api/payments/{payment['id']}"
+    assert (await deal.buyer.get(path))["virtual_account"] == account
+    assert (await deal.seller.get(path))["virtual_account"] is None
+    assert problem(await deal.stranger.call("GET", path)) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("means", "code"),
+    [
+        ({"method": "VIRTUAL_ACCOUNT"}, "bank_needed"),
+        ({"method": "VIRTUAL_ACCOUNT", "bank": "BANK OF NOWHERE"}, "invalid_request"),
+        ({"method": "CARD", "bank": "KAKAO"}, "bank_needed"),
+    ],
+)
+async def test_an_account_is_made_at_a_bank_we_know(
+    deal: Deal, means: dict[str, str], code: str
+) -> None:
+    refused = await deal.buyer.call("POST", f"{deal.trade}/payment", means)
+    assert problem(refused) == (400, code)
+
+
+async def test_a_deposit_goes_back_to_the_buyers_own_account(
+    deal: Deal, gateway: MemoryGateway
+) -> None:
+    path = await deal.pay(gateway, ACCOUNT)
+    cancel = {"reason": "변심"}
+    refused = await deal.buyer.call("POST", f"{deal.trade}/cancel", cancel)
+    assert problem(refused) == (400, "refund_account_needed")
+    wrong = MINE | {"number": "not a number"}
+    refused = await deal.buyer.call(
+        "POST", f"{deal.trade}/cancel", cancel | {"refund_account": wrong}
+    )
+    assert problem(refused) == (400, "invalid_request")
+    assert "not a number" not in refused.text
+    done = await deal.buyer.call("POST", f"{deal.trade}/cancel", cancel | {"refund_account": MINE})
+    assert (done.status_code, done.json()["status"]) == (200, "CANCELLED")
+    assert "110-123" not in done.text
+    assert (await deal.buyer.get(path))["cancelled_amount"] == 1000
+    (account,) = gateway.sent_to
+    assert account is not None
+    assert (account.bank, account.number) == ("SHINHAN", "110-123-456789")
+
+
+async def test_money_goes_back_in_part_and_then_as_a_whole(
+    deal: Deal, gateway: MemoryGateway
+) -> None:
+    path = await deal.pay(gateway, {"method": "CARD"})
+    part = {"amount": 400, "reason": "a scratch"}
+    shown = await deal.seller.post(f"{path}/cancel", part, Idempotency_Key="k")
+    assert (shown["status"], shown["cancelled_amount"]) == ("PARTIALLY_CANCELLED", 400)
+    assert await deal.seller.post(f"{path}/cancel", part, Idempotency_Key="k") == shown
+    assert (await deal.buyer.get(deal.trade))["refunded_amount"] == 400
+    too_much = await deal.seller.call("POST", f"{path}/cancel", part | {"amount": 601})
+    assert problem(too_much) == (409, "amount_exceeds_cancellable")
+    for nothing in (0, -1, "400"):
+        refused = await deal.seller.call("POST", f"{path}/cancel", part | {"amount": nothing})
+        assert problem(refused) == (400, "invalid_request")
+    rest = await deal.buyer.post(f"{path}/cancel", {"reason": "no, thanks"})
+    assert (rest["status"], rest["cancelled_amount"]) == ("CANCELLED", 1000)
+    assert (await deal.seller.get(deal.trade))["status"] == "CANCELLED"
+
+
+async def test_who_may_send_money_back_is_as_for_the_trade(
+    deal: Deal, gateway: MemoryGateway, client: Client
+) -> None:
+    path = await deal.pay(gateway, {"method": "CARD"})
+    part = {"amount": 400, "reason": "why"}
+    assert problem(await client.call("POST", f"{path}/cancel", part)) == (401, "unauthenticated")
+    assert problem(await deal.stranger.call("POST", f"{path}/cancel", part)) == (404, "not_found")
+    await deal.seller.post(f"{deal.trade}/approve")
+    refused = await deal.buyer.call("POST", f"{path}/cancel", part)
+    assert problem(refused) == (409, "invalid_transition")
+    assert gateway.cancels == []
+    await deal.seller.post(f"{path}/cancel", part)
+    await deal.buyer.post(f"{deal.trade}/confirm")
+    refused = await deal.seller.call("POST", f"{path}/cancel", part)
+    assert problem(refused) == (409, "invalid_transition")
+
+
+async def test_a_refund_on_its_way_is_202(deal: Deal, gateway: MemoryGateway) -> None:
+    path = await deal.pay(gateway, {"method": "CARD"})
+    gateway.dead = True
+    part = {"amount": 400, "reason": "why"}
+    answer = await deal.seller.call("POST", f"{path}/cancel", part)
+    assert (answer.status_code, answer.json()["cancelled_amount"]) == (202, 0)
+
+
+async def test_a_late_deposit_waits_for_the_buyer_to_say_where_to(
+    deal: Deal, gateway: MemoryGateway, market: Market
+) -> None:
+    payment = await deal.buyer.post(f"{deal.trade}/payment", ACCOUNT)
+    await deal.buyer.post(f"{deal.trade}/cancel", {"reason": "why"})
+    gateway.pay(payment["id"], 1000)
+    path = f"/api/payments/{payment['id']}"
+    await deal.buyer.post(f"{path}/complete")
+    body = {"reason": "late", "refund_account": MINE}
+    assert problem(await deal.seller.call("POST", f"{path}/cancel", body)) == (404, "not_found")
+    back = await deal.buyer.post(f"{path}/cancel", body)
+    assert (back["status"], back["cancelled_amount"]) == ("CANCELLED", 1000)
+
+
+async def test_an_old_bearer_does_not_keep_anybody_from_refreshing(client: Client) -> None:
+    member = await client.member()
+    body = {"refresh_token": member.refresh_token}
+    fresh = await client.call("POST", "/api/auth/refresh", body, Authorization="Bearer stale")
+    assert fresh.status_code == 200
+
+
+async def test_text_that_is_no_utf8_is_refused(client: Client) -> None:
+    body = b'{"email": "a@example.com", "password": "\xed\xa0\x80 long enough"}'
+    headers = {"Content-Type": "application/json"}
+    answer = await client.http.post("/api/auth/login", content=body, headers=headers)
+    assert problem(answer) == (400, "invalid_request")
