@@ -103,19 +103,20 @@ def verify() -> None:
 def reconcile(days: int) -> None:
     """Asks the gateway about every unfinished payment, applies what it says, and compares its
     list with our payments. Exits with 1 when something is left to do."""
-    (looked, unfinished), outcome = _ask(lambda market: _reconcile(market, days))
-    click.echo(f"Looked at {looked} of {unfinished} unfinished payments.")
+    looked, all_of_them, outcome = _ask(lambda market: _reconcile(market, days))
+    click.echo(f"Looked at {looked} of {all_of_them} unfinished payments.")
     click.echo(
         f"Compared {outcome.records} of the gateway's records and {outcome.payments} payments:"
         f" {outcome.repaired} repaired, {outcome.incidents} new incidents,"
         f" {outcome.unanswered} questions without an answer."
     )
-    if outcome.incidents or outcome.unanswered or looked < unfinished:
+    if looked < all_of_them or outcome.incidents or outcome.unanswered:
         sys.exit(1)
 
 
-async def _reconcile(market: Market, days: int) -> tuple[tuple[int, int], Outcome]:
-    return await market.sweep.reconcile(), await market.comparison.recent(days)
+async def _reconcile(market: Market, days: int) -> tuple[int, int, Outcome]:
+    looked, all_of_them = await market.sweep.reconcile()
+    return looked, all_of_them, await market.comparison.recent(days)
 
 
 @main.group(invoke_without_command=True)

@@ -27,9 +27,9 @@ INVARIANTS: Mapping[str, str] = {
                OR p.captured_amount <> t.price
                OR p.captured_currency <> t.currency)
     """,
-    "a trade called off is dead, or its money is on its way back": """
-        SELECT t.id, t.status, t.cancel_by FROM trades t
-        WHERE t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED'
+    "a trade that waits for money to go back has it on its way": """
+        SELECT t.id, t.status, t.cancel_by, t.refunding FROM trades t
+        WHERE ((t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED') OR t.refunding)
           AND NOT EXISTS (SELECT FROM cancellations c
                           WHERE c.payment_id = t.payment_id AND c.status = 'REQUESTED')
     """,
@@ -40,6 +40,11 @@ INVARIANTS: Mapping[str, str] = {
            OR (status = 'PURCHASE_CONFIRMED') <> (confirmed_at IS NOT NULL)
            OR (status = 'CANCELLED' AND cancel_by IS NULL)
            OR (status = 'AWAITING_PAYMENT' AND num_nonnulls(payment_id, paid_at) > 0)
+    """,
+    "a running trade knows how much of its money went back": """
+        SELECT t.id, t.refunded, p.cancelled_amount FROM trades t
+        JOIN payments p ON p.id = t.payment_id AND p.trade_id = t.id
+        WHERE t.status IN ('PAID', 'SALE_APPROVED') AND t.refunded <> p.cancelled_amount
     """,
     "a trade is paid by a payment of its own": """
         SELECT t.id, t.payment_id, p.trade_id AS payment_of FROM trades t
@@ -84,8 +89,7 @@ INVARIANTS: Mapping[str, str] = {
               WHERE status = 'SUCCEEDED' GROUP BY payment_id) c ON c.payment_id = p.id
         WHERE c.amount > p.cancelled_amount
     """,
-    # Only where a deposit is to go back may it wait for its buyer to say where to.
-    "a cancellation will be tried again, or has ended": """
+    "a cancellation will be tried again, or waits for an account, or has ended": """
         SELECT c.id, c.status, c.try_at, c.settled_at FROM cancellations c
         JOIN payments p ON p.id = c.payment_id
         WHERE (c.status = 'REQUESTED') <> (c.settled_at IS NULL)
@@ -113,7 +117,7 @@ INVARIANTS: Mapping[str, str] = {
            OR x.currency <> p.captured_currency
     """,
     "a confirmed trade is settled once, in full": """
-        SELECT coalesce(replace(t.id::text, '-', ''), x.id) AS id, t.price, t.fee,
+        SELECT coalesce(replace(t.id::text, '-', ''), x.id) AS id, t.price, t.refunded, t.fee,
                x.amount AS booked, x.fee AS fee_booked, x.currency AS booked_in
         FROM (SELECT * FROM trades WHERE status = 'PURCHASE_CONFIRMED') t
         FULL JOIN (SELECT source AS id, currency, sum(amount) AS amount,
@@ -128,7 +132,7 @@ INVARIANTS: Mapping[str, str] = {
         LEFT JOIN trades t ON x.kind = 'SETTLED' AND replace(t.id::text, '-', '') = x.source
         WHERE (x.debit, x.credit) IS DISTINCT FROM (
             CASE WHEN x.kind = 'CAPTURED' THEN 'gateway'
-                 -- What went back after settlement is a claim, not escrow's to give.
+                 -- What goes back after the seller was credited is not ours to hold any more.
                  WHEN x.kind = 'RETURNED' AND x.debit = 'claims' THEN 'claims'
                  ELSE 'escrow' END,
             CASE x.kind WHEN 'CAPTURED' THEN 'escrow'

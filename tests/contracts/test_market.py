@@ -154,3 +154,37 @@ def test_a_payment_is_never_asked_of_a_gateway_that_cannot_know_it(clock: Movabl
     assert Gateways(v1, v2).of(payment) is v2
     with pytest.raises(GatewayTrouble, match="V2"):
         Gateways(v1).of(payment)
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+async def test_the_gateways_list_and_our_payments_are_compared_on_the_real_wire(
+    opened: Opened, db: Database, version: str
+) -> None:
+    shop = opened(PORTONE_VERSION=version)
+    buyer, trade = await shop.buy()
+    payment, _ = await shop.start(trade, buyer)
+    shop.portone.pay(payment.id)
+    other_buyer, other_trade = await shop.buy()
+    missed, _ = await shop.start(other_trade, other_buyer)
+    shop.portone.pay(missed.id)  # and nobody tells
+    await shop.market.payments.complete(payment.id, buyer.id)
+    shop.portone.control("POST", "cancel", {"payment_id": payment.id, "amount": 9000})
+    outcome = await shop.market.comparison.recent(0)
+    assert (outcome.records, outcome.repaired, outcome.incidents) == (2, 2, 0)
+    assert await shop.status(trade, buyer) is TradeStatus.CANCELLED
+    again = await shop.market.comparison.recent(0)
+    assert (again.payments, again.repaired, again.incidents, again.unanswered) == (2, 0, 0, 0)
+    assert await broken(db) == []
+
+
+async def test_a_list_that_shows_no_test_channel_makes_no_incidents(
+    opened: Opened, db: Database
+) -> None:
+    shop = opened(PORTONE_VERSION="V1")
+    buyer, trade = await shop.buy()
+    payment, _ = await shop.start(trade, buyer)
+    shop.portone.pay(payment.id)
+    await shop.market.payments.complete(payment.id, buyer.id)
+    shop.portone.set(v1_list_hides_test=True)
+    outcome = await shop.market.comparison.recent(0)
+    assert (outcome.records, outcome.payments, outcome.incidents) == (0, 1, 0)

@@ -26,15 +26,20 @@ DAMAGE: dict[str, list[str]] = {
         UPDATE trades SET price = price + 1 WHERE id = '{approved}'
         """,
     ],
-    "a trade called off is dead, or its money is on its way back": [
+    "a trade that waits for money to go back has it on its way": [
         """
         UPDATE trades SET cancel_by = 'BUYER', cancel_reason = 'x', cancel_asked_at = now()
         WHERE id = '{paid}'
         """,
+        "UPDATE trades SET refunding = true WHERE id = '{paid}'",
         """
         UPDATE cancellations SET payment_id = '{late_payment}'
         WHERE payment_id = '{dying_payment}'
         """,
+    ],
+    "a running trade knows how much of its money went back": [
+        "UPDATE trades SET refunded = 1 WHERE id = '{paid}'",
+        "UPDATE trades SET refunded = 0 WHERE id = '{partly}'",
     ],
     "a trade has the times of the steps it took, and of no other": [
         "UPDATE trades SET paid_at = NULL WHERE id = '{paid}'",
@@ -79,7 +84,7 @@ DAMAGE: dict[str, list[str]] = {
         FROM payments WHERE trade_id = '{paid}'
         """,
     ],
-    "a cancellation will be tried again, or has ended": [
+    "a cancellation will be tried again, or waits for an account, or has ended": [
         "UPDATE cancellations SET try_at = NULL WHERE payment_id = '{late_payment}'",
         "UPDATE cancellations SET settled_at = NULL WHERE status = 'SUCCEEDED'",
         "UPDATE cancellations SET try_at = now() WHERE status = 'SUCCEEDED'",
@@ -89,12 +94,12 @@ DAMAGE: dict[str, list[str]] = {
         "UPDATE transfers SET source = 'no id at all' WHERE source = '{late_payment}'",
     ],
     "what went back of a payment is in the books": [
-        "UPDATE transfers SET source = '{nobody}:1000' WHERE kind = 'RETURNED'",
-        "UPDATE transfers SET source = 'no id at all' WHERE kind = 'RETURNED'",
+        "UPDATE transfers SET source = '{nobody}:1000' WHERE kind = 'RETURNED' AND amount = 1000",
+        "UPDATE transfers SET source = 'no id' WHERE kind = 'RETURNED' AND debit = 'claims'",
     ],
     "a confirmed trade is settled once, in full": [
-        "UPDATE transfers SET source = '{nobody}' WHERE kind = 'SETTLED'",
-        "UPDATE transfers SET source = 'no id at all' WHERE kind = 'FEE'",
+        "UPDATE transfers SET source = 'x' WHERE kind = 'SETTLED' AND source = '{confirmed}'",
+        "UPDATE transfers SET source = 'no id' WHERE kind = 'FEE' AND source = '{confirmed}'",
         "UPDATE trades SET fee = fee - 1 WHERE id = '{confirmed}'",
     ],
     "a transfer moves between the accounts of its kind": [
@@ -152,6 +157,14 @@ async def busy(market: Market, gateway: MemoryGateway) -> dict[str, str]:
     await acts.pay(paid)
     approved, _ = await acts.paid_trade()
     await market.trades.approve(approved.id, approved.seller.id)
+    partly, partly_payment = await acts.paid_trade()
+    gateway.give_back(partly_payment, 300)
+    await market.payments.synchronize(partly_payment)
+    claimed, claimed_payment = await acts.paid_trade()
+    await market.trades.approve(claimed.id, claimed.seller.id)
+    await market.trades.confirm(claimed.id, claimed.buyer.id)
+    gateway.give_back(claimed_payment, 300)
+    await market.payments.synchronize(claimed_payment)
     awaiting = await acts.trade()
     await acts.payment(awaiting)
     cancelled, _ = await acts.paid_trade()
@@ -171,6 +184,7 @@ async def busy(market: Market, gateway: MemoryGateway) -> dict[str, str]:
     stranger = await acts.member()
     return {
         "nobody": NOBODY,
+        "partly": partly.id,
         "stranger": stranger.id,
         "product": confirmed.product_id,
         "confirmed": confirmed.id,

@@ -34,9 +34,9 @@ T = TypeVar("T")
 # die between our check and theirs.
 TOKEN_MARGIN_S = 60
 LONGEST_NAME = 40
+LONGEST_PAGE = 1000
 # Whose name a depositor sees, at providers that show one (at most 16 characters).
 ACCOUNT_HOLDER = "원티드마켓"
-LONGEST_PAGE = 1000
 
 _HTTP_UNAUTHORIZED = 401
 _HTTP_NOT_FOUND = 404

@@ -20,12 +20,12 @@ from .wire_v2 import REFUSALS, CancelledV2, ErrorV2, Nothing, PaymentsV2, Paymen
 
 T = TypeVar("T")
 
-# Whose name a depositor sees, at providers that show one.
-ACCOUNT_HOLDER = "원티드마켓"
 LONGEST_PAGE = 100
 # PortOne lists (number + 1) × size payments at most.
 MOST_LISTED = 60_000
 SHORTEST_WINDOW = timedelta(seconds=1)
+# Whose name a depositor sees, at providers that show one.
+ACCOUNT_HOLDER = "원티드마켓"
 
 _HTTP_OK = 200
 _HTTP_UNAUTHORIZED = 401
