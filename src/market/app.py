@@ -38,6 +38,7 @@ from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
 from market.payments.operators import OperatorDesk
 from market.payments.portone.signature import WebhookSeal
+from market.payments.portone.transport import connections
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Gateways, Seal
@@ -156,17 +157,19 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
-        async with httpx.AsyncClient() as client:
-            gateways = portone(settings, client, clock)
+        async with connections() as to_v1, connections() as to_v2:
+            gateways = portone(settings, to_v1, to_v2, clock)
             yield assemble(settings, db, gateways, clock, TimeOrderedIds())
     finally:
         await db.close()
 
 
-def portone(settings: Settings, client: httpx.AsyncClient, clock: Clock) -> Gateways:
+def portone(
+    settings: Settings, to_v1: httpx.AsyncClient, to_v2: httpx.AsyncClient, clock: Clock
+) -> Gateways:
     """Both versions, whichever is configured: a payment stays on the one it began on."""
-    v1 = PortOneV1(v1_account(settings), client, clock)
-    v2 = PortOneV2(v2_account(settings), client)
+    v1 = PortOneV1(v1_account(settings), to_v1, clock)
+    v2 = PortOneV2(v2_account(settings), to_v2, clock)
     return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
 
 

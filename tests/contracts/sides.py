@@ -211,7 +211,7 @@ class V2Side(Side):
             test=test,
             notice_url=NOTICE_URL,
         )
-        return PortOneV2(account, self.client, *([timeout] if timeout else []))
+        return PortOneV2(account, self.client, self.clock, *([timeout] if timeout else []))
 
     def bent(self, change: Callable[[Json], None]) -> None:
         def bend(body: Json) -> None:

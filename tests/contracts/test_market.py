@@ -83,7 +83,8 @@ def opened(
     def open_(**env: str) -> Shop:
         trial = {"MARKET_DATA": str(tmp_path), "SANDBOX_PORT": str(sandbox.port)}
         settings = from_environment({**trial, **env})
-        gateways = portone_gateways(settings, httpx.AsyncClient(transport=wire), clock)
+        client = httpx.AsyncClient(transport=wire)
+        gateways = portone_gateways(settings, client, client, clock)
         return Shop(assemble(settings, db, gateways, clock, TimeOrderedIds()), portone)
 
     return open_

@@ -1,6 +1,6 @@
 """How both versions' calls travel, and what it means when one does not arrive."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import httpx
@@ -12,22 +12,48 @@ from market.payments.ports import OutcomeUnknown
 from market.payments.record import Snapshot
 from market.shared.errors import GatewayTrouble
 
-# PortOne advises to wait long: a dropped connection does not stop what the server began.
-PATIENCE = httpx.Timeout(60.0, connect=5.0)
+from .breaker import Breaker
+
+# PortOne advises to wait long: a dropped connection does not stop what the server began. For a
+# free connection of our own there is no reason to: with all of them taken, buyers are told soon.
+PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=2.0)
+# Calls take a fraction of a second, so 20 at once carry far more payments than one process begins;
+# and no more than 20 ever wait on a gateway that hangs.
+POOL = httpx.Limits(max_connections=20, max_keepalive_connections=20)
 
 _HTTP_TOO_MANY = 429
+_HTTP_SERVER_ERROR = 500
 _log = structlog.get_logger()
 
 
+def connections() -> httpx.AsyncClient:
+    """A pool for one version: while it hangs, the other's connections are not used up."""
+    return httpx.AsyncClient(limits=POOL)
+
+
+def _never(response: httpx.Response) -> bool:
+    return False
+
+
 class Transport:
-    """Sends one request and answers with its response, or with the right kind of trouble."""
+    """Sends one request and answers with its response, or with the right kind of trouble.
+
+    `refuses` tells a server error that is a considered no from one that is a breakdown.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, api_url: str, timeout: httpx.Timeout = PATIENCE
+        self,
+        client: httpx.AsyncClient,
+        api_url: str,
+        breaker: Breaker,
+        timeout: httpx.Timeout = PATIENCE,
+        refuses: Callable[[httpx.Response], bool] = _never,
     ) -> None:
         self._client = client
         self._api_url = api_url
+        self._breaker = breaker
         self._timeout = timeout
+        self._refuses = refuses
 
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Raises GatewayTrouble when the request can't have been carried out, OutcomeUnknown when
@@ -35,12 +61,22 @@ class Transport:
         if in_transaction():
             raise RuntimeError("no network call inside a transaction")
         url = self._api_url + path
-        try:
-            response = await self._client.request(method, url, timeout=self._timeout, **request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as cause:
-            raise GatewayTrouble from cause  # it never left
-        except httpx.HTTPError as cause:
-            raise OutcomeUnknown from cause
+        with self._breaker.call() as call:
+            try:
+                response = await self._client.request(method, url, timeout=self._timeout, **request)
+            except httpx.PoolTimeout as cause:
+                # It never left. No failure of theirs: a rush of ours must not open the breaker.
+                raise GatewayTrouble from cause
+            except (httpx.ConnectError, httpx.ConnectTimeout) as cause:
+                call.failed()
+                raise GatewayTrouble from cause  # it never left
+            except httpx.HTTPError as cause:
+                call.failed()
+                raise OutcomeUnknown from cause
+            if response.status_code >= _HTTP_SERVER_ERROR and not self._refuses(response):
+                call.failed()
+            else:
+                call.answered()
         if response.status_code == _HTTP_TOO_MANY:
             raise GatewayTrouble("The payment gateway asks us to slow down.")
         return response

@@ -16,6 +16,7 @@ from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 
+from .breaker import Breaker
 from .transport import PATIENCE, Transport, asked_back, readable
 from .wire_v1 import (
     AttemptsV1,
@@ -73,7 +74,8 @@ class PortOneV1:
         # V1's records name no store: keys belong to one.
         self.till = Till(test=account.test)
         self._account = account
-        self._transport = Transport(client, account.api_url, timeout)
+        breaker = Breaker(self.version, clock)
+        self._transport = Transport(client, account.api_url, breaker, timeout)
         self._clock = clock
         self.longest_page = LONGEST_PAGE
         self._token: str | None = None

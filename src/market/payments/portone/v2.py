@@ -13,8 +13,10 @@ import msgspec
 from market.payments.domain import Cancellation, Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
+from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
 
+from .breaker import Breaker
 from .transport import PATIENCE, Transport, asked_back, readable
 from .wire_v2 import REFUSALS, CancelledV2, ErrorV2, Nothing, PaymentsV2, PaymentV2, read
 
@@ -56,11 +58,16 @@ class PortOneV2:
     version = "V2"
 
     def __init__(
-        self, account: V2Account, client: httpx.AsyncClient, timeout: httpx.Timeout = PATIENCE
+        self,
+        account: V2Account,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        timeout: httpx.Timeout = PATIENCE,
     ) -> None:
         self.till = Till(account.store_id, account.test)
         self._account = account
-        self._transport = Transport(client, account.api_url, timeout)
+        breaker = Breaker(self.version, clock)
+        self._transport = Transport(client, account.api_url, breaker, timeout, _refuses)
         self.longest_page = LONGEST_PAGE
         self.most_listed = MOST_LISTED
 
@@ -254,6 +261,14 @@ def _meaning(status: int, error: ErrorV2, payment: Payment) -> Exception:
         return GatewayRefused(error.why(), payment_id=payment.id, type=error.type)
     # IDEMPOTENCY_OUTSTANDING_REQUEST among them: the first of two calls still runs.
     return OutcomeUnknown()
+
+
+def _refuses(response: httpx.Response) -> bool:
+    """Whether a server error is a refusal: PG_PROVIDER is the payment company's no, sent as 502."""
+    try:
+        return read(ErrorV2, response.content).type in REFUSALS
+    except msgspec.MsgspecError:
+        return False
 
 
 def _refused_at_the_door(status: int) -> GatewayTrouble | None:
