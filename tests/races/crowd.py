@@ -161,8 +161,9 @@ _PAID_TRADE = """
 """
 _PAYMENT = """
     INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency, status,
-                          captured_amount, captured_currency, created_at, paid_at)
-    VALUES ($1, $2, $3, 'chair', 'V1', 'CARD', 1000, 'KRW', 'PAID', 1000, 'KRW', now(), now())
+                          captured_amount, captured_currency, created_at, paid_at, reference)
+    VALUES ($1::uuid, $2, $3, 'chair', 'V1', 'CARD', 1000, 'KRW', 'PAID', 1000, 'KRW', now(), now(),
+            'imp_' || $1::uuid)
 """
 _APPROVED = """
     UPDATE trades SET payment_id = $2, status = $3, paid_at = now(), approved_at = now(),

@@ -216,5 +216,6 @@ async def test_both_versions_end_with_the_same_books(running: RunningMarket) -> 
 
 async def all_is_well(running: RunningMarket) -> None:
     db = await Database.connect(running.dsn, size=1, name="test")
-    assert await broken(db) == []
+    found = await broken(db)
     await db.close()
+    assert found[:3] == [], f"and {len(found)} in all"
