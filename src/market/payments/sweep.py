@@ -63,7 +63,7 @@ class Sweep:
         return await self._each(due, self._looking.synchronize)
 
     async def everything(self) -> int:
-        """One round of all of it; how many things were taken up."""
+        """One round of all of it; how many things could be done."""
         return (
             await self.hints()
             + await self.holds()
