@@ -49,7 +49,8 @@ def run(settings: Settings) -> int:
     require_free(settings.host, settings.port, "MARKET_PORT")
     require_free("127.0.0.1", settings.sandbox_port, "SANDBOX_PORT")
     # Ctrl-C and a plain `kill` both end in the `finally` below.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
     parts: list[subprocess.Popen[bytes]] = []
     try:
         dsn = _database(settings)
@@ -139,9 +140,6 @@ def _fallen(parts: Sequence[subprocess.Popen[bytes]]) -> "list[subprocess.Popen[
 
 def _stop(parts: Sequence[subprocess.Popen[bytes]]) -> None:
     """The last started first, so that nobody loses what he still needs."""
-    # Whoever presses Ctrl-C twice, or signals everybody, must not leave half of it behind.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if parts:
         _say("stopping everything")
     for part in reversed(parts):
@@ -154,6 +152,9 @@ def _stop(parts: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    # Once: whoever presses Ctrl-C twice, or signals everybody, must not leave half of it behind.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
