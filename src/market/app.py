@@ -15,6 +15,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 
+from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
@@ -37,11 +38,11 @@ from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
 from market.payments.operators import OperatorDesk
-from market.payments.portone.signature import WebhookSeal
+from market.payments.portone.signature import SourceAddresses, WebhookSeal
 from market.payments.portone.transport import connections
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
-from market.payments.ports import Gateways, Seal
+from market.payments.ports import Gateways, Seal, Sources
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
@@ -76,10 +77,12 @@ class Market:
     refunds: RefundService
     inbox: SqlInbox
     seal: Seal
+    sources: Sources
     sweep: Sweep
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
+    audit: SqlAudit
 
 
 def assemble(
@@ -89,7 +92,7 @@ def assemble(
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
-    books = Ledger(SqlTransfers(db))
+    books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
@@ -119,6 +122,7 @@ def assemble(
         purchases=trades,
         gateways=gateways,
         incidents=incidents,
+        audit=audit,
         looking=paying,
         clock=clock,
         ids=ids,
@@ -134,6 +138,7 @@ def assemble(
             sessions=sessions,
             passwords=Argon2Passwords(),
             tokens=JwtTokens(settings.secret),
+            audit=audit,
             clock=clock,
             ids=ids,
             lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
@@ -144,10 +149,12 @@ def assemble(
         refunds=refunds,
         inbox=inbox,
         seal=webhook_seal(settings),
+        sources=webhook_sources(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
-        operators=OperatorDesk(db, incidents, clock),
+        audit=audit,
+        operators=OperatorDesk(db, incidents, audit, clock),
     )
 
 
@@ -179,6 +186,14 @@ def webhook_seal(settings: Settings) -> Seal:
         return WebhookSeal.of(*settings.portone_v2.webhook_secrets)
     except ValueError as cause:
         raise SettingsError(f"PORTONE_V2_WEBHOOK_SECRET: {cause}.") from cause
+
+
+def webhook_sources(settings: Settings) -> Sources:
+    """Raises SettingsError."""
+    try:
+        return SourceAddresses.of(*settings.portone_v1.webhook_addresses)
+    except ValueError as cause:
+        raise SettingsError(f"PORTONE_V1_WEBHOOK_ADDRESSES: {cause}.") from cause
 
 
 def v1_account(settings: Settings) -> V1Account:
@@ -252,7 +267,7 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("inbox", "seal", "clock", "idempotency"),
+        *("inbox", "seal", "sources", "clock", "idempotency"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import httpx
@@ -39,6 +40,8 @@ SAMPLES = (
     ),
     ("mina@example.com", "미나", ()),
 )
+# Answers for the money: sees every payment, may send any of it back (P8).
+OPERATOR = "operator@example.com"
 # How long a part may take to answer for the first time, and to end when asked to.
 READY_WITHIN_S = 60
 ENDS_WITHIN_S = 15
@@ -85,6 +88,9 @@ def _database(settings: Settings) -> str:
 async def _seed(settings: Settings, dsn: str) -> None:
     async with open_market(settings, dsn, "market demo") as market:
         password_hash = await market.members.hash_password(PASSWORD)
+        with suppress(EmailTaken):
+            await market.members.sign_up(OPERATOR, password_hash, "운영자")
+            await market.members.appoint(OPERATOR, "demo", "to try it", operator=True)
         for email, nickname, goods in SAMPLES:
             try:
                 member, _ = await market.members.sign_up(email, password_hash, nickname)
@@ -171,6 +177,7 @@ def _welcome(settings: Settings) -> None:
       what it sent              {sandbox}/control/webhooks
 
     Members   {", ".join(email for email, _, _ in SAMPLES)}
+    Operator  {OPERATOR}
     Password  {PASSWORD}
 
   README.md has the curl lines of a whole sale. Ctrl-C stops everything; the data stays in

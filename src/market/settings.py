@@ -29,6 +29,7 @@ class PortOneV1Settings:
     code: str
     channel_key: str
     sdk_url: str
+    webhook_addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
         code=get("CODE", "imp00000000"),
         channel_key=get("CHANNEL_KEY", "channel-key-sandbox-v1-test"),
         sdk_url=get("SDK_URL", _TRIAL_SDK.format(port=sandbox_port)),
+        webhook_addresses=_words(env, "PORTONE_V1_WEBHOOK_ADDRESSES"),
     )
 
 

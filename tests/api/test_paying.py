@@ -152,3 +152,42 @@ async def test_text_that_is_no_utf8_is_refused(client: Client) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await client.http.post("/api/auth/login", content=body, headers=headers)
     assert problem(answer) == (400, "invalid_request")
+
+
+async def test_an_operator_sees_and_sends_back_what_no_other_stranger_may(
+    deal: Deal, gateway: MemoryGateway, market: Market
+) -> None:
+    path = await deal.pay(gateway, {"method": "CARD"})
+    email = deal.stranger.email
+    await market.members.appoint(email, "the owner", "she asked for it", operator=True)
+    seen = await deal.stranger.get(path)
+    assert (seen["status"], seen["checkout"], seen["virtual_account"]) == ("PAID", None, None)
+    assert (await deal.stranger.get("/api/me"))["operator"] is True
+    part = {"amount": 400, "reason": "a scratch"}
+    assert (await deal.stranger.post(f"{path}/cancel", part))["cancelled_amount"] == 400
+    await deal.seller.post(f"{deal.trade}/approve")
+    await deal.buyer.post(f"{deal.trade}/confirm")
+    rest = await deal.stranger.post(f"{deal.trade}/cancel", {"reason": "it broke"})
+    assert (rest["status"], rest["cancel_in_progress"]) == ("PURCHASE_CONFIRMED", False)
+    await market.members.appoint(email, "the owner", "she left", operator=False)
+    assert problem(await deal.stranger.call("GET", path)) == (404, "not_found")
+    acts = [(act.actor, act.act) for act in await market.audit.list(None, 10)]
+    me = deal.stranger.id
+    assert acts == [
+        ("the owner", "dismiss"),
+        (me, "cancel"),
+        (me, "send back 400"),
+        ("the owner", "appoint"),
+    ]
+
+
+async def test_a_confirmed_sales_money_on_its_way_back_is_202(
+    deal: Deal, gateway: MemoryGateway, market: Market
+) -> None:
+    await deal.pay(gateway, {"method": "CARD"})
+    await deal.seller.post(f"{deal.trade}/approve")
+    await deal.buyer.post(f"{deal.trade}/confirm")
+    await market.members.appoint(deal.stranger.email, "the owner", "why", operator=True)
+    gateway.dead = True
+    answer = await deal.stranger.call("POST", f"{deal.trade}/cancel", {"reason": "it broke"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "PURCHASE_CONFIRMED")

@@ -85,6 +85,9 @@ REFUSED = {
     "incidents_settled_whole": """
         INSERT INTO incidents (kind, subject, seen, settled_at) VALUES ('x', 'y', '{}', now())
     """,
+    "operator_acts_say_why": """
+        INSERT INTO operator_acts (actor, act, subject, reason) VALUES ('bora', 'cancel', 'x', '')
+    """,
     "transfers_kind": """
         INSERT INTO transfers VALUES (DEFAULT, 'GIFT', 's', 'a', 'b', 1, 'KRW', now())
     """,
@@ -103,6 +106,9 @@ REWRITES = [
     "UPDATE transfers SET amount = 1",
     "DELETE FROM transfers",
     "TRUNCATE transfers",
+    "UPDATE operator_acts SET reason = 'another'",
+    "DELETE FROM operator_acts",
+    "TRUNCATE operator_acts",
 ]
 
 
@@ -114,6 +120,7 @@ async def busy(acts: Acts, market: Market, gateway: MemoryGateway) -> None:
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})
+    await market.audit.record("bora", "cancel", f"trade {trade.id}", "why")
 
 
 @pytest.mark.usefixtures("busy")
@@ -126,7 +133,9 @@ async def test_a_constraint_refuses(db: Database, name: str) -> None:
 
 @pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize("rewrite", REWRITES)
-async def test_the_ledger_is_only_ever_added_to(db: Database, rewrite: str) -> None:
+async def test_the_books_and_the_audit_log_are_only_ever_added_to(
+    db: Database, rewrite: str
+) -> None:
     with pytest.raises(asyncpg.RestrictViolationError):
         await db.execute(rewrite)
 

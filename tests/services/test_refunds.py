@@ -6,7 +6,8 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
-from market.payments.domain import CancellationInProgress, ExceedsCancellable
+from market.payments.cancellation import CancellationInProgress
+from market.payments.domain import ExceedsCancellable
 from market.payments.domain import Status as Paid
 from market.shared.errors import Conflict, InvalidTransition
 from market.trades.domain import Status

@@ -46,13 +46,14 @@ def normal_email(text: str) -> str:
 
 @dataclass(slots=True)
 class Member:
-    """Somebody who may list and buy (R1)."""
+    """Somebody who may list and buy (R1); an `operator` also answers for the money (P8)."""
 
     id: MemberId
     email: str
     nickname: str
     password_hash: str
     created_at: datetime
+    operator: bool = False
 
     @property
     def person(self) -> Person:

@@ -46,10 +46,11 @@ class MemberOut(Struct):
     email: str
     nickname: str
     created_at: datetime
+    operator: bool
 
     @classmethod
     def of(cls, member: Member) -> "MemberOut":
-        return cls(member.id, member.email, member.nickname, member.created_at)
+        return cls(member.id, member.email, member.nickname, member.created_at, member.operator)
 
 
 class TokensOut(Struct, kw_only=True):

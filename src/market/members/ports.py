@@ -22,6 +22,10 @@ class Members(Protocol):
 
     async def find_by_email(self, email: str) -> Member | None: ...
 
+    async def save(self, member: Member) -> None:
+        """Keeps what may change of a member: whether they are an operator."""
+        ...
+
 
 class Sessions(Protocol):
     """Keeps sessions."""

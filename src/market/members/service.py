@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from market.shared.audit import Audit
 from market.shared.clock import Clock
+from market.shared.errors import NotFound
 from market.shared.ids import Ids, MemberId, SessionId
 from market.shared.people import Caller
 from market.shared.transactions import Transactions
@@ -48,6 +50,7 @@ class MemberService:
         sessions: Sessions,
         passwords: Passwords,
         tokens: Tokens,
+        audit: Audit,
         clock: Clock,
         ids: Ids,
         lifetimes: Lifetimes,
@@ -57,6 +60,7 @@ class MemberService:
         self._sessions = sessions
         self._passwords = passwords
         self._tokens = tokens
+        self._audit = audit
         self._clock = clock
         self._ids = ids
         self._lifetimes = lifetimes
@@ -132,6 +136,21 @@ class MemberService:
 
     async def get(self, id: MemberId) -> Member:
         return await self._members.get(id)
+
+    async def appoint(self, email: str, by: str, reason: str, *, operator: bool) -> Member:
+        """Makes a member an operator, or no longer one; it holds from their next request on.
+
+        Raises NotFound.
+        """
+        async with self._transactions.transaction():
+            member = await self._members.find_by_email(normal_email(email))
+            if member is None:
+                raise NotFound("No member has this address.")
+            member.operator = operator
+            await self._members.save(member)
+            act = "appoint" if operator else "dismiss"
+            await self._audit.record(by, act, f"member {member.id}", reason)
+        return member
 
     async def _begin_session(self, member: Member) -> TokenPair:
         session = Session.begin(

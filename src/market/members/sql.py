@@ -42,6 +42,11 @@ class SqlMembers:
         row = await self._db.find("SELECT * FROM members WHERE email = $1", email)
         return _member(row) if row else None
 
+    async def save(self, member: Member) -> None:
+        await self._db.execute(
+            "UPDATE members SET operator = $2 WHERE id = $1", member.id, member.operator
+        )
+
 
 class SqlSessions:
     """Sessions, each with the one refresh token that is good now."""
@@ -88,13 +93,15 @@ class SqlSessions:
     async def find_caller(self, claims: AccessClaims) -> Caller | None:
         row = await self._db.find(
             """
-            SELECT m.id, m.nickname FROM sessions s JOIN members m ON m.id = s.member_id
+            SELECT m.id, m.nickname, m.operator FROM sessions s JOIN members m ON m.id = s.member_id
             WHERE s.id = $1 AND s.member_id = $2 AND s.revoked_at IS NULL
             """,
             claims.session_id,
             claims.member_id,
         )
-        return Caller(row["id"], row["nickname"], claims.session_id) if row else None
+        if row is None:
+            return None
+        return Caller(row["id"], row["nickname"], claims.session_id, row["operator"])
 
     async def forget_ended(self) -> int:
         """Drops sessions whose last token has expired; how many."""
@@ -102,4 +109,11 @@ class SqlSessions:
 
 
 def _member(row: Row) -> Member:
-    return Member(row["id"], row["email"], row["nickname"], row["password_hash"], row["created_at"])
+    return Member(
+        row["id"],
+        row["email"],
+        row["nickname"],
+        row["password_hash"],
+        row["created_at"],
+        row["operator"],
+    )

@@ -31,7 +31,7 @@ from market.shared.errors import Invalid
 from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
 
 from .domain import Means, Method, Payment, Status
-from .ports import Checkout, Inbox, Seal
+from .ports import Checkout, Inbox, Seal, Sources
 from .refunds import RefundService
 from .service import PaymentService
 
@@ -148,8 +148,9 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
     ) -> PaymentOut:
-        """A payment, for the parties of its trade."""
-        payment = await payments.see(PaymentId(path_id(payment_id)), caller.id)
+        """A payment, for the parties of its trade and operators."""
+        id = PaymentId(path_id(payment_id))
+        payment = await payments.see(id, caller.id, operator=caller.operator)
         return PaymentOut.of(payment, payments, caller.id)
 
     @post(
@@ -171,6 +172,7 @@ class PaymentController(Controller):
         """Sends money back: `amount` of it, or all that is left, which calls the trade off.
 
         A buyer whose late or wrong deposit waits to go back names the `refund_account` here.
+        Operators may send money back even after the confirmation; the sale then stands (P8).
         """
         id = PaymentId(path_id(payment_id))
         under_way = False
@@ -179,7 +181,9 @@ class PaymentController(Controller):
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
             reason = data.reason.strip()
-            payment = await refunds.cancel(id, caller.id, data.amount, reason, account)
+            payment = await refunds.cancel(
+                id, caller.id, data.amount, reason, account, operator=caller.operator
+            )
             under_way = await refunds.is_under_way(id)
             return PaymentOut.of(payment, payments, caller.id)
 
@@ -224,13 +228,15 @@ class Stored(Struct):
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(400, 413),
+    responses=documented(400, 401, 413),
 )
 async def receive_v1(
     request: Request[Any, Any, State],
     inbox: NamedDependency[SkipValidation[Inbox]],
+    sources: NamedDependency[SkipValidation[Sources]],
 ) -> Stored:
     """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3)."""
+    sources.admit(request.client.host if request.client else None)
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
     order = body.get("merchant_uid", "")
     await inbox.add("V1", PaymentId(order) if well_formed(order) else None, body)

@@ -9,7 +9,16 @@ from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
-from .domain import Captured, Event, Means, Method, Payment, Returned, Status
+from .domain import (
+    Captured,
+    DepositedTwice,
+    Event,
+    Means,
+    Method,
+    Payment,
+    Returned,
+    Status,
+)
 from .ports import (
     Books,
     Cancellations,
@@ -124,10 +133,10 @@ class PaymentService:
         except (GatewayTrouble, GatewayRefused) as trouble:
             _log.warning("account_left_open", payment_id=payment.id, trouble=trouble.code)
 
-    async def see(self, id: PaymentId, viewer: MemberId) -> Payment:
-        """A payment, for the parties of its trade. Raises NotFound for all others."""
+    async def see(self, id: PaymentId, viewer: MemberId, *, operator: bool = False) -> Payment:
+        """A payment, for the parties of its trade and operators. Raises NotFound for others."""
         payment = await self._payments.get(id)
-        await self._purchases.party(payment.trade_id, viewer)
+        await self._purchases.party(payment.trade_id, viewer, operator=operator)
         return payment
 
     def checkout(self, payment: Payment) -> Checkout:
@@ -181,6 +190,9 @@ class PaymentService:
                 await self._hand_over(payment, event)
             case Returned():
                 await self._take_back(payment, event)
+            case DepositedTwice(total):
+                about = f"{payment.id}: {total} deposited"
+                await self._incidents.report("deposited_twice", payment, {"total": total}, about)
 
     async def _take_back(self, payment: Payment, event: Returned) -> None:
         now, trade_id = self._clock.now(), payment.trade_id
@@ -228,6 +240,6 @@ class PaymentService:
 
     async def _settle_cancellation(self, payment: Payment) -> None:
         cancellation = await self._cancellations.find_open_for_update(payment.id)
-        if cancellation is not None and cancellation.settle(payment, self._clock.now()):
+        if cancellation is not None and cancellation.settle(payment.cancellable, self._clock.now()):
             await self._cancellations.save(cancellation)
             await self._purchases.refund_settled(payment.trade_id)

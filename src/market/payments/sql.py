@@ -15,11 +15,9 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Receipt
 
+from .cancellation import Cancellation, CancellationInProgress, CancellationStatus
 from .domain import (
     OPEN,
-    Cancellation,
-    CancellationInProgress,
-    CancellationStatus,
     Method,
     Payment,
     Status,

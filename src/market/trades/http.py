@@ -156,8 +156,9 @@ class TradeController(Controller):
     async def show(
         self, trade_id: FromPath[str], caller: SignedIn, trades: Service
     ) -> TradeWithPayment:
-        """A trade with its payment, for its parties."""
-        trade, receipt = await trades.see(TradeId(path_id(trade_id)), caller.id)
+        """A trade with its payment, for its parties and operators."""
+        id = TradeId(path_id(trade_id))
+        trade, receipt = await trades.see(id, caller.id, operator=caller.operator)
         payment = ReceiptOut.of(receipt) if receipt else None
         return TradeWithPayment.of(trade, payment=payment)
 
@@ -217,21 +218,27 @@ class TradeController(Controller):
         once: Idempotent,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
-        """Calls a trade off: the buyer until it is approved, the seller until it is confirmed.
+        """Calls a trade off: the buyer until it is approved, the seller until it is confirmed,
+        operators always; a confirmed one stands, and only its money goes back.
 
         202 while the money is on its way back; the unit is on sale again when it is (P7, P8).
         """
         id = TradeId(path_id(trade_id))
+        under_way = False
 
         async def work() -> TradeOut:
+            nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
-            await refunds.cancel_purchase(id, caller.id, data.reason.strip(), account)
-            trade, _ = await trades.see(id, caller.id)
+            operator, reason = caller.operator, data.reason.strip()
+            under_way = await refunds.cancel_purchase(
+                id, caller.id, reason, account, operator=operator
+            )
+            trade, _ = await trades.see(id, caller.id, operator=operator)
             return TradeOut.of(trade)
 
         return await once(
             work,
-            status=lambda trade: 202 if trade.cancel_in_progress else 200,
+            status=lambda _: 202 if under_way else 200,
             scope=Scope.WITH_GATEWAY,
         )
 

@@ -97,9 +97,16 @@ class Refunds(Protocol):
     """Calling a trade off, with the money it may hold."""
 
     async def cancel_purchase(
-        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
-    ) -> None:
-        """Dead at once, or once the money is back; a deposit goes back to `account`.
+        self,
+        id: TradeId,
+        by: MemberId,
+        reason: str,
+        account: RefundAccount | None = None,
+        *,
+        operator: bool = False,
+    ) -> bool:
+        """Dead at once, or once the money is back: True while that is on its way. A deposit goes
+        back to `account`.
 
         Raises NotFound, InvalidTransition, and Invalid when an account is needed."""
         ...

@@ -103,10 +103,13 @@ class TradeService:
                     await self._escrow.release(settlement, self._clock.now())
         return trade
 
-    async def see(self, id: TradeId, viewer: MemberId) -> tuple[Trade, Receipt | None]:
-        """A trade and what was paid for it. Raises NotFound for all but its parties (R5)."""
+    async def see(
+        self, id: TradeId, viewer: MemberId, *, operator: bool = False
+    ) -> tuple[Trade, Receipt | None]:
+        """A trade and what was paid for it. Raises NotFound for all but its parties (R5) and
+        operators."""
         trade = await self._trades.get(id)
-        trade.party(viewer)
+        trade.party(viewer, operator=operator)
         return trade, await self._receipts.find(id)
 
     async def deals(self, product_id: ProductId, member: MemberId) -> Sequence[Deal]:
@@ -140,9 +143,9 @@ class TradeService:
         trade = await self._trades.get(id)
         return trade.invoice(payer, self._clock.now())
 
-    async def party(self, id: TradeId, member: MemberId) -> Party:
-        """Raises NotFound for all but its parties."""
-        return (await self._trades.get(id)).party(member)
+    async def party(self, id: TradeId, member: MemberId, *, operator: bool = False) -> Party:
+        """On which side somebody acts. Raises NotFound for all but its parties and operators."""
+        return (await self._trades.get(id)).party(member, operator=operator)
 
     async def due(self, limit: int) -> Sequence[TradeId]:
         """Holds that have run out unpaid."""
@@ -179,8 +182,8 @@ class TradeService:
         await self._trades.save(trade)
         return True
 
-    async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
-        """Calls it off; the payment whose money must go back before it is dead, if any (P7, P8).
+    async def cancel(self, id: TradeId, by: Party, reason: str) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back, if any (P7, P8).
 
         Raises NotFound, InvalidTransition.
         """
@@ -189,7 +192,7 @@ class TradeService:
             await self._bury(trade)
         else:
             await self._trades.save(trade)
-        return trade.payment_id if trade.is_cancelling else None
+        return None if trade.status is Status.CANCELLED else trade.payment_id
 
     async def is_settled(self, id: TradeId, payment_id: PaymentId) -> bool:
         """Whether it was confirmed, and this payment's money is the seller's (P9)."""
@@ -202,7 +205,7 @@ class TradeService:
         if trade.money_returned(payment_id, at):
             await self._bury(trade)
 
-    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+    async def refund_part(self, id: TradeId, by: Party) -> None:
         """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
         trade = await self._lock(id)
         trade.refund_part(by)
