@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
+from litestar.types import Scope
 
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
@@ -54,6 +54,7 @@ from market.settings import Settings, SettingsError
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
+from market.trades.http import Counter
 from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
 
@@ -73,6 +74,7 @@ class Market:
     members: MemberService
     products: ProductService
     trades: TradeService
+    counter: Counter
     payments: PaymentService
     refunds: RefundService
     inbox: SqlInbox
@@ -92,6 +94,7 @@ def assemble(
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
+    idempotency = Idempotency(db, clock, settings.secret)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     trades = TradeService(
         transactions=db,
@@ -130,7 +133,7 @@ def assemble(
     return Market(
         db=db,
         clock=clock,
-        idempotency=Idempotency(db, clock, settings.secret),
+        idempotency=idempotency,
         sessions=sessions,
         members=MemberService(
             transactions=db,
@@ -145,6 +148,7 @@ def assemble(
         ),
         products=ProductService(db, products, clock, ids),
         trades=trades,
+        counter=Counter(trades, idempotency),
         payments=paying,
         refunds=refunds,
         inbox=inbox,
@@ -260,14 +264,15 @@ def _dependencies() -> dict[str, Provide]:
     """What handlers may ask for by name, all of it from the market that was opened."""
 
     def part(name: str) -> Provide:
-        async def provide(state: State) -> Any:
-            return getattr(state.market, name)
+        async def provide(scope: Scope) -> Any:
+            # Asked for the application's State, Litestar would copy it each time.
+            return getattr(scope["litestar_app"].state.market, name)
 
         return Provide(provide)
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("inbox", "seal", "sources", "clock", "idempotency"),
+        *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),

@@ -113,6 +113,12 @@ class Database:
             raise RuntimeError("a row lock needs a transaction around it")
         return await self.find(sql, *args)
 
+    async def lock_all(self, sql: str, *args: object) -> list[Row]:
+        """Like `lock`, for several rows, which the statement takes in an order of its own."""
+        if not in_transaction():
+            raise RuntimeError("a row lock needs a transaction around it")
+        return await self.fetch(sql, *args)
+
     async def value(self, sql: str, *args: object) -> Any:
         async with self._connection() as connection:
             return await connection.fetchval(sql, *args)

@@ -101,7 +101,7 @@ def on_any_exception(_: Request[Any, Any, State], error: Exception) -> Response[
     return _internal(error)
 
 
-def only_problems(response: Response[Any]) -> Response[Any]:
+async def only_problems(response: Response[Any]) -> Response[Any]:
     """The documentation's own "not found" is a page of HTML; ours is a problem, everywhere."""
     if response.status_code == HTTPStatus.NOT_FOUND and response.media_type != PROBLEM_JSON:
         return respond(of_market_error(errors.NotFound()))

@@ -1,5 +1,7 @@
 """Products in PostgreSQL."""
 
+from collections.abc import Collection, Sequence
+
 from market.kit.db import Database, Row
 from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import ProductId
@@ -44,6 +46,32 @@ class SqlProducts:
 
     async def get_for_update(self, id: ProductId) -> Product:
         return _found(await self._db.lock(_SELECT + "WHERE p.id = $1 FOR UPDATE OF p", id))
+
+    async def lock_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
+        rows = await self._db.lock_all(
+            _SELECT + "WHERE p.id = ANY ($1::uuid[]) ORDER BY p.id FOR UPDATE OF p", list(ids)
+        )
+        return [_product(row) for row in rows]
+
+    async def save_stock(self, products: Sequence[Product]) -> None:
+        if not products:
+            return
+        saved = await self._db.execute(
+            """
+            UPDATE products p SET taken = n.taken, confirmed = n.confirmed, version = n.version + 1
+            FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::integer[])
+                 AS n (id, version, taken, confirmed)
+            WHERE p.id = n.id AND p.version = n.version
+            """,
+            [product.id for product in products],
+            [product.version for product in products],
+            [product.taken for product in products],
+            [product.confirmed for product in products],
+        )
+        if saved != len(products):
+            raise VersionConflict
+        for product in products:
+            product.version += 1
 
     async def save(self, product: Product) -> None:
         saved = await self._db.execute(

@@ -8,11 +8,11 @@ A trade that holds money is not cancelled at once: the cancellation is asked for
 back, and then the trade dies and its unit returns (P7). Meanwhile nothing else may happen to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 from market.shared.errors import Conflict, Forbidden, InvalidTransition, NotFound
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
@@ -67,6 +67,8 @@ MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
 }
 
 
+Pair: TypeAlias = tuple[ProductId, MemberId]
+
 NOT_PAID_IN_TIME = "not paid in time"
 
 
@@ -77,6 +79,32 @@ class Cancelling:
     by: Party
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A member presses the buy button of a product (R4)."""
+
+    product_id: ProductId
+    buyer: Person
+
+    @property
+    def pair(self) -> Pair:
+        """What only one live trade may have (R8)."""
+        return self.product_id, self.buyer.id
+
+
+class Holdings:
+    """Which buyers have a live trade of which product, as long as those products are locked."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self._pairs = set(pairs)
+
+    def add(self, order: Order) -> None:
+        """One unit each (R8). Raises AlreadyBought."""
+        if order.pair in self._pairs:
+            raise AlreadyBought(product_id=order.product_id)
+        self._pairs.add(order.pair)
 
 
 @dataclass(slots=True)

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 from market.kit.retry import while_version_conflicts
 from market.shared.clock import Clock
-from market.shared.errors import Conflict
+from market.shared.errors import Conflict, MarketError
 from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
 from market.shared.page import Page, Slice
 from market.shared.people import Party, Person
 from market.shared.purchase import Deal, Invoice, Receipt
 from market.shared.transactions import Transactions
 
-from .domain import RUNNING, AlreadyBought, Status, Trade
-from .ports import Escrow, Receipts, Stock, Trades
+from .domain import RUNNING, Holdings, Order, Status, Trade
+from .ports import Escrow, Receipts, Shelf, Stock, Trades
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +58,39 @@ class TradeService:
 
         Raises NotFound, OwnProduct, SoldOut, AlreadyBought.
         """
-        async with self._transactions.transaction():
-            try:
-                offer = await self._stock.take(product_id, buyer.id)
-            except Conflict:
-                # Nothing left; but perhaps because this very buyer has it, which says more.
-                if await self._trades.has_live(product_id, buyer.id):
-                    raise AlreadyBought(product_id=product_id) from None
-                raise
-            trade = Trade.start(
-                TradeId(self._ids.new()),
-                offer,
-                buyer,
-                self._clock.now(),
-                self._terms.hold,
-                self._terms.fee_bps,
-            )
-            await self._trades.add(trade)
-            return trade
+        [answer] = await self.buy_all([Order(product_id, buyer)])
+        if isinstance(answer, MarketError):
+            raise answer
+        return answer
+
+    async def buy_all(self, orders: Sequence[Order]) -> Sequence[Trade | MarketError]:
+        """Serves those who press at the same moment in one transaction, in the order they came.
+
+        The products are locked once for all of them, in one fixed order; each order is judged by
+        itself, and its refusal is its own.
+        """
+        wanted = {order.product_id for order in orders}
+        async with self._transactions.transaction(), self._stock.opened(wanted) as shelf:
+            held = await self._trades.held(orders)
+            answers = [self._judge(order, shelf, held) for order in orders]
+            await self._trades.add_all([a for a in answers if isinstance(a, Trade)])
+        return answers
+
+    def _judge(self, order: Order, shelf: Shelf, held: Holdings) -> Trade | MarketError:
+        try:
+            # First what says more: sold out, perhaps, but because this very buyer has it.
+            held.add(order)
+            offer = shelf.take(order.product_id, order.buyer.id)
+        except MarketError as refusal:
+            return refusal
+        return Trade.start(
+            TradeId(self._ids.new()),
+            offer,
+            order.buyer,
+            self._clock.now(),
+            self._terms.hold,
+            self._terms.fee_bps,
+        )
 
     async def approve(self, id: TradeId, by: MemberId) -> Trade:
         """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
@@ -172,9 +187,11 @@ class TradeService:
     async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
         """A deposit came too late: the trade lives again if a unit is left for it (P6)."""
         trade = await self._lock(id)
-        if not trade.ran_out or await self._trades.has_live(trade.product_id, trade.buyer.id):
+        if not trade.ran_out:
             return False
+        order = Order(trade.product_id, trade.buyer)
         try:
+            (await self._trades.held([order])).add(order)
             await self._stock.take(trade.product_id, trade.buyer.id)
         except Conflict:
             return False
