@@ -69,6 +69,9 @@ def test_public_keys_are_never_used_beside_a_real_gateway(
         ("PORTONE_CHANNEL", "live"),
         ("PORTONE_V2_WEBHOOK_SECRET", "a,b,c"),
         ("PORTONE_V2_WEBHOOK_SECRET", " , "),
+        ("MARKET_RATE_LIMITS", "yes"),
+        ("MARKET_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("MARKET_TRUSTED_PROXIES", "proxy.example.com"),
     ],
 )
 def test_what_makes_no_sense_is_named(trial: dict[str, str], name: str, value: str) -> None:
@@ -80,3 +83,12 @@ def test_what_makes_no_sense_is_named(trial: dict[str, str], name: str, value: s
 def test_the_kind_of_channel_is_said_aloud(trial: dict[str, str], channel: str, test: bool) -> None:
     settings = from_environment(trial | {"PORTONE_CHANNEL": channel, "PORTONE_VERSION": "V2"})
     assert (settings.portone_test, settings.portone_version) == (test, "V2")
+
+
+def test_rate_limits_are_on_and_no_proxy_is_trusted_unless_said(trial: dict[str, str]) -> None:
+    settings = from_environment(trial)
+    assert (settings.rate_limits, settings.trusted_proxies) == (True, ())
+    said = {"MARKET_RATE_LIMITS": "off", "MARKET_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}
+    settings = from_environment(trial | said)
+    assert not settings.rate_limits
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]

@@ -15,17 +15,25 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import Scope
 
+from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
-from market.kit.http import StrictRequest, provide_caller, provide_once
+from market.kit.http import (
+    StrictRequest,
+    provide_caller,
+    provide_client_address,
+    provide_once,
+)
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
+from market.kit.rate_limits import NoRateLimits, SqlRateLimits
 from market.kit.system import SystemClock, TimeOrderedIds
 from market.kit.vault import Vault
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
+from market.members.doorkeeper import Doorkeeper
 from market.members.http import ROUTES as MEMBER_ROUTES
 from market.members.http import Authentication
 from market.members.passwords import Argon2Passwords
@@ -72,6 +80,9 @@ class Market:
     idempotency: Idempotency
     sessions: SqlSessions
     members: MemberService
+    rate_limits: SqlRateLimits
+    doorkeeper: Doorkeeper
+    addresses: Addresses
     products: ProductService
     trades: TradeService
     counter: Counter
@@ -96,6 +107,7 @@ def assemble(
     inbox = SqlInbox(db, WakeUps(db), clock)
     idempotency = Idempotency(db, clock, settings.secret)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
+    rate_limits = SqlRateLimits(db, clock, settings.secret)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
@@ -146,6 +158,9 @@ def assemble(
             ids=ids,
             lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
         ),
+        rate_limits=rate_limits,
+        doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
+        addresses=Addresses(settings.trusted_proxies),
         products=ProductService(db, products, clock, ids),
         trades=trades,
         counter=Counter(trades, idempotency),
@@ -273,12 +288,14 @@ def _dependencies() -> dict[str, Provide]:
     names = (
         *("members", "products", "trades", "payments", "refunds"),
         *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
+        *("doorkeeper", "addresses"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
         "market_db": part("db"),
         "caller": Provide(provide_caller),
         "once": Provide(provide_once),
+        "client_address": Provide(provide_client_address),
     }
 
 

@@ -1,6 +1,7 @@
 """Settings, from environment variables alone. docs/operations.md lists them all."""
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+
+from market.kit.addresses import Network
 
 MOST_WEBHOOK_SECRETS = 2
 _TRIAL_API = "http://127.0.0.1:{port}/v1"
@@ -67,6 +70,8 @@ class Settings:
     fee_bps: int
     access_life: timedelta
     refresh_life: timedelta
+    rate_limits: bool
+    trusted_proxies: tuple[Network, ...]
 
     @property
     def postgres_directory(self) -> Path:
@@ -103,6 +108,8 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
+        rate_limits=_on_or_off(env, "MARKET_RATE_LIMITS"),
+        trusted_proxies=_networks(env, "MARKET_TRUSTED_PROXIES"),
     )
 
 
@@ -182,6 +189,22 @@ def _kept_secret(data: Path) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text("ascii")
+
+
+def _on_or_off(env: Mapping[str, str], name: str) -> bool:
+    word = env.get(name) or "on"
+    if word not in {"on", "off"}:
+        raise SettingsError(f"{name} must be on or off.")
+    return word == "on"
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(word.strip()) for word in _words(env, name))
+    except ValueError as cause:
+        raise SettingsError(
+            f"{name} takes addresses or networks with commas between: {cause}."
+        ) from cause
 
 
 def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:

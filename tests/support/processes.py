@@ -39,6 +39,7 @@ def running_market(
         "DATABASE_URL": dsn,
         "MARKET_DATA": str(data),
         "MARKET_SECRET": SECRET,
+        "MARKET_RATE_LIMITS": "off",
         "PORTONE_VERSION": version,
         "SANDBOX_PORT": sandbox.rpartition(":")[2],
     }

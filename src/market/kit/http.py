@@ -19,6 +19,7 @@ from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
 
+from .addresses import Addresses
 from .idempotency import Answer, Idempotency, Key, Scope
 from .problems import PROBLEM_JSON, BodyInvalid
 
@@ -114,6 +115,11 @@ async def provide_caller(request: Visit) -> Caller:
     return signed_in(request)
 
 
+async def provide_client_address(request: Visit, addresses: NamedDependency[Addresses]) -> str:
+    """Where the request comes from, past the proxies that are trusted."""
+    return addresses.of(request)
+
+
 class Once:
     """Runs a POST's work once per Idempotency-Key; without a key, simply runs it."""
 
@@ -172,6 +178,8 @@ def answered(answer: Answer) -> Response[Any]:
     )
 
 
-# What a handler asks for: the member behind the request, and the keeper of its Idempotency-Key.
+# What a handler asks for: the member behind the request, the keeper of its Idempotency-Key, and
+# the client's address.
 SignedIn = NamedDependency[Caller]
 Idempotent = NamedDependency[Once]
+ClientAddress = NamedDependency[str]

@@ -1,9 +1,11 @@
 """What membership needs of the outside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from market.shared.ids import MemberId, SessionId
+from market.shared.limits import Limit
 from market.shared.people import Caller
 
 from .domain import AccessClaims, Member, RefreshClaims, Session
@@ -63,3 +65,11 @@ class Tokens(Protocol):
     def read_access(self, token: str, now: datetime) -> AccessClaims: ...
 
     def read_refresh(self, token: str, now: datetime) -> RefreshClaims: ...
+
+
+class RateLimits(Protocol):
+    """Counts turns, for all processes together."""
+
+    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+        """Takes a turn of each key in this order, until one has none left. Raises RateLimited."""
+        ...
