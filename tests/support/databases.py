@@ -35,6 +35,16 @@ class Databases:
         return self.named(name)
 
     @asynccontextmanager
+    async def empty(self) -> AsyncIterator[str]:
+        """A database without anything in it, for as long as it is used."""
+        name = f"empty_{uuid4().hex}"
+        await self._admin(f"CREATE DATABASE {name}")
+        try:
+            yield self.named(name)
+        finally:
+            await self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
         """An empty market's DSN, for as long as it is used."""
         dsn = await self.create()
