@@ -15,7 +15,8 @@ import pytest
 import market
 from market.app import Market
 from market.kit.db import Database
-from market.kit.migrate import SCRIPTS, Patience, head, migrate
+from market.kit.migrate import Patience, migrate
+from market.kit.schema import SCRIPTS, revisions
 from market.trades.domain import Trade
 from tests.support.acts import Acts
 from tests.support.barrier import Held
@@ -39,7 +40,7 @@ def more(tmp_path: Path) -> Path:
     """Our migrations, and one more for each table that is locked or joined: it gets a column."""
     scripts = tmp_path / "migrations"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    before = head()
+    before = revisions()[-1]
     for number, table in enumerate(GROWING):
         revision = f"999{number}"
         text = EXPANDING.format(revision=revision, before=before, table=table)

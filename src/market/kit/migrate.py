@@ -1,16 +1,12 @@
 """Brings a database's schema up to date with Alembic."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
-_CHECKOUT = Path(__file__).parents[3] / "migrations"
-_INSTALLED = Path(__file__).parents[1] / "migrations"
-SCRIPTS = _CHECKOUT if _CHECKOUT.is_dir() else _INSTALLED
+from .schema import SCRIPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +31,7 @@ def migrate(
     Raises asyncpg.LockNotAvailableError when one got no lock in the end; those before it stand.
     Blocks, and starts an event loop of its own: not to be called from within one.
     """
-    config = _config(scripts)
-    config.attributes |= {"dsn": dsn, "patience": patience}
-    command.upgrade(config, to)
-
-
-@cache
-def revisions() -> frozenset[str]:
-    """Every revision this code knows."""
-    return frozenset(script.revision for script in _directory().walk_revisions())
-
-
-@cache
-def head() -> str:
-    """The revision this code needs."""
-    (revision,) = _directory().get_heads()
-    return revision
-
-
-def _directory() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(SCRIPTS))
-
-
-def _config(scripts: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts))
-    return config
+    config.attributes |= {"dsn": dsn, "patience": patience}
+    command.upgrade(config, to)
