@@ -58,6 +58,7 @@ class Settings:
     data: Path
     database_url: str | None
     pool_size: int
+    stop_within: timedelta
     secret: str
     public_url: str
     portone_version: Literal["V1", "V2"]
@@ -96,6 +97,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         data=data,
         database_url=env.get("DATABASE_URL") or None,
         pool_size=_whole(env, "MARKET_POOL_SIZE", 10, 1, 500),
+        stop_within=timedelta(seconds=_whole(env, "MARKET_STOP_SECONDS", 75, 1, 600)),
         secret=secret,
         public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
         portone_version=_version(env),

@@ -20,7 +20,8 @@ _log = structlog.get_logger()
 
 
 async def run(settings: Settings, dsn: str) -> None:
-    """Works until SIGTERM or SIGINT; what is in hand then is finished first."""
+    """Works until SIGTERM or SIGINT. What is in hand then is finished first; what takes longer than
+    `stop_within` is left as it is, and due again for another worker."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -39,6 +40,7 @@ async def run(settings: Settings, dsn: str) -> None:
                 ("forget", EVERY_NIGHT): lambda: forget(market),
             },
             stop=stop,
+            grace=settings.stop_within,
         )
 
 

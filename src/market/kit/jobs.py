@@ -42,14 +42,16 @@ async def work(
     woken: Mapping[str, Work],
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
+    grace: timedelta,
 ) -> None:
-    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression).
+    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression). What runs then
+    has `grace` to come to an end; after that it is broken off.
 
     Comes back by itself when the database was away.
     """
     while not stop.is_set():
         try:
-            await _work_while_connected(dsn, woken, timetable, stop)
+            await _work_while_connected(dsn, woken, timetable, stop, grace)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             _log.warning("worker_lost_the_database", trouble=repr(trouble))
             with suppress(TimeoutError):
@@ -61,6 +63,7 @@ async def _work_while_connected(
     woken: Mapping[str, Work],
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
+    grace: timedelta,
 ) -> None:
     connection = await asyncpg.connect(dsn, server_settings={"application_name": "market jobs"})
     try:
@@ -74,7 +77,13 @@ async def _work_while_connected(
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         queuer.shutdown.set()
-        await running
+        if stop.is_set():
+            _log.info("worker_stopping")
+        try:
+            async with asyncio.timeout(grace.total_seconds()):
+                await running
+        except TimeoutError:
+            _log.warning("worker_broke_off", after_s=grace.total_seconds())
     finally:
         await connection.close()
 
