@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test check bench soak format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,6 +24,10 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 
 bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
 	@$(BIN)/python bench/sandbox.py
+
+soak: $(VENV)/.dev ## simulate the market: STEPS=1000000 [SEED=…] [STORMS=1]
+	@exec $(BIN)/python -m tests.simulation --steps $(or $(STEPS),100000) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(STORMS),--storms)
 
 format: $(VENV)/.dev ## put the code in the house's form
 	$(BIN)/ruff check --fix src tests migrations bench

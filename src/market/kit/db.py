@@ -7,7 +7,7 @@ one from the pool for itself. Ids travel as 32 hex digits and are stored as `uui
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import asyncpg
 import structlog
@@ -56,7 +56,7 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def connect(cls, dsn: str, *, size: int, name: str) -> "Database":
+    async def connect(cls, dsn: str, *, size: int, name: str) -> Self:
         """Opens a pool of at most `size` connections, shown to operators under `name`."""
         pool = await asyncpg.create_pool(
             dsn,
