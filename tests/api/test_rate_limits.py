@@ -11,6 +11,7 @@ import pytest
 
 from market.app import Market, assemble, web_app
 from market.kit.addresses import Addresses
+from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.members import doorkeeper
@@ -90,6 +91,7 @@ async def test_what_is_refused_costs_no_hash(
         sessions=sessions,
         passwords=passwords,
         tokens=JwtTokens("x" * 32),
+        audit=SqlAudit(db),
         clock=clock,
         ids=TimeOrderedIds(),
         lifetimes=Lifetimes(),

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from market.kit.db import in_transaction
-from market.payments.domain import Cancellation, Payment
+from market.payments.cancellation import Cancellation
+from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import ANY_TILL, Seen, Snapshot, Till
 from market.shared.banking import VirtualAccount

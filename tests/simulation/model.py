@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from market.payments.domain import LOOK_AT_AGES, TRY_AGAIN_AFTER
+from market.payments.cancellation import TRY_AGAIN_AFTER
+from market.payments.domain import LOOK_AT_AGES
 from market.payments.record import Seen, Snapshot
 from market.shared.clock import Clock
 
