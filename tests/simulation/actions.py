@@ -76,10 +76,10 @@ class Actions:
         return self.buy(self.any_product(), self.rng.choice(self.world.members))
 
     def buy(self, product: Product, buyer: Person) -> Step:
-        return self._rule(
+        return Step(
             f"{buyer.nickname} buys {short(product.id)}",
             lambda market: market.trades.buy(ProductId(product.id), buyer),
-            lambda made: self.model.buy(product, buyer.id, made),
+            lambda: self.protocol.buy(product, buyer.id),
         )
 
     def approve(self, trade: Trade, by: str) -> Step:

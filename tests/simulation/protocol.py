@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from market.payments.record import Snapshot
 
 from .model import Model
-from .state import BUYER, CARD, READY, Cancellation, Hint, Means, Payment, Refused, Trade
+from .state import BUYER, CARD, READY, Cancellation, Hint, Means, Payment, Product, Refused, Trade
 
 
 class Point(NamedTuple):
@@ -48,6 +48,15 @@ class Protocol:
         """One transaction, one rule."""
         heard: Heard = yield TX
         return rule(heard.made)
+
+    def buy(self, product: Product, buyer: str) -> Script:
+        """One transaction, which many buyers may share: a refused one leaves nothing in it."""
+        heard: Heard = yield TX
+        try:
+            self.model.buy(product, buyer, heard.made)
+        except Refused as refusal:
+            raise Refused(refusal.code, late=True) from None
+        return None
 
     def nothing(self) -> Script:
         """Neither transaction nor call."""
