@@ -65,6 +65,7 @@ MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
 }
 
 
+LONGEST_REASON = 200
 NOT_PAID_IN_TIME = "not paid in time"
 
 
