@@ -9,6 +9,7 @@ import httpx
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -16,6 +17,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 
 from market.kit.db import Database
+from market.kit.hearing import Hearing
 from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
@@ -46,16 +48,22 @@ from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
+from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
-from market.products.sql import SqlProducts
+from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings, SettingsError
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
 from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
+from market.web.errors import on_unknown_path
+from market.web.routes import ROUTES as PAGE_ROUTES
+from market.web.visitor import Shop
 
+# What a changed trade is told on, by the database itself: see migration 0016.
+TRADES_CHANGED = "trades_changed"
 LARGEST_BODY = 256 * 1024
 # Where a token has nothing to say, a bad one does no harm: who refreshes still sends the old one.
 NO_TOKEN_READ = ["^/api/auth/", "^/webhooks/", "^/health/", "^/metrics", "^/docs", "^/openapi"]
@@ -80,6 +88,8 @@ class Market:
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
+    hearing: Hearing
+    shop: Shop
 
 
 def assemble(
@@ -138,7 +148,7 @@ def assemble(
             ids=ids,
             lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
         ),
-        products=ProductService(db, products, clock, ids),
+        products=ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids),
         trades=trades,
         payments=paying,
         refunds=refunds,
@@ -148,6 +158,8 @@ def assemble(
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         operators=OperatorDesk(db, incidents, clock),
+        hearing=Hearing(db.listening, TRADES_CHANGED),
+        shop=Shop(settings.secret, settings.public_url),
     )
 
 
@@ -159,7 +171,11 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
     try:
         async with connections() as to_v1, connections() as to_v2:
             gateways = portone(settings, to_v1, to_v2, clock)
-            yield assemble(settings, db, gateways, clock, TimeOrderedIds())
+            market = assemble(settings, db, gateways, clock, TimeOrderedIds())
+            try:
+                yield market
+            finally:
+                await market.hearing.close()
     finally:
         await db.close()
 
@@ -224,6 +240,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
             *OPERATIONS_ROUTES,
+            *PAGE_ROUTES,
         ],
         lifespan=[lifespan],
         dependencies=_dependencies(),
@@ -232,13 +249,17 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
-        exception_handlers=dict(EXCEPTION_HANDLERS),
+        exception_handlers=_on_errors(),
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
+
+
+def _on_errors() -> dict[type[Exception] | int, Any]:
+    return {**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path}
 
 
 def _dependencies() -> dict[str, Provide]:
@@ -252,7 +273,7 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("inbox", "seal", "clock", "idempotency"),
+        *("inbox", "seal", "clock", "idempotency", "hearing", "shop"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
