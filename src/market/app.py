@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -18,6 +19,7 @@ from litestar.types import Scope
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
+from market.kit.hearing import Hearing
 from market.kit.http import (
     StrictRequest,
     provide_caller,
@@ -55,9 +57,10 @@ from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
+from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
-from market.products.sql import SqlProducts
+from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings, SettingsError
 from market.shared.clock import Clock
 from market.shared.ids import Ids
@@ -65,7 +68,12 @@ from market.trades.http import ROUTES as TRADE_ROUTES
 from market.trades.http import Counter
 from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
+from market.web.errors import on_unknown_path
+from market.web.routes import ROUTES as PAGE_ROUTES
+from market.web.visitor import Shop
 
+# What a changed trade is told on, by the database itself: see migration 0016.
+TRADES_CHANGED = "trades_changed"
 LARGEST_BODY = 256 * 1024
 # Where a token has nothing to say, a bad one does no harm: who refreshes still sends the old one.
 NO_TOKEN_READ = ["^/api/auth/", "^/webhooks/", "^/health/", "^/metrics", "^/docs", "^/openapi"]
@@ -96,6 +104,8 @@ class Market:
     comparison: Comparison
     operators: OperatorDesk
     audit: SqlAudit
+    hearing: Hearing
+    shop: Shop
 
 
 def assemble(
@@ -161,7 +171,7 @@ def assemble(
         rate_limits=rate_limits,
         doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
         addresses=Addresses(settings.trusted_proxies),
-        products=ProductService(db, products, clock, ids),
+        products=ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids),
         trades=trades,
         counter=Counter(trades, idempotency),
         payments=paying,
@@ -174,6 +184,8 @@ def assemble(
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
         operators=OperatorDesk(db, incidents, audit, clock),
+        hearing=Hearing(db.listening, TRADES_CHANGED),
+        shop=Shop(settings.secret, settings.public_url),
     )
 
 
@@ -185,7 +197,11 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
     try:
         async with connections() as to_v1, connections() as to_v2:
             gateways = portone(settings, to_v1, to_v2, clock)
-            yield assemble(settings, db, gateways, clock, TimeOrderedIds())
+            market = assemble(settings, db, gateways, clock, TimeOrderedIds())
+            try:
+                yield market
+            finally:
+                await market.hearing.close()
     finally:
         await db.close()
 
@@ -258,6 +274,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
             *OPERATIONS_ROUTES,
+            *PAGE_ROUTES,
         ],
         lifespan=[lifespan],
         dependencies=_dependencies(),
@@ -266,13 +283,17 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
-        exception_handlers=dict(EXCEPTION_HANDLERS),
+        exception_handlers=_on_errors(),
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
+
+
+def _on_errors() -> dict[type[Exception] | int, Any]:
+    return {**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path}
 
 
 def _dependencies() -> dict[str, Provide]:
@@ -289,6 +310,7 @@ def _dependencies() -> dict[str, Provide]:
         *("members", "products", "trades", "payments", "refunds"),
         *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses"),
+        *("hearing", "shop"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),

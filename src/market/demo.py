@@ -171,6 +171,7 @@ def _welcome(settings: Settings) -> None:
         f"""
   Wanted Market is open.
 
+    The shop                    {market}
     API and its documentation   {market}/docs
     PortOne sandbox             {sandbox}
       what it was paid          {sandbox}/control/payments

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
 from litestar.params import FromPath
 from litestar.plugins.prometheus import PrometheusController
-from litestar.response import File, Redirect
+from litestar.response import File
 from msgspec import Struct
 
 from market.kit.db import Database
@@ -64,11 +64,6 @@ async def docs_asset(name: FromPath[str]) -> File:
     return File(ASSETS[name], content_disposition_type="inline")
 
 
-@get("/", include_in_schema=False)
-async def home() -> Redirect:
-    return Redirect("/docs")
-
-
 class MetricsController(PrometheusController):
     """For Prometheus; a sum over all server processes."""
 
@@ -76,4 +71,4 @@ class MetricsController(PrometheusController):
     path = "/metrics"
 
 
-OPERATIONS_ROUTES = (live, ready, openapi, docs_asset, home, MetricsController)
+OPERATIONS_ROUTES = (live, ready, openapi, docs_asset, MetricsController)

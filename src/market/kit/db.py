@@ -52,8 +52,10 @@ def in_transaction() -> bool:
 class Database:
     """A pool of connections to one PostgreSQL. Raises `Unavailable` where it can't serve."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[Row]", dsn: str, name: str) -> None:
         self._pool = pool
+        self._dsn = dsn
+        self._name = name
 
     @classmethod
     async def connect(cls, dsn: str, *, size: int, name: str) -> Self:
@@ -75,7 +77,12 @@ class Database:
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
             },
         )
-        return cls(pool)
+        return cls(pool, dsn, name)
+
+    async def listening(self) -> "asyncpg.Connection[Row]":
+        """A connection beside the pool, for whoever listens; theirs to close."""
+        settings = {"application_name": f"{self._name} hearing"}
+        return await asyncpg.connect(self._dsn, timeout=ACQUIRE_TIMEOUT_S, server_settings=settings)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -13,7 +13,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Meta, Struct
 
-from market.shared.banking import Bank, RefundAccount
+from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
@@ -81,8 +81,8 @@ class AccountIn(Struct):
     """Somebody's own bank account; `bank` by PortOne's name or by its three digits."""
 
     bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
-    number: Annotated[str, Meta(pattern=r"^[0-9-]{6,30}$")]
-    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=50)]
+    number: Annotated[str, Meta(pattern=f"^{ACCOUNT_NUMBER}$")]
+    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_HOLDER)]
 
     def read(self) -> RefundAccount:
         """Raises Invalid for a bank we don't know."""

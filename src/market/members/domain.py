@@ -8,6 +8,12 @@ from market.shared.errors import Conflict, Unauthenticated
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Person
 
+EMAIL = r"^\s*[^@\s]+@[^@\s]+\s*$"
+LONGEST_EMAIL = 254
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 128
+LONGEST_NICKNAME = 30
+
 
 class EmailTaken(Conflict):
     """A member with this address exists already."""

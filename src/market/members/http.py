@@ -14,18 +14,24 @@ from msgspec import Meta, Struct
 from market.kit.http import BEARER, ClientAddress, Idempotent, KeyParam, SignedIn, member_only
 from market.kit.problems import documented
 
-from .domain import Member, TokenInvalid
+from .domain import (
+    EMAIL,
+    LONGEST_EMAIL,
+    LONGEST_NICKNAME,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    Member,
+    TokenInvalid,
+)
 from .doorkeeper import Doorkeeper
 from .service import MemberService, TokenPair
 
 Service = NamedDependency[MemberService]
 Door = NamedDependency[Doorkeeper]
 
-Email = Annotated[
-    str, Meta(pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", max_length=254, examples=["bora@example.com"])
-]
-Password = Annotated[str, Meta(min_length=8, max_length=128)]
-Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=30)]
+Email = Annotated[str, Meta(pattern=EMAIL, max_length=LONGEST_EMAIL, examples=["bora@example.com"])]
+Password = Annotated[str, Meta(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
+Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_NICKNAME)]
 
 
 class SignUp(Struct):
@@ -35,8 +41,8 @@ class SignUp(Struct):
 
 
 class SignIn(Struct):
-    email: Annotated[str, Meta(max_length=254)]
-    password: Annotated[str, Meta(max_length=128)]
+    email: Annotated[str, Meta(max_length=LONGEST_EMAIL)]
+    password: Annotated[str, Meta(max_length=LONGEST_PASSWORD)]
 
 
 class RefreshTokenIn(Struct):

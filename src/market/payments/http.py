@@ -38,6 +38,7 @@ from .service import PaymentService
 Service = NamedDependency[PaymentService]
 
 LARGEST_WEBHOOK = 64 * 1024
+LONGEST_REASON = 200
 
 
 class PayIn(Struct):
@@ -49,7 +50,7 @@ class CancelIn(Struct):
     """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
     needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_REASON)]
     amount: Annotated[int, Meta(ge=1)] | None = None
     refund_account: AccountIn | None = None
 
