@@ -19,7 +19,7 @@ from market.kit.db import Database
 from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
-from market.kit.logs import RequestLog
+from market.kit.logs import RequestLog, about
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.system import SystemClock, TimeOrderedIds
 from market.kit.vault import Vault
@@ -217,7 +217,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             app.state.market = market
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *MEMBER_ROUTES,
             *PRODUCT_ROUTES,
@@ -228,17 +228,20 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
-            RequestLog,
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers=dict(EXCEPTION_HANDLERS),
+        before_request=about,
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
+    # Around the routes, not among their middleware: what matches no route passes through it too.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _dependencies() -> dict[str, Provide]:

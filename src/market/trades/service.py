@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from structlog.contextvars import bind_contextvars
+
 from market.kit.retry import while_version_conflicts
 from market.shared.clock import Clock
 from market.shared.errors import Conflict
@@ -75,6 +77,7 @@ class TradeService:
                 self._terms.fee_bps,
             )
             await self._trades.add(trade)
+            bind_contextvars(trade_id=trade.id)
             return trade
 
     async def approve(self, id: TradeId, by: MemberId) -> Trade:
