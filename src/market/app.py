@@ -28,7 +28,7 @@ from market.kit.http import (
 )
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
-from market.kit.logs import RequestLog
+from market.kit.logs import RequestLog, about
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.rate_limits import NoRateLimits, SqlRateLimits
 from market.kit.system import SystemClock, TimeOrderedIds
@@ -267,7 +267,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             app.state.market = market
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *MEMBER_ROUTES,
             *PRODUCT_ROUTES,
@@ -279,17 +279,20 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
-            RequestLog,
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers=_on_errors(),
+        before_request=about,
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
+    # Around the routes, not among their middleware: what matches no route passes through it too.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _on_errors() -> dict[type[Exception] | int, Any]:

@@ -12,6 +12,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.models import Job, Schedule
+from structlog.contextvars import bound_contextvars
 
 from .db import Database
 
@@ -69,9 +70,9 @@ async def _work_while_connected(
     try:
         queuer = PgQueuer(AsyncpgDriver(connection))
         for name, run in woken.items():
-            queuer.entrypoint(name)(_on_job(run))
+            queuer.entrypoint(name)(_on_job(name, run))
         for (name, cron), run in timetable.items():
-            queuer.schedule(name, cron)(_on_schedule(run))
+            queuer.schedule(name, cron)(_on_schedule(name, run))
         running = asyncio.create_task(queuer.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -88,15 +89,17 @@ async def _work_while_connected(
         await connection.close()
 
 
-def _on_job(run: Work) -> Callable[[Job], Awaitable[None]]:
+def _on_job(name: str, run: Work) -> Callable[[Job], Awaitable[None]]:
     async def on_job(_: Job) -> None:
-        await run()
+        with bound_contextvars(job=name):
+            await run()
 
     return on_job
 
 
-def _on_schedule(run: Work) -> Callable[[Schedule], Awaitable[None]]:
+def _on_schedule(name: str, run: Work) -> Callable[[Schedule], Awaitable[None]]:
     async def on_schedule(_: Schedule) -> None:
-        await run()
+        with bound_contextvars(job=name):
+            await run()
 
     return on_schedule

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
+from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -240,7 +241,7 @@ async def receive_v1(
     sources.admit(request.client.host if request.client else None)
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
     order = body.get("merchant_uid", "")
-    await inbox.add("V1", PaymentId(order) if well_formed(order) else None, body)
+    await inbox.add("V1", _named(order), body)
     return Stored()
 
 
@@ -263,8 +264,16 @@ async def receive_v2(
     seal.verify(request.headers, body, clock.now())
     hints = _event(body)
     order = hints.get("paymentId", "")
-    await inbox.add("V2", PaymentId(order) if well_formed(order) else None, hints)
+    await inbox.add("V2", _named(order), hints)
     return Stored()
+
+
+def _named(order: str) -> PaymentId | None:
+    """The payment a webhook speaks of, if it can be one of ours."""
+    if not well_formed(order):
+        return None
+    bind_contextvars(payment_id=order)
+    return PaymentId(order)
 
 
 # Neither webhook-id nor timestamp: two sends of one event are one hint.

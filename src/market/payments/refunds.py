@@ -3,6 +3,7 @@
 import asyncio
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
@@ -159,6 +160,7 @@ class RefundService:
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
+        bind_contextvars(trade_id=id)
         payment = await self._payments.find_open(id)
         if payment is not None:
             try:
@@ -176,6 +178,7 @@ class RefundService:
     async def settle(self, id: CancellationId) -> None:
         """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
         cancellation = await self._cancellations.get(id)
+        bind_contextvars(payment_id=cancellation.payment_id)
         try:
             if cancellation.tries:
                 # The answer to an earlier try was lost: it may have been a yes.
