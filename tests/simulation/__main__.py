@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,6 +35,7 @@ async def careless(server: str) -> None:
 async def soak(databases: Databases, seed: int, steps: int, storms: bool, look: int) -> int:
     began, done, world = time.perf_counter(), 0, 0
     deaths = trades = failures = 0
+    met: Counter[str] = Counter()
     while done < steps:
         some = min(STEPS_PER_WORLD, steps - done)
         try:
@@ -43,6 +45,7 @@ async def soak(databases: Databases, seed: int, steps: int, storms: bool, look: 
             failures += 1
         else:
             deaths, trades = deaths + lived.deaths, trades + lived.trades
+            met.update(lived.met)
         done, world = done + some, world + 1
         rate = done / (time.perf_counter() - began)
         print(
@@ -50,6 +53,7 @@ async def soak(databases: Databases, seed: int, steps: int, storms: bool, look: 
             f"{deaths} deaths, {rate:.0f} steps/s",
             flush=True,
         )
+    print("met:", ", ".join(f"{what} {count}" for what, count in met.most_common()))
     return failures
 
 

@@ -49,6 +49,7 @@ class Model:
     payments: dict[str, Payment] = field(default_factory=dict)
     cancellations: dict[str, Cancellation] = field(default_factory=dict)
     hints: list[Hint] = field(default_factory=list)
+    revived: int = 0
     incidents: set[tuple[str, str]] = field(default_factory=set)
     # (kind, source) → debit, credit, amount, currency
     ledger: dict[tuple[str, str], tuple[str, str, int, str]] = field(default_factory=dict)
@@ -177,6 +178,7 @@ class Model:
             return False
         product.taken += 1
         trade.cancel_by = None
+        self.revived += 1
         return True
 
     def _went_back(self, payment: Payment, amount: int) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import random
-import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from .story import Story
 from .world import World
 
 STEPS_PER_WORLD = 2_000
-LOOK_EVERY = 50
+LOOK_EVERY = 200
 # Enough for everything that goes on side by side, four of a sweep at a time.
 CONNECTIONS = 16
 LAST_TOLD = 60
@@ -41,7 +41,7 @@ class Lived:
     digest: str
     deaths: int
     trades: int
-    seconds: float
+    met: Counter[str]
 
 
 async def live(
@@ -53,7 +53,6 @@ async def live(
     storms: bool = False,
 ) -> Lived:
     """One world from its first step to its rest. Raises Failed."""
-    began = time.perf_counter()
     with quiet(), TemporaryDirectory() as data:
         async with databases.fresh() as dsn:
             # What is lost with this server is no loss.
@@ -65,8 +64,7 @@ async def live(
                 digest = await world.digest()
             finally:
                 await db.close()
-    trades = len(world.model.trades)
-    return Lived(seed, steps, digest, world.deaths, trades, time.perf_counter() - began)
+    return Lived(seed, steps, digest, world.deaths, len(world.model.trades), world.census())
 
 
 async def _live(world: World, steps: int, look_every: int, storms: bool) -> None:

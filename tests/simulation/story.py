@@ -67,7 +67,8 @@ class Story:
         return rng.choices(list(kinds), list(kinds.values()))[0]()
 
     def _trade(self) -> Trade | None:
-        trades, chance = list(self.model.trades.values()), self.rng.random()
+        trades = [t for t in self.model.trades.values() if not self._sleeps(t)]
+        chance = self.rng.random()
         going_on = [t for t in trades[-5 * RECENT :] if t.status not in {CONFIRMED, CANCELLED}]
         if going_on and chance < 0.7:
             trades = going_on
@@ -79,15 +80,27 @@ class Story:
         """What would bring this trade further."""
         payment = trade.open_payment
         if trade.status == AWAITING and payment is None:
-            return self.actions.start(trade, trade.buyer, self.rng.choice(MEANS))
+            means = MEANS[-1] if _forgetful(trade) else self.rng.choice(MEANS)
+            return self.actions.start(trade, trade.buyer, means)
         if payment is not None:
-            return self.actions.complete(payment, trade.buyer, None)
-        if trade.status == PAID:
-            return self.actions.approve(trade, trade.product.seller)
+            token = f"token {payment.id}" if self.rng.random() < 0.25 else None
+            return self.actions.complete(payment, trade.buyer, token)
         waiting = [p for p in trade.payments if p.open_cancellation]
         if waiting:
             return self.actions.send_to(waiting[0], trade.buyer)
+        if trade.holds_money and self.rng.random() < 0.2:
+            return self._send_back(trade)
+        if trade.status == PAID:
+            return self.actions.approve(trade, trade.product.seller)
         return self.actions.confirm(trade, trade.buyer)
+
+    def _send_back(self, trade: Trade) -> Step:
+        """A part of its money, or all of it, by whoever may."""
+        by = trade.buyer if trade.status == PAID else trade.product.seller
+        payment = trade.paid_by
+        if payment is None or self.rng.random() < 0.3:
+            return self.actions.call_off(trade, by)
+        return self.actions.cancel(payment, by, self.rng.randint(1, trade.price))
 
     def _anything(self, trade: Trade) -> Step:
         """What may make sense to nobody."""
@@ -160,7 +173,7 @@ class Story:
                 -rng.uniform(0, 5),
                 rng.uniform(600, 90_000),
             ),
-            (50, 20, 10, 4),
+            (50, 20, 10, 8),
         )[0]
         self.world.clock.move(timedelta(microseconds=int(seconds * 1_000_000)))
         self.world.told.append(f"the clock moves {seconds:.1f} s")
@@ -178,17 +191,39 @@ class Story:
             gateway.records[stranger.id] = stranger
             gateway.pay(stranger, 500)
             self.world.told.append(f"money nobody here knows: {stranger.id}")
+        elif rng.random() < 0.08 and (dead := self._dead_accounts()):
+            self._happens_to(rng.choice(dead))
         elif gateway.records:
-            records = list(gateway.records.values())
+            records = [r for r in gateway.records.values() if not self._is_forgotten(r)]
             recent = records[-RECENT:] if rng.random() < 0.9 else records
             unpaid = [r for r in recent if r.state is not Seen.PAID]
-            self._happens_to(rng.choice(unpaid if unpaid and rng.random() < 0.8 else recent))
+            if recent:
+                self._happens_to(rng.choice(unpaid if unpaid and rng.random() < 0.8 else recent))
+
+    def _sleeps(self, trade: Trade) -> bool:
+        payment = trade.open_payment
+        return payment is not None and payment.has_account and _forgetful(trade)
+
+    def _is_forgotten(self, record: Record) -> bool:
+        payment = self.model.payments.get(record.id)
+        return payment is not None and self._sleeps(payment.trade)
+
+    def _dead_accounts(self) -> list[Record]:
+        """Where a deposit would come too late."""
+        return [
+            record
+            for record in self.gateway.records.values()
+            if record.account is not None
+            and record.state is Seen.UNPAID
+            and (known := self.model.payments.get(record.id)) is not None
+            and known.status == "EXPIRED"
+        ]
 
     def _happens_to(self, record: Record) -> None:
         """Buyers pay, rightly, wrongly, in vain or too late; the console gives money back."""
         rng, gateway = self.rng, self.gateway
         if record.state is Seen.PAID:
-            if record.left and rng.random() < 0.25:
+            if record.left and rng.random() < 0.15:
                 amount = rng.choice([record.left, 1, max(1, record.left // 2)])
                 gateway.give_back(record, amount)
                 self.world.told.append(f"the console gives {amount} of {short(record.id)} back")
@@ -197,10 +232,13 @@ class Story:
             gateway.fail(record)
             self.world.told.append(f"{short(record.id)} is declined")
             return
-        if record.closed and rng.random() < 0.7:
-            return
         wrong = rng.random() < 0.05
         amount = max(1, record.amount + rng.choice([-1, 1, 500])) if wrong else record.amount
         currency = "USD" if rng.random() < 0.01 else "KRW"
         gateway.pay(record, amount, currency)
         self.world.told.append(f"{short(record.id)} is paid: {amount} {currency}")
+
+
+def _forgetful(trade: Trade) -> bool:
+    """Whether its buyer has an account opened and thinks of it again when it is too late."""
+    return int(trade.id, 16) % 5 == 0

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,7 @@ class World:
         self.market = self._started()
         self.members = [Person(MemberId(f"{n:032x}"[::-1]), f"m{n}") for n in range(1, MEMBERS + 1)]
         self.deaths = 0
+        self.met: Counter[str] = Counter()
 
     def _started(self) -> Market:
         return assemble(self.settings, self.db, Gateways(self.gateway), self.clock, self.ids)
@@ -130,6 +132,7 @@ class World:
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
+        self.met.update(str(answer) for answer in answers)
         self.told[-1] = " ∥ ".join(f"{t.name} → {a}" for t, a in zip(threads, answers, strict=True))
         if self.stage.dead:
             self.stage.dead = False
@@ -231,6 +234,16 @@ class World:
             ),
             "incidents": ("SELECT kind, subject FROM incidents", set(m.incidents)),
         }
+
+    def census(self) -> Counter[str]:
+        """What was met on the way, by kind: answers, incidents, transfers, how trades ended."""
+        m = self.model
+        self.met.update(f"incident {kind}" for kind, _ in m.incidents)
+        self.met.update(f"transfer {kind} of {row[0]}" for (kind, _), row in m.ledger.items())
+        self.met.update(f"trade {trade.status}" for trade in m.trades.values())
+        self.met.update(f"cancellation {asked.status}" for asked in m.cancellations.values())
+        self.met["trade revived"] = m.revived
+        return self.met
 
     async def digest(self) -> str:
         """One short word for all that was done and written, but for the database's own clock."""
