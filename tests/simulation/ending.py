@@ -22,7 +22,7 @@ async def bring_to_rest(world: World, actions: Actions) -> None:
     gateway, model = world.gateway, world.model
     gateway.weather = HEALED
     while gateway.late:
-        gateway.late.pop()()
+        gateway.late.pop()[1]()
     for about in [*gateway.webhooks]:
         await world.do(actions.webhook(about))
     gateway.webhooks.clear()

@@ -86,7 +86,7 @@ class SimulatedGateway:
     weather: Weather = CALM
     records: dict[str, Record] = field(default_factory=dict)
     webhooks: list[str] = field(default_factory=list)
-    late: list[Callable[[], None]] = field(default_factory=list)
+    late: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
 
     # ── what the market calls ──
 
@@ -135,7 +135,7 @@ class SimulatedGateway:
         await self.stage.begin()
         try:
             self.stage.may_die()
-            seen, trouble = self._happens(kind, act)
+            seen, trouble = self._happens(kind, payment.id, act)
         finally:
             self.stage.end()
         # The answer is under way: others may go on meanwhile, and it may find nobody at home.
@@ -154,7 +154,7 @@ class SimulatedGateway:
         return seen
 
     def _happens(
-        self, kind: str, act: Callable[[], Snapshot | None]
+        self, kind: str, id: str, act: Callable[[], Snapshot | None]
     ) -> tuple[Snapshot | None, MarketError | None]:
         moves = kind in {"approve", "issue_account", "cancel"}
         unknown = OutcomeUnknown() if moves else GatewayTrouble()
@@ -164,8 +164,10 @@ class SimulatedGateway:
         if (chance := chance - weather.refused) < 0 and kind != "look":
             return None, GatewayRefused("not today")
         if (chance := chance - weather.late) < 0 and moves:
-            self.late.append(lambda: self._too_late(act))
+            self.late.append((id, lambda: self._too_late(act)))
             return None, unknown
+        if kind == "cancel" and any(about == id for about, _ in self.late):
+            return None, GatewayRefused("another cancellation is in progress")
         try:
             seen = act()
         except GatewayRefused as refusal:

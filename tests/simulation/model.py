@@ -73,7 +73,7 @@ class Model:
             raise Refused("sold_out")
         now, price = self.clock.now(), product.price
         fee = price * self.fee_bps // 10_000
-        trade = Trade(made[-1], product, buyer, price, fee, now, now + self.hold)
+        trade = Trade(_id(made), product, buyer, price, fee, now, now + self.hold)
         product.taken += 1
         product.trades.append(trade)
         self.trades[trade.id] = trade
@@ -112,7 +112,7 @@ class Model:
         if trade.open_payment is not None:
             return None
         now = self.clock.now()
-        payment = Payment(made[-1], trade, means, now, now + LOOK_AT_AGES[0])
+        payment = Payment(_id(made), trade, means, now, now + LOOK_AT_AGES[0])
         trade.payments.append(payment)
         self.payments[payment.id] = payment
         return payment
@@ -223,7 +223,7 @@ class Model:
         if payment.open_cancellation is not None:
             raise Refused("cancellation_in_progress")
         try_at = None if deposit and not account else self.clock.now()
-        asked = Cancellation(made[-1], payment, wanted, payment.left, by, try_at)
+        asked = Cancellation(_id(made), payment, wanted, payment.left, by, try_at)
         payment.cancellations.append(asked)
         self.cancellations[asked.id] = asked
         return asked
@@ -304,3 +304,8 @@ class Model:
         if amount:
             assert (kind, source) not in self.ledger, f"{kind} {source} is booked twice"
             self.ledger[kind, source] = (debit, credit, amount, currency)
+
+
+def _id(made: Sequence[str]) -> str:
+    assert made, "something new should have been made"
+    return made[-1]

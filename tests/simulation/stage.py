@@ -97,6 +97,8 @@ class Thread:
             self.expects, self.ending = None, end.value
         except Refused as refusal:
             self.expects, self.ending = None, refusal
+        except (AssertionError, LookupError) as lost:
+            raise Diverged(f"{self.name}: here the model can't follow: {lost!r}") from lost
 
     def child(self) -> "Thread":
         found = next(self.children, None) if self.children is not None else None

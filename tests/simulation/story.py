@@ -183,8 +183,8 @@ class Story:
         if rng.random() < 0.04:
             gateway.weather = rng.choices((CALM, BAD, DEAD), (5, 4, 1))[0]
             self.world.told.append(f"the gateway's weather: {gateway.weather}")
-        elif gateway.late and rng.random() < 0.3:
-            gateway.late.pop(rng.randrange(len(gateway.late)))()
+        elif gateway.late and rng.random() < 0.06:
+            gateway.late.pop(rng.randrange(len(gateway.late)))[1]()
             self.world.told.append("the gateway does late what it was asked for")
         elif rng.random() < 0.004:
             stranger = Record(f"{len(gateway.records):x}".rjust(32, "f"), 500)
