@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix bench format lock clean
+.PHONY: help demo test check matrix kills bench format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 matrix: $(VENV)/.dev ## every fault at every step of paying, and the table of it in docs/reliability.md
 	@MATRIX=docs/reliability.md $(BIN)/pytest tests/faults/test_matrix.py
 	@$(BIN)/pytest tests/faults/test_table.py
+
+kills: ROUNDS ?= 100
+kills: $(VENV)/.dev ## kill processes at marked points, ROUNDS=100 times, and see that nothing is lost
+	@ROUNDS=$(ROUNDS) $(BIN)/pytest tests/kills
 
 bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
 	@$(BIN)/python bench/sandbox.py

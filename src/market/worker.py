@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
@@ -19,12 +21,15 @@ EVERY_NIGHT_LATER = "37 4 * * *"
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings, dsn: str) -> None:
+Opening = Callable[[Settings, str, str], AbstractAsyncContextManager[Market]]
+
+
+async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> None:
     """Works until SIGTERM or SIGINT; what is in hand then is finished first."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with open_market(settings, dsn, "market worker") as market:
+    async with opening(settings, dsn, "market worker") as market:
         sweep = market.sweep
         _log.info("worker_ready")
         await jobs.work(
