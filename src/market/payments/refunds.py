@@ -58,7 +58,12 @@ class RefundService:
         self._ids = ids
 
     async def cancel_purchase(
-        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
+        self,
+        id: TradeId,
+        by: MemberId,
+        reason: str,
+        account: RefundAccount | None = None,
+        wish: CancellationId | None = None,
     ) -> None:
         """Calls a trade off; if it holds money, asks the gateway at once to send it back (P8).
 
@@ -71,7 +76,8 @@ class RefundService:
             if payment_id is None:
                 closed = await self._looking.expire_open(id)
             else:
-                closed, fresh = None, await self._ask_back(payment_id, reason, party, account)
+                closed = None
+                fresh = await self._ask_back(payment_id, reason, party, account, wish)
         if payment_id is None:
             await self._looking.shut(closed)
         elif fresh is not None:
@@ -84,25 +90,35 @@ class RefundService:
         amount: int | None,
         reason: str,
         account: RefundAccount | None,
+        wish: CancellationId | None = None,
     ) -> Payment:
         """Sends `amount` minor units back, None for all that is left (P7, P8).
 
-        All of it calls the trade off; a part lets it go on for less. Raises NotFound,
+        All of it calls the trade off; a part lets it go on for less. A `wish` that was recorded
+        before is not another one, whatever became of its answer. Raises NotFound,
         InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded.
         """
         payment = await self._payments.get(id)
         party = await self._purchases.party(payment.trade_id, by)
+        # Asked first of all: what is left by now decides nothing about a wish that was granted.
+        if wish is not None and await self._cancellations.is_known(wish, id):
+            return payment
         if account is not None and await self._cancellations.waits_for_account(id):
             return await self.send_to(id, by, account)
         if amount is None or amount == payment.cancellable:
-            await self.cancel_purchase(payment.trade_id, by, reason, account)
+            await self.cancel_purchase(payment.trade_id, by, reason, account, wish)
             return await self._payments.get(id)
         async with self._transactions.transaction():
             await self._purchases.refund_part(payment.trade_id, by)
             payment = await self._payments.get_for_update(id)
             mine = account if party is Party.BUYER else None
             cancellation = payment.cancel(
-                CancellationId(self._ids.new()), amount, reason, party, self._clock.now(), mine
+                wish or CancellationId(self._ids.new()),
+                amount,
+                reason,
+                party,
+                self._clock.now(),
+                mine,
             )
             await self._cancellations.add(cancellation)
         if not cancellation.waits_for_account:
@@ -168,7 +184,12 @@ class RefundService:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
 
     async def _ask_back(
-        self, payment_id: PaymentId, reason: str, by: Party, account: RefundAccount | None
+        self,
+        payment_id: PaymentId,
+        reason: str,
+        by: Party,
+        account: RefundAccount | None,
+        wish: CancellationId | None,
     ) -> Cancellation | None:
         """Records that all is to go back; None when there is nothing to try at once: one that is
         under way is not tried by a second, whose refusal would say nothing of the first."""
@@ -177,7 +198,7 @@ class RefundService:
         mine = account if by is Party.BUYER else None
         if underway is None:
             cancellation = payment.cancel(
-                CancellationId(self._ids.new()), None, reason, by, self._clock.now(), mine
+                wish or CancellationId(self._ids.new()), None, reason, by, self._clock.now(), mine
             )
             await self._cancellations.add(cancellation)
             return None if cancellation.waits_for_account else cancellation
