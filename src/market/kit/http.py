@@ -127,6 +127,15 @@ class Once:
         self._idempotency = idempotency
         self._key = key
 
+    @property
+    def wish(self) -> str | None:
+        """An id that repeats of this request share, and nothing else has; None without a key.
+
+        What a key leads to may outlive its process, while the answer was not kept yet: work that
+        calls the gateway can name its effect by this, and so find it again.
+        """
+        return self._key.wish if self._key else None
+
     async def __call__(
         self,
         work: Callable[[], Awaitable[Out]],

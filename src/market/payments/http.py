@@ -29,7 +29,7 @@ from market.kit.problems import documented
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
-from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
+from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId, well_formed
 
 from .domain import Means, Method, Payment, Status
 from .ports import Checkout, Inbox, Seal, Sources
@@ -183,8 +183,9 @@ class PaymentController(Controller):
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
             reason = data.reason.strip()
+            wish = CancellationId(once.wish) if once.wish else None
             payment = await refunds.cancel(
-                id, caller.id, data.amount, reason, account, operator=caller.operator
+                id, caller.id, data.amount, reason, account, wish, operator=caller.operator
             )
             under_way = await refunds.is_under_way(id)
             return PaymentOut.of(payment, payments, caller.id)

@@ -267,6 +267,14 @@ class SqlCancellations:
         )
         return bool(found)
 
+    async def is_known(self, id: CancellationId, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            "SELECT EXISTS (SELECT FROM cancellations WHERE id = $1 AND payment_id = $2)",
+            id,
+            payment_id,
+        )
+        return bool(found)
+
     async def get(self, id: CancellationId) -> Cancellation:
         row = await self._db.find(_CANCELLATION + "WHERE id = $1", id)
         if row is None:
