@@ -92,3 +92,34 @@ def test_rate_limits_are_on_and_no_proxy_is_trusted_unless_said(trial: dict[str,
     settings = from_environment(trial | said)
     assert not settings.rate_limits
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_nobody_is_taken_for_a_social_provider_unless_said(trial: dict[str, str]) -> None:
+    settings = from_environment(trial)
+    assert (settings.kakao, settings.naver) == (None, None)
+    said = {"KAKAO_CLIENT_ID": "id", "KAKAO_CLIENT_SECRET": "secret"}
+    kakao = from_environment(trial | said).kakao
+    assert kakao is not None
+    assert (kakao.auth_url, kakao.api_url) == ("https://kauth.kakao.com", "https://kapi.kakao.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NAVER_CLIENT_SECRET", ""),
+        ("NAVER_AUTH_URL", "http://nid.naver.com"),
+        ("NAVER_API_URL", "http://127.0.0.1.evil.example"),
+        ("NAVER_API_URL", "ftp://127.0.0.1"),
+        ("NAVER_API_URL", "https://"),
+    ],
+)
+def test_a_provider_is_asked_over_https_and_with_a_secret(
+    trial: dict[str, str], name: str, value: str
+) -> None:
+    app = {"NAVER_CLIENT_ID": "id", "NAVER_CLIENT_SECRET": "secret"}
+    with pytest.raises(SettingsError, match=name):
+        from_environment(trial | app | {name: value})
+    local = {"NAVER_AUTH_URL": "http://127.0.0.1:8100/oauth/naver/"}
+    naver = from_environment(trial | app | local).naver
+    assert naver is not None
+    assert naver.auth_url == "http://127.0.0.1:8100/oauth/naver"

@@ -1,6 +1,6 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,7 @@ from market.kit.http import (
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog, about
+from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.rate_limits import NoRateLimits, SqlRateLimits
 from market.kit.system import SystemClock, TimeOrderedIds
@@ -40,7 +41,13 @@ from market.members.http import ROUTES as MEMBER_ROUTES
 from market.members.http import Authentication
 from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
-from market.members.sql import SqlMembers, SqlSessions
+from market.members.social import transport as social_transport
+from market.members.social.kakao import Kakao
+from market.members.social.naver import Naver
+from market.members.social_http import ROUTES as SOCIAL_ROUTES
+from market.members.social_http import Browsers
+from market.members.social_sign_in import Providers, SocialSignIn
+from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
 from market.members.tokens import JwtTokens
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.payments.comparison import Comparison
@@ -61,7 +68,7 @@ from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlPhotos, SqlProducts
-from market.settings import Settings, SettingsError
+from market.settings import Settings, SettingsError, SocialSettings
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
@@ -90,6 +97,9 @@ class Market:
     members: MemberService
     rate_limits: SqlRateLimits
     doorkeeper: Doorkeeper
+    codes: SqlOneTimeCodes
+    social: SocialSignIn
+    browsers: Browsers
     addresses: Addresses
     products: ProductService
     trades: TradeService
@@ -109,7 +119,12 @@ class Market:
 
 
 def assemble(
-    settings: Settings, db: Database, gateways: Gateways, clock: Clock, ids: Ids
+    settings: Settings,
+    db: Database,
+    gateways: Gateways,
+    clock: Clock,
+    ids: Ids,
+    providers: Sequence[Kakao | Naver] = (),
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
@@ -118,6 +133,18 @@ def assemble(
     idempotency = Idempotency(db, clock, settings.secret)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
+    codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
+    members = MemberService(
+        transactions=db,
+        members=SqlMembers(db),
+        sessions=sessions,
+        passwords=Argon2Passwords(),
+        tokens=JwtTokens(settings.secret),
+        audit=audit,
+        clock=clock,
+        ids=ids,
+        lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
+    )
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
@@ -157,17 +184,20 @@ def assemble(
         clock=clock,
         idempotency=idempotency,
         sessions=sessions,
-        members=MemberService(
+        members=members,
+        codes=codes,
+        social=SocialSignIn(
             transactions=db,
             members=SqlMembers(db),
             sessions=sessions,
-            passwords=Argon2Passwords(),
-            tokens=JwtTokens(settings.secret),
-            audit=audit,
+            accounts=SqlSocialAccounts(db),
+            codes=codes,
+            signing_in=members,
+            providers=Providers({one.name: one for one in providers}, settings.public_url),
             clock=clock,
             ids=ids,
-            lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
         ),
+        browsers=Browsers(settings.public_url),
         rate_limits=rate_limits,
         doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
         addresses=Addresses(settings.trusted_proxies),
@@ -195,9 +225,14 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
-        async with connections() as to_v1, connections() as to_v2:
+        async with (
+            connections() as to_v1,
+            connections() as to_v2,
+            social_transport.connections() as to_providers,
+        ):
             gateways = portone(settings, to_v1, to_v2, clock)
-            market = assemble(settings, db, gateways, clock, TimeOrderedIds())
+            providers = social_providers(settings, to_providers, clock)
+            market = assemble(settings, db, gateways, clock, TimeOrderedIds(), providers)
             try:
                 yield market
             finally:
@@ -213,6 +248,22 @@ def portone(
     v1 = PortOneV1(v1_account(settings), to_v1, clock)
     v2 = PortOneV2(v2_account(settings), to_v2, clock)
     return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
+
+
+def social_providers(
+    settings: Settings, client: httpx.AsyncClient, clock: Clock
+) -> list[Kakao | Naver]:
+    """Those that are configured."""
+    providers: list[Kakao | Naver] = []
+    if settings.kakao:
+        providers.append(Kakao(_app(settings.kakao), client, clock))
+    if settings.naver:
+        providers.append(Naver(_app(settings.naver), client))
+    return providers
+
+
+def _app(who: SocialSettings) -> social_transport.App:
+    return social_transport.App(who.client_id, who.client_secret, who.auth_url, who.api_url)
 
 
 def webhook_seal(settings: Settings) -> Seal:
@@ -270,6 +321,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
     app = Litestar(
         route_handlers=[
             *MEMBER_ROUTES,
+            *SOCIAL_ROUTES,
             *PRODUCT_ROUTES,
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
@@ -312,7 +364,7 @@ def _dependencies() -> dict[str, Provide]:
     names = (
         *("members", "products", "trades", "payments", "refunds"),
         *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
-        *("doorkeeper", "addresses"),
+        *("doorkeeper", "addresses", "social", "browsers"),
         *("hearing", "shop"),
     )
     return {name: part(name) for name in names} | {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from market.kit.addresses import Network
 
@@ -48,6 +49,16 @@ class PortOneV2Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SocialSettings:
+    """Who we are at a social provider, and where it is."""
+
+    client_id: str
+    client_secret: str
+    auth_url: str
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can differ from one installation to the next."""
 
@@ -73,6 +84,8 @@ class Settings:
     refresh_life: timedelta
     rate_limits: bool
     trusted_proxies: tuple[Network, ...]
+    kakao: SocialSettings | None
+    naver: SocialSettings | None
 
     @property
     def postgres_directory(self) -> Path:
@@ -112,6 +125,8 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
         rate_limits=_on_or_off(env, "MARKET_RATE_LIMITS"),
         trusted_proxies=_networks(env, "MARKET_TRUSTED_PROXIES"),
+        kakao=_social(env, "KAKAO", "https://kauth.kakao.com", "https://kapi.kakao.com"),
+        naver=_social(env, "NAVER", "https://nid.naver.com", "https://openapi.naver.com"),
     )
 
 
@@ -191,6 +206,35 @@ def _kept_secret(data: Path) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text("ascii")
+
+
+def _social(
+    env: Mapping[str, str], prefix: str, auth_url: str, api_url: str
+) -> SocialSettings | None:
+    """None without a client id: whoever plays a provider says who anybody is, so none is ever
+    taken for granted, not even the sandbox's."""
+    client_id = env.get(f"{prefix}_CLIENT_ID")
+    if not client_id:
+        return None
+    secret = env.get(f"{prefix}_CLIENT_SECRET")
+    if not secret:
+        raise SettingsError(f"{prefix}_CLIENT_SECRET is needed beside {prefix}_CLIENT_ID.")
+    return SocialSettings(
+        client_id=client_id,
+        client_secret=secret,
+        auth_url=_safe_url(env, f"{prefix}_AUTH_URL", auth_url),
+        api_url=_safe_url(env, f"{prefix}_API_URL", api_url),
+    )
+
+
+def _safe_url(env: Mapping[str, str], name: str, default: str) -> str:
+    """HTTPS, or this machine itself."""
+    url = (env.get(name) or default).rstrip("/")
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not local and (parts.scheme != "https" or not parts.hostname):
+        raise SettingsError(f"{name} must be an https:// address.")
+    return url
 
 
 def _on_or_off(env: Mapping[str, str], name: str) -> bool:

@@ -51,11 +51,17 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
 
 async def forget(market: Market) -> None:
     """Drops what has served its time: answers to old keys, sessions that ended, limits that
-    are free again."""
+    are free again, codes nobody took."""
     keys = await market.idempotency.forget_old()
     sessions = await market.sessions.forget_ended()
     webhooks = await market.inbox.forget_handled()
     limits = await market.rate_limits.forget_old()
+    codes = await market.codes.forget_old()
     _log.info(
-        "forgotten", idempotency_keys=keys, sessions=sessions, webhooks=webhooks, limits=limits
+        "forgotten",
+        idempotency_keys=keys,
+        sessions=sessions,
+        webhooks=webhooks,
+        limits=limits,
+        codes=codes,
     )

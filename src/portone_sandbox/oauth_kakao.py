@@ -1,21 +1,13 @@
 """A stand-in for Kakao Login with OpenID Connect: below /oauth/kakao, at Kakao's own paths."""
 
 import hashlib
-from functools import lru_cache
-from typing import cast
 
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 from litestar import Response, Router, get, post
 
-from portone_sandbox import oauth
+from portone_sandbox import oauth, oauth_keys
 from portone_sandbox.oauth import Grant, Refusal
 from portone_sandbox.wiring import AnyRequest, TheWorld
 from portone_sandbox.world import World
-
-_KEY = "oauth_kakao_key"
 
 
 @get("/oauth/authorize")
@@ -69,28 +61,25 @@ async def me(request: AnyRequest, world: TheWorld) -> Response[dict[str, object]
 
 
 @get("/.well-known/jwks.json")
-async def jwks(world: TheWorld) -> dict[str, object]:
+async def jwks() -> dict[str, object]:
     """The key that ID tokens are signed with."""
-    key_id, key = _key(world)
-    shown = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    return {"keys": [shown | {"kid": key_id, "alg": "RS256", "use": "sig"}]}
+    return {"keys": [oauth_keys.public_key()]}
 
 
 def _id_token(world: World, issuer: str, grant: Grant) -> str:
-    key_id, key = _key(world)
-    now = world.now()
-    claims = {
+    now = int(world.now().timestamp())
+    claims: dict[str, object] = {
         "iss": issuer,
         "aud": grant.client_id,
         "sub": str(_number(grant.person.id)),
         "iat": now,
-        "auth_time": int(now.timestamp()),
-        "exp": now + oauth.TOKEN_LIVES,
+        "auth_time": now,
+        "exp": now + int(oauth.TOKEN_LIVES.total_seconds()),
         "nickname": grant.person.nickname,
     }
     if grant.nonce is not None:
         claims["nonce"] = grant.nonce
-    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": key_id})
+    return oauth_keys.sign(claims)
 
 
 def _issuer(request: AnyRequest) -> str:
@@ -100,23 +89,6 @@ def _issuer(request: AnyRequest) -> str:
 
 def _number(id: str) -> int:
     return int(id) if id.isdecimal() else int.from_bytes(hashlib.sha256(id.encode()).digest()[:6])
-
-
-def _key(world: World) -> tuple[str, rsa.RSAPrivateKey]:
-    kept = world.store.get_note(_KEY)
-    if kept is None:
-        kept = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        world.store.put_note(_KEY, kept)
-    return hashlib.sha256(kept).hexdigest()[:16], _read_key(kept)
-
-
-@lru_cache(maxsize=4)
-def _read_key(kept: bytes) -> rsa.RSAPrivateKey:
-    return cast("rsa.RSAPrivateKey", serialization.load_der_private_key(kept, password=None))
 
 
 def router() -> Router:

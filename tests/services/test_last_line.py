@@ -27,6 +27,14 @@ from tests.support.gateway import MemoryGateway
 REFUSED = {
     "members_email_key": "UPDATE members SET email = 'm1@example.com'",
     "members_email_in_lower_case": "UPDATE members SET email = 'M' || email",
+    "members_password_needs_email": "UPDATE members SET email = NULL",
+    "social_accounts_one_per_provider": """
+        INSERT INTO social_accounts SELECT 'kakao', n, id, now()
+        FROM (SELECT id FROM members LIMIT 1), unnest(ARRAY['1', '2']) AS n
+    """,
+    "social_accounts_named": """
+        INSERT INTO social_accounts SELECT 'kakao', '', id, now() FROM members
+    """,
     "products_price_positive": "UPDATE products SET price = 0",
     "products_quantity_positive": "UPDATE products SET quantity = 0, taken = 0",
     "products_stock": "UPDATE products SET taken = quantity + 1",

@@ -51,7 +51,7 @@ class RefreshTokenIn(Struct):
 
 class MemberOut(Struct):
     id: str
-    email: str
+    email: str | None
     nickname: str
     created_at: datetime
     operator: bool

@@ -99,6 +99,14 @@ class MemberService:
         if not await self._passwords.matches(password, known) or member is None:
             raise WrongCredentials
         async with self._transactions.transaction():
+            # Checking took a while: a password that was forgotten meanwhile opens nothing.
+            if not await self._members.keeps_password(member):
+                raise WrongCredentials
+            return await self._begin_session(member)
+
+    async def begin_session(self, member: Member) -> TokenPair:
+        """A new session of somebody who has shown who they are."""
+        async with self._transactions.transaction():
             return await self._begin_session(member)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
@@ -169,7 +177,7 @@ class MemberService:
         Raises NotFound.
         """
         async with self._transactions.transaction():
-            member = await self._members.find_by_email(normal_email(email))
+            member = await self._members.find_by_email_for_update(normal_email(email))
             if member is None:
                 raise NotFound("No member has this address.")
             member.operator = operator
