@@ -12,7 +12,6 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import Scope
 
 from market.kit.audit import SqlAudit
@@ -21,6 +20,7 @@ from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog
+from market.kit.metrics import RequestMetrics
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.system import SystemClock, TimeOrderedIds
 from market.kit.vault import Vault
@@ -248,7 +248,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         dependencies=_dependencies(),
         middleware=[
             RequestLog,
-            PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
+            RequestMetrics,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers=dict(EXCEPTION_HANDLERS),
