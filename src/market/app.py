@@ -13,7 +13,6 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import Scope
 
 from market.kit.addresses import Addresses
@@ -29,6 +28,7 @@ from market.kit.http import (
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
 from market.kit.logs import RequestLog, about
+from market.kit.metrics import RequestMetrics
 from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.rate_limits import NoRateLimits, SqlRateLimits
@@ -331,7 +331,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
-            PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
+            RequestMetrics,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers=_on_errors(),

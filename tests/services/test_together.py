@@ -15,19 +15,15 @@ class Desk:
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
         self.open = asyncio.Event()
+        self.called = asyncio.Event()
 
     async def serve(self, asked: Sequence[int]) -> Sequence[int | MarketError]:
         self.groups.append(list(asked))
+        self.called.set()
         await self.open.wait()
         if 13 in asked:
             raise ZeroDivisionError
         return [Conflict() if number == 7 else number * 2 for number in asked]
-
-
-async def begun(*acts: "asyncio.Task[int]") -> None:
-    """Lets every task run up to where it waits."""
-    while not all(act.get_coro().cr_await for act in acts):  # type: ignore[union-attr]  # noqa: ASYNC110
-        await asyncio.sleep(0)
 
 
 def asking(line: Together[int, int], *numbers: int) -> "list[asyncio.Task[int]]":
@@ -38,10 +34,10 @@ async def test_who_waits_at_the_same_time_is_served_in_one_go() -> None:
     desk = Desk()
     line = Together("test", desk.serve, most=3)
     acts = asking(line, 1, 2, 3, 4, 5)
-    await begun(*acts)
+    await desk.called.wait()
     desk.open.set()
     assert await asyncio.gather(*acts) == [2, 4, 6, 8, 10]
-    assert sorted(len(group) for group in desk.groups) == [2, 3]
+    assert [len(group) for group in desk.groups] == [3, 2]
 
 
 async def test_the_refusal_of_one_is_its_own() -> None:
@@ -66,11 +62,9 @@ async def test_a_full_line_sheds_who_comes_last() -> None:
     desk = Desk()
     line = Together("test", desk.serve, most=1, queue=2)
     first = asking(line, 1)
-    await begun(*first)
-    while not desk.groups:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await desk.called.wait()
     waiting = asking(line, 2, 3)
-    await begun(*waiting)
+    await asyncio.sleep(0)  # both stand in line now
     with pytest.raises(Unavailable):
         await line.ask(4)
     desk.open.set()
@@ -89,9 +83,7 @@ async def test_who_went_away_is_not_served() -> None:
     desk = Desk()
     line = Together("test", desk.serve, most=1)
     first, gone = asking(line, 1, 2)
-    await begun(first, gone)
-    while not desk.groups:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await desk.called.wait()
     gone.cancel()
     desk.open.set()
     assert await first == 2

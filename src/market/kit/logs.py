@@ -7,9 +7,9 @@ import sys
 import time
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -22,6 +22,10 @@ _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _access = structlog.get_logger("access")
 
 
+def _json(event: dict[str, Any], **_: object) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
 def configure(*more: structlog.typing.Processor) -> None:
     """`more` may add to each line what it is about."""
     structlog.configure(
@@ -31,10 +35,10 @@ def configure(*more: structlog.typing.Processor) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
 
@@ -61,7 +65,7 @@ class RequestLog:
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableScopeHeaders.from_message(message)["X-Request-Id"] = id
+                message["headers"] = [*message["headers"], (b"x-request-id", id.encode())]
                 _note(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
