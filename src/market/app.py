@@ -217,7 +217,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             app.state.market = market
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *MEMBER_ROUTES,
             *PRODUCT_ROUTES,
@@ -228,7 +228,6 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
-            RequestLog,
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
@@ -239,6 +238,10 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         openapi_config=_openapi(),
         logging_config=None,
     )
+    # Around everything: as a middleware it would not see what is refused before a route is found,
+    # nor what another middleware refuses, and somebody who tries doors would leave no trace.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _dependencies() -> dict[str, Provide]:

@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+LONGEST_PATH = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
 _access = structlog.get_logger("access")
 
 
@@ -23,7 +24,9 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            # ASCII alone: what a terminal takes for a command, or a reader for the end of a line
+            # (U+009B, U+2028 …), can come in a path.
+            structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -61,7 +64,7 @@ def _note(scope: Any, status: int, seconds: float) -> None:
     _access.info(
         "request",
         method=scope["method"],
-        path=scope["path"],
+        path=scope["path"][:LONGEST_PATH],
         status=status,
         ms=round(seconds * 1000, 1),
     )
