@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 from litestar import Controller, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -11,7 +12,7 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from market.kit.http import BEARER, Idempotent, KeyParam, SignedIn, member_only
+from market.kit.http import BEARER, ONE_LINE, Idempotent, KeyParam, SignedIn, member_only
 from market.kit.problems import documented
 
 from .domain import Member, TokenInvalid
@@ -20,10 +21,15 @@ from .service import MemberService, TokenPair
 Service = NamedDependency[MemberService]
 
 Email = Annotated[
-    str, Meta(pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", max_length=254, examples=["bora@example.com"])
+    str,
+    Meta(
+        pattern=r"^\s*[^@\s\u0000-\u001f\u007f]+@[^@\s\u0000-\u001f\u007f]+\s*$",
+        max_length=254,
+        examples=["bora@example.com"],
+    ),
 ]
 Password = Annotated[str, Meta(min_length=8, max_length=128)]
-Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=30)]
+Nickname = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=30)]
 
 
 class SignUp(Struct):
@@ -77,7 +83,7 @@ class AuthController(Controller):
     path = "/api/auth"
     tags = ["auth"]
 
-    @post("/signup", responses=documented(400, 409, 422))
+    @post("/signup", responses=documented(409, 422, body=True))
     async def sign_up(
         self,
         data: JSONBody[SignUp],
@@ -100,17 +106,17 @@ class AuthController(Controller):
 
         return await once(work, status=201)
 
-    @post("/login", status_code=200, responses=documented(400, 401))
+    @post("/login", status_code=200, responses=documented(401, body=True))
     async def sign_in(self, data: JSONBody[SignIn], members: Service) -> TokensOut:
         """A new session."""
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
-    @post("/refresh", status_code=200, responses=documented(400, 401))
+    @post("/refresh", status_code=200, responses=documented(401, body=True))
     async def refresh(self, data: JSONBody[RefreshTokenIn], members: Service) -> TokensOut:
         """Both tokens anew. A refresh token used twice ends its whole session."""
         return TokensOut.of(await members.refresh(data.refresh_token))
 
-    @post("/logout", status_code=204, responses=documented(400, 401))
+    @post("/logout", status_code=204, responses=documented(401, body=True))
     async def sign_out(self, data: JSONBody[RefreshTokenIn], members: Service) -> None:
         """Ends the session; its access token is refused from now on."""
         await members.sign_out(data.refresh_token)
@@ -146,7 +152,9 @@ class Authentication(AbstractAuthenticationMiddleware):
         if scheme.lower() != "bearer" or not token:
             raise TokenInvalid
         members: MemberService = connection.app.state.market.members
-        return AuthenticationResult(user=await members.identify(token.strip()), auth=None)
+        caller = await members.identify(token.strip())
+        structlog.contextvars.bind_contextvars(member_id=caller.id)  # from here on in every line
+        return AuthenticationResult(user=caller, auth=None)
 
 
 ROUTES = (AuthController, show_me)

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from market.kit.http import (
     BEARER,
+    ONE_LINE,
     AccountIn,
     Idempotent,
     KeyParam,
@@ -49,7 +50,7 @@ class CancelIn(Struct):
     """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
     needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    reason: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=200)]
     amount: Annotated[int, Meta(ge=1)] | None = None
     refund_account: AccountIn | None = None
 
@@ -121,7 +122,7 @@ class PaymentController(Controller):
 
     @post(
         "/trades/{trade_id:str}/payment",
-        responses=documented(400, 401, 403, 404, 409, 422, 502),
+        responses=documented(401, 403, 404, 409, 422, 502, body=True),
     )
     async def start(
         self,
@@ -155,7 +156,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/cancel",
         status_code=200,
-        responses=documented(400, 401, 404, 409, 422)
+        responses=documented(401, 404, 409, 422, body=True)
         | {202: ResponseSpec(PaymentOut, description="the money is on its way back")},
     )
     async def cancel(
@@ -191,7 +192,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/complete",
         status_code=200,
-        responses=documented(400, 401, 404, 409, 422, 502),
+        responses=documented(401, 404, 409, 422, 502, body=True),
     )
     async def complete(
         self,
@@ -224,7 +225,7 @@ class Stored(Struct):
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(400, 413),
+    responses=documented(body=True),
 )
 async def receive_v1(
     request: Request[Any, Any, State],
@@ -242,7 +243,7 @@ async def receive_v1(
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(400, 401, 413),
+    responses=documented(401, body=True),
 )
 async def receive_v2(
     request: Request[Any, Any, State],

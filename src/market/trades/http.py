@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from market.kit.http import (
     BEARER,
+    ONE_LINE,
     AccountIn,
     CursorParam,
     Idempotent,
@@ -116,7 +117,7 @@ class TradeWithPayment(TradeOut, kw_only=True):
 class CancelIn(Struct):
     """`refund_account` is the buyer's, and needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    reason: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=200)]
     refund_account: AccountIn | None = None
 
 
@@ -136,7 +137,10 @@ class TradeController(Controller):
     guards = [member_only]
     security = BEARER
 
-    @post("/products/{product_id:str}/trades", responses=documented(401, 403, 404, 409, 422, 503))
+    @post(
+        "/products/{product_id:str}/trades",
+        responses=documented(401, 403, 404, 409, 422, body=True),
+    )
     async def buy(
         self,
         product_id: FromPath[str],
@@ -164,7 +168,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/approve",
         status_code=200,
-        responses=documented(401, 403, 404, 409, 422),
+        responses=documented(401, 403, 404, 409, 422, body=True),
     )
     async def approve(
         self,
@@ -184,7 +188,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/confirm",
         status_code=200,
-        responses=documented(401, 403, 404, 409, 422, 503),
+        responses=documented(401, 403, 404, 409, 422, body=True),
     )
     async def confirm(
         self,
@@ -204,7 +208,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/cancel",
         status_code=200,
-        responses=documented(400, 401, 404, 409, 422)
+        responses=documented(401, 404, 409, 422, body=True)
         | {202: ResponseSpec(TradeOut, description="the refund is under way")},
     )
     async def cancel(
