@@ -1,6 +1,6 @@
 """JSON Web Tokens (RFC 7519), signed with HMAC-SHA256 and nothing else."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -11,6 +11,8 @@ from .domain import AccessClaims, RefreshClaims, TokenExpired, TokenInvalid
 
 ALGORITHM = "HS256"
 ISSUER = "wanted-market"
+# Between server processes. A token from further ahead in time is none that we gave.
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 class JwtTokens:
@@ -64,7 +66,9 @@ class JwtTokens:
         if read["header"].get("typ") != kind:
             raise TokenInvalid
         body: dict[str, Any] = read["payload"]
-        if not isinstance(body["exp"], int):
+        if not isinstance(body["exp"], int) or not isinstance(body["iat"], int):
+            raise TokenInvalid
+        if body["iat"] > (now + CLOCKS_DIFFER_BY).timestamp():
             raise TokenInvalid
         if body["exp"] <= now.timestamp():
             raise TokenExpired
