@@ -31,9 +31,15 @@ class RunningMarket:
 
 @contextmanager
 def running_market(
-    dsn: str, data: Path, servers: int, sandbox: str, version: str = "V1"
+    dsn: str,
+    data: Path,
+    servers: int,
+    sandbox: str,
+    version: str = "V1",
+    log: Path | None = None,
 ) -> Iterator[RunningMarket]:
-    """So many server processes and a worker on one database, until the end of the block."""
+    """So many server processes and a worker on one database, until the end of the block; all that
+    they print goes to `log`, if one is given."""
     env = {
         **os.environ,
         "DATABASE_URL": dsn,
@@ -43,8 +49,8 @@ def running_market(
         "SANDBOX_PORT": sandbox.rpartition(":")[2],
     }
     ports = [free_port() for _ in range(servers)]
-    processes = [_start(["worker"], env)]
-    processes += [_start(["serve"], env | {"MARKET_PORT": str(port)}) for port in ports]
+    processes = [_start(["worker"], env, log)]
+    processes += [_start(["serve"], env | {"MARKET_PORT": str(port)}, log) for port in ports]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     try:
         for url in urls:
@@ -73,9 +79,12 @@ def running_sandbox(data: Path, **environment: str) -> Iterator[str]:
         sandbox.end()
 
 
-def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
-    # Our own interpreter on our own module.
-    return subprocess.Popen([sys.executable, "-m", "market", *command], env=env)  # noqa: S603
+def _start(command: list[str], env: dict[str, str], log: Path | None) -> subprocess.Popen[bytes]:
+    with log.open("ab") if log else contextlib.nullcontext() as out:
+        # Our own interpreter on our own module.
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "market", *command], env=env, stdout=out, stderr=out
+        )
 
 
 def _await_ready(url: str, processes: Sequence[subprocess.Popen[bytes]]) -> None:
