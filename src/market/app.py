@@ -342,7 +342,8 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         openapi_config=_openapi(),
         logging_config=None,
     )
-    # Around the routes, not among their middleware: what matches no route passes through it too.
+    # Around everything: as a middleware it would not see what is refused before a route is found,
+    # nor what another middleware refuses, and somebody who tries doors would leave no trace.
     app.asgi_handler = RequestLog(app.asgi_handler)
     return app
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from market.kit.http import (
     BEARER,
+    ONE_LINE,
     CursorParam,
     Idempotent,
     KeyParam,
@@ -46,7 +47,7 @@ T = TypeVar("T")
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
-Name = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_NAME)]
+Name = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_NAME)]
 Price = Annotated[int, Meta(ge=1, le=MOST_WON, description="minor units; for KRW, won")]
 Quantity = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
 Description = Annotated[str, Meta(max_length=LONGEST_DESCRIPTION)]
@@ -138,7 +139,12 @@ class ProductController(Controller):
         found = await products.page(Search(status, q, seller), wanted(limit, cursor))
         return paged(found, ProductOut.of)
 
-    @post("/", guards=[member_only], security=BEARER, responses=documented(400, 401, 409, 422))
+    @post(
+        "/",
+        guards=[member_only],
+        security=BEARER,
+        responses=documented(401, 409, 422, body=True),
+    )
     async def list_new(
         self,
         data: JSONBody[NewProduct],
@@ -173,7 +179,7 @@ class ProductController(Controller):
         "/{product_id:str}",
         guards=[member_only],
         security=BEARER,
-        responses=documented(400, 401, 403, 404, 409),
+        responses=documented(401, 403, 404, 409, body=True),
     )
     async def change(
         self,
