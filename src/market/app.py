@@ -33,6 +33,8 @@ from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
 from market.members.tokens import JwtTokens
+from market.notices.service import NoticeService
+from market.notices.sql import SqlNotices
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
@@ -88,6 +90,7 @@ class Market:
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
+    notices: NoticeService
     hearing: Hearing
     shop: Shop
 
@@ -100,12 +103,14 @@ def assemble(
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
     books = Ledger(SqlTransfers(db))
+    notices = NoticeService(SqlNotices(db), clock, ids)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
         stock=StockRoom(products),
         escrow=books,
         receipts=SqlReceipts(db),
+        notices=notices,
         clock=clock,
         ids=ids,
         terms=Terms(settings.hold, settings.deposit, settings.fee_bps),
@@ -158,6 +163,7 @@ def assemble(
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         operators=OperatorDesk(db, incidents, clock),
+        notices=notices,
         hearing=Hearing(db.listening, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
@@ -273,7 +279,7 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("inbox", "seal", "clock", "idempotency", "hearing", "shop"),
+        *("inbox", "seal", "clock", "idempotency", "notices", "hearing", "shop"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
