@@ -1,13 +1,12 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
@@ -15,23 +14,40 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
+from litestar.types import Scope
 
+from market.kit.addresses import Addresses
+from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.hearing import Hearing
-from market.kit.http import StrictRequest, provide_caller, provide_once
+from market.kit.http import (
+    StrictRequest,
+    provide_caller,
+    provide_client_address,
+    provide_once,
+)
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
-from market.kit.logs import RequestLog
+from market.kit.logs import RequestLog, about
+from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
+from market.kit.rate_limits import NoRateLimits, SqlRateLimits
 from market.kit.system import SystemClock, TimeOrderedIds
 from market.kit.vault import Vault
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
+from market.members.doorkeeper import Doorkeeper
 from market.members.http import ROUTES as MEMBER_ROUTES
 from market.members.http import Authentication
 from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
-from market.members.sql import SqlMembers, SqlSessions
+from market.members.social import transport as social_transport
+from market.members.social.kakao import Kakao
+from market.members.social.naver import Naver
+from market.members.social_http import ROUTES as SOCIAL_ROUTES
+from market.members.social_http import Browsers
+from market.members.social_sign_in import Providers, SocialSignIn
+from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
 from market.members.tokens import JwtTokens
 from market.notices.service import NoticeService
 from market.notices.sql import SqlNotices
@@ -41,11 +57,11 @@ from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
 from market.payments.operators import OperatorDesk
-from market.payments.portone.signature import WebhookSeal
+from market.payments.portone.signature import SourceAddresses, WebhookSeal
 from market.payments.portone.transport import connections
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
-from market.payments.ports import Gateways, Seal
+from market.payments.ports import Gateways, Seal, Sources
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
@@ -54,10 +70,11 @@ from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlPhotos, SqlProducts
-from market.settings import Settings, SettingsError
+from market.settings import Settings, SettingsError, SocialSettings
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
+from market.trades.http import Counter
 from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
 from market.web.errors import on_unknown_path
@@ -80,29 +97,57 @@ class Market:
     idempotency: Idempotency
     sessions: SqlSessions
     members: MemberService
+    rate_limits: SqlRateLimits
+    doorkeeper: Doorkeeper
+    codes: SqlOneTimeCodes
+    social: SocialSignIn
+    browsers: Browsers
+    addresses: Addresses
     products: ProductService
     trades: TradeService
+    counter: Counter
     payments: PaymentService
     refunds: RefundService
     inbox: SqlInbox
     seal: Seal
+    sources: Sources
     sweep: Sweep
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
     notices: NoticeService
+    audit: SqlAudit
     hearing: Hearing
     shop: Shop
 
 
 def assemble(
-    settings: Settings, db: Database, gateways: Gateways, clock: Clock, ids: Ids
+    settings: Settings,
+    db: Database,
+    gateways: Gateways,
+    clock: Clock,
+    ids: Ids,
+    providers: Sequence[Kakao | Naver] = (),
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
-    books = Ledger(SqlTransfers(db))
+    idempotency = Idempotency(db, clock, settings.secret)
+    books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
+    rate_limits = SqlRateLimits(db, clock, settings.secret)
+    codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
+    members = MemberService(
+        transactions=db,
+        members=SqlMembers(db),
+        sessions=sessions,
+        passwords=Argon2Passwords(),
+        tokens=JwtTokens(settings.secret),
+        audit=audit,
+        clock=clock,
+        ids=ids,
+        lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
+    )
     notices = NoticeService(SqlNotices(db), clock, ids)
     trades = TradeService(
         transactions=db,
@@ -134,6 +179,7 @@ def assemble(
         purchases=trades,
         gateways=gateways,
         incidents=incidents,
+        audit=audit,
         looking=paying,
         clock=clock,
         ids=ids,
@@ -141,28 +187,38 @@ def assemble(
     return Market(
         db=db,
         clock=clock,
-        idempotency=Idempotency(db, clock, settings.secret),
+        idempotency=idempotency,
         sessions=sessions,
-        members=MemberService(
+        members=members,
+        codes=codes,
+        social=SocialSignIn(
             transactions=db,
             members=SqlMembers(db),
             sessions=sessions,
-            passwords=Argon2Passwords(),
-            tokens=JwtTokens(settings.secret),
+            accounts=SqlSocialAccounts(db),
+            codes=codes,
+            signing_in=members,
+            providers=Providers({one.name: one for one in providers}, settings.public_url),
             clock=clock,
             ids=ids,
-            lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
         ),
+        browsers=Browsers(settings.public_url),
+        rate_limits=rate_limits,
+        doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
+        addresses=Addresses(settings.trusted_proxies),
         products=ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids),
         trades=trades,
+        counter=Counter(trades, idempotency),
         payments=paying,
         refunds=refunds,
         inbox=inbox,
         seal=webhook_seal(settings),
+        sources=webhook_sources(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
-        operators=OperatorDesk(db, incidents, clock),
+        audit=audit,
+        operators=OperatorDesk(db, incidents, audit, clock),
         notices=notices,
         hearing=Hearing(db.listening, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
@@ -175,9 +231,14 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
-        async with connections() as to_v1, connections() as to_v2:
+        async with (
+            connections() as to_v1,
+            connections() as to_v2,
+            social_transport.connections() as to_providers,
+        ):
             gateways = portone(settings, to_v1, to_v2, clock)
-            market = assemble(settings, db, gateways, clock, TimeOrderedIds())
+            providers = social_providers(settings, to_providers, clock)
+            market = assemble(settings, db, gateways, clock, TimeOrderedIds(), providers)
             try:
                 yield market
             finally:
@@ -195,12 +256,36 @@ def portone(
     return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
 
 
+def social_providers(
+    settings: Settings, client: httpx.AsyncClient, clock: Clock
+) -> list[Kakao | Naver]:
+    """Those that are configured."""
+    providers: list[Kakao | Naver] = []
+    if settings.kakao:
+        providers.append(Kakao(_app(settings.kakao), client, clock))
+    if settings.naver:
+        providers.append(Naver(_app(settings.naver), client))
+    return providers
+
+
+def _app(who: SocialSettings) -> social_transport.App:
+    return social_transport.App(who.client_id, who.client_secret, who.auth_url, who.api_url)
+
+
 def webhook_seal(settings: Settings) -> Seal:
     """Raises SettingsError."""
     try:
         return WebhookSeal.of(*settings.portone_v2.webhook_secrets)
     except ValueError as cause:
         raise SettingsError(f"PORTONE_V2_WEBHOOK_SECRET: {cause}.") from cause
+
+
+def webhook_sources(settings: Settings) -> Sources:
+    """Raises SettingsError."""
+    try:
+        return SourceAddresses.of(*settings.portone_v1.webhook_addresses)
+    except ValueError as cause:
+        raise SettingsError(f"PORTONE_V1_WEBHOOK_ADDRESSES: {cause}.") from cause
 
 
 def v1_account(settings: Settings) -> V1Account:
@@ -239,9 +324,10 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             app.state.market = market
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *MEMBER_ROUTES,
+            *SOCIAL_ROUTES,
             *PRODUCT_ROUTES,
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
@@ -251,17 +337,20 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
-            RequestLog,
             PrometheusConfig(app_name="market", prefix="market", group_path=True).middleware,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers=_on_errors(),
+        before_request=about,
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
+    # Around the routes, not among their middleware: what matches no route passes through it too.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _on_errors() -> dict[type[Exception] | int, Any]:
@@ -272,20 +361,24 @@ def _dependencies() -> dict[str, Provide]:
     """What handlers may ask for by name, all of it from the market that was opened."""
 
     def part(name: str) -> Provide:
-        async def provide(state: State) -> Any:
-            return getattr(state.market, name)
+        async def provide(scope: Scope) -> Any:
+            # Asked for the application's State, Litestar would copy it each time.
+            return getattr(scope["litestar_app"].state.market, name)
 
         return Provide(provide)
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("inbox", "seal", "clock", "idempotency", "notices", "hearing", "shop"),
+        *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
+        *("doorkeeper", "addresses", "social", "browsers"),
+        *("notices", "hearing", "shop"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
         "market_db": part("db"),
         "caller": Provide(provide_caller),
         "once": Provide(provide_once),
+        "client_address": Provide(provide_client_address),
     }
 
 

@@ -141,6 +141,17 @@ def settle(id: int, by: str, how: str) -> None:
 
 
 @main.command()
+@click.argument("email")
+@click.option("--revoke", is_flag=True, help="Make them a plain member again.")
+@click.option("--by", required=True, help="Who decides it.")
+@click.option("--why", required=True, help="For the audit log.")
+def operator(email: str, *, revoke: bool, by: str, why: str) -> None:
+    """Makes a member an operator, who may send any money back and settle incidents."""
+    member = _ask(lambda market: market.members.appoint(email, by, why, operator=not revoke))
+    click.echo(f"{member.email} is {'no longer' if revoke else 'now'} an operator.")
+
+
+@main.command()
 @click.argument("account", required=False)
 @click.option("--from", "since", type=MOMENT, help="From this moment (UTC) on.")
 @click.option("--to", "until", type=MOMENT, help="Until just before this moment (UTC).")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import httpx
@@ -39,6 +40,8 @@ SAMPLES = (
     ),
     ("mina@example.com", "미나", ()),
 )
+# Answers for the money: sees every payment, may send any of it back (P8).
+OPERATOR = "operator@example.com"
 # How long a part may take to answer for the first time, and to end when asked to.
 READY_WITHIN_S = 60
 ENDS_WITHIN_S = 15
@@ -59,6 +62,7 @@ def run(settings: Settings) -> int:
         parts.append(_start(["portone_sandbox"], env | _sandbox_environment(settings)))
         _await(f"http://127.0.0.1:{settings.sandbox_port}/health", parts)
         _say("starting the market and its worker")
+        env |= _stand_ins(settings)
         parts.append(_start(["market", "worker"], env))
         parts.append(_start(["market", "serve"], env))
         _await(f"http://127.0.0.1:{settings.port}/health/ready", parts)
@@ -85,6 +89,9 @@ def _database(settings: Settings) -> str:
 async def _seed(settings: Settings, dsn: str) -> None:
     async with open_market(settings, dsn, "market demo") as market:
         password_hash = await market.members.hash_password(PASSWORD)
+        with suppress(EmailTaken):
+            await market.members.sign_up(OPERATOR, password_hash, "운영자")
+            await market.members.appoint(OPERATOR, "demo", "to try it", operator=True)
         for email, nickname, goods in SAMPLES:
             try:
                 member, _ = await market.members.sign_up(email, password_hash, nickname)
@@ -103,6 +110,24 @@ def _sandbox_environment(settings: Settings) -> dict[str, str]:
         "SANDBOX_DATA": str(settings.sandbox_state),
         "SANDBOX_WEBHOOK_URL_V1": f"http://127.0.0.1:{settings.port}/webhooks/portone/v1",
         "SANDBOX_WEBHOOK_URL_V2": f"http://127.0.0.1:{settings.port}/webhooks/portone/v2",
+    }
+
+
+def _stand_ins(settings: Settings) -> dict[str, str]:
+    """The sandbox's own social providers, where none is configured."""
+    sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
+    if settings.kakao or settings.naver:
+        return {}
+    keys = httpx.get(f"{sandbox}/control/credentials", timeout=5).json()["oauth"]
+    return {
+        f"{name.upper()}_{word}": value
+        for name in ("kakao", "naver")
+        for word, value in (
+            ("CLIENT_ID", keys[name]["client_id"]),
+            ("CLIENT_SECRET", keys[name]["client_secret"]),
+            ("AUTH_URL", f"{sandbox}/oauth/{name}"),
+            ("API_URL", f"{sandbox}/oauth/{name}"),
+        )
     }
 
 
@@ -172,7 +197,11 @@ def _welcome(settings: Settings) -> None:
       what it sent              {sandbox}/control/webhooks
 
     Members   {", ".join(email for email, _, _ in SAMPLES)}
+    Operator  {OPERATOR}
     Password  {PASSWORD}
+    or by the stand-ins of Kakao and Naver, in a browser:
+              {market}/api/auth/social/kakao
+              {market}/api/auth/social/naver
 
   README.md has the curl lines of a whole sale. Ctrl-C stops everything; the data stays in
   {_shown(settings)}.

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from market.app import Market
+from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
 
@@ -152,3 +153,58 @@ async def test_text_that_is_no_utf8_is_refused(client: Client) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await client.http.post("/api/auth/login", content=body, headers=headers)
     assert problem(answer) == (400, "invalid_request")
+
+
+async def test_an_operator_sees_and_sends_back_what_no_other_stranger_may(
+    deal: Deal, gateway: MemoryGateway, market: Market
+) -> None:
+    path = await deal.pay(gateway, {"method": "CARD"})
+    email = deal.stranger.email
+    await market.members.appoint(email, "the owner", "she asked for it", operator=True)
+    seen = await deal.stranger.get(path)
+    assert (seen["status"], seen["checkout"], seen["virtual_account"]) == ("PAID", None, None)
+    assert (await deal.stranger.get("/api/me"))["operator"] is True
+    part = {"amount": 400, "reason": "a scratch"}
+    assert (await deal.stranger.post(f"{path}/cancel", part))["cancelled_amount"] == 400
+    await deal.seller.post(f"{deal.trade}/approve")
+    await deal.buyer.post(f"{deal.trade}/confirm")
+    rest = await deal.stranger.post(f"{deal.trade}/cancel", {"reason": "it broke"})
+    assert (rest["status"], rest["cancel_in_progress"]) == ("PURCHASE_CONFIRMED", False)
+    await market.members.appoint(email, "the owner", "she left", operator=False)
+    assert problem(await deal.stranger.call("GET", path)) == (404, "not_found")
+    acts = [(act.actor, act.act) for act in await market.audit.list(None, 10)]
+    me = deal.stranger.id
+    assert acts == [
+        ("the owner", "dismiss"),
+        (me, "cancel"),
+        (me, "send back 400"),
+        ("the owner", "appoint"),
+    ]
+
+
+async def test_a_confirmed_sales_money_on_its_way_back_is_202(
+    deal: Deal, gateway: MemoryGateway, market: Market
+) -> None:
+    await deal.pay(gateway, {"method": "CARD"})
+    await deal.seller.post(f"{deal.trade}/approve")
+    await deal.buyer.post(f"{deal.trade}/confirm")
+    await market.members.appoint(deal.stranger.email, "the owner", "why", operator=True)
+    gateway.dead = True
+    answer = await deal.stranger.call("POST", f"{deal.trade}/cancel", {"reason": "it broke"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "PURCHASE_CONFIRMED")
+
+
+async def test_a_repeat_after_the_process_died_sends_no_second_part_back(
+    deal: Deal, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    """It had sent the money back, and not kept its answer: the claim of the key lapses, and the
+    client's repeat runs the work again."""
+    path = await deal.pay(gateway, {"method": "CARD"})
+    wish = {"reason": "a scratch", "amount": 400}
+    first = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="once")
+    await market.db.execute("UPDATE idempotency_keys SET answer = NULL")
+    clock.move(minutes=6)
+    again = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="once")
+    assert first["cancelled_amount"] == again["cancelled_amount"] == 400
+    other = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="another")
+    assert other["cancelled_amount"] == 800

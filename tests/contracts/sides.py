@@ -9,7 +9,8 @@ from typing import ClassVar, Self
 import httpx
 
 from market.kit.system import TimeOrderedIds
-from market.payments.domain import Cancellation, Means, Method, Payment
+from market.payments.cancellation import Cancellation
+from market.payments.domain import Means, Method, Payment
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Checkout, PaymentGateway

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from market.payments.domain import Means, Method, Payment, Status
+from market.payments.domain import DepositedTwice, Means, Method, Payment, Status
 from market.payments.ports import GatewayRefused, OutcomeUnknown
 from market.payments.record import Seen
 from market.shared.banking import Bank, RefundAccount
 from market.shared.ids import CancellationId
 from market.shared.people import Party
 
-from .sides import IDS, Side
+from .sides import IDS, Side, V1Side
 
 MINE = RefundAccount(Bank.SHINHAN, "110-123-456789", "김보라")
 
@@ -103,3 +103,24 @@ async def test_without_an_account_nothing_goes_back(side: Side) -> None:
     with pytest.raises(GatewayRefused):
         await side.gateway.cancel(payment, wish)
     assert await side.returned(payment) == 0
+
+
+async def test_a_second_deposit_is_turned_back_by_the_bank(side: Side) -> None:
+    payment = await issued(side)
+    deposit(side, payment)
+    assert payment.account is not None
+    body = {"account_number": payment.account.number, "amount": 1000}
+    side.portone.control("POST", "deposit", body, status=409)
+    payment.apply(await side.seen(payment), side.clock.now(), side.gateway.till)
+    assert (payment.status, payment.cancellable) == (Status.PAID, 1000)
+
+
+async def test_v1_tells_of_a_second_deposit_that_a_bank_lets_through(v1: V1Side) -> None:
+    v1.portone.control("PUT", "settings", {"extra_deposit": "record"})
+    payment = await issued(v1)
+    deposit(v1, payment)
+    payment.apply(await v1.seen(payment), v1.clock.now(), v1.gateway.till)
+    deposit(v1, payment)
+    events = payment.apply(await v1.seen(payment), v1.clock.now(), v1.gateway.till)
+    assert events == [DepositedTwice(2000)]
+    assert payment.cancellable == 1000

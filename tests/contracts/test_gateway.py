@@ -250,7 +250,7 @@ async def test_a_wish_that_was_rebalanced_is_another_wish(side: Side) -> None:
     with pytest.raises(GatewayRefused):
         await side.gateway.cancel(payment, wish)
     payment.apply(await side.seen(payment), side.clock.now())
-    assert wish.rebalance(payment)
+    assert wish.rebalance(payment.cancellable)
     await side.gateway.cancel(payment, wish)
     assert await side.returned(payment) == 1000
 

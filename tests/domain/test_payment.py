@@ -3,19 +3,19 @@
 import itertools
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from market.payments.cancellation import TRY_AGAIN_AFTER, Cancellation, CancellationStatus
 from market.payments.domain import (
     LOOK_AT_AGES,
     TRANSITIONS,
-    TRY_AGAIN_AFTER,
-    Cancellation,
-    CancellationStatus,
     Captured,
+    DepositedTwice,
     Event,
     ExceedsCancellable,
     Means,
@@ -171,11 +171,11 @@ def test_nothing_can_be_asked_back_before_anything_came() -> None:
 def test_a_cancellation_succeeds_when_the_record_shows_the_money_gone() -> None:
     one = paid()
     asked = ask_back(one, 40)
-    assert not asked.settle(one, NOW)
+    assert not asked.settle(one.cancellable, NOW)
     one.apply(seen(Seen.PAID, 40), NOW)
-    assert asked.settle(one, NOW)
+    assert asked.settle(one.cancellable, NOW)
     assert (asked.status, asked.try_at) == (CancellationStatus.SUCCEEDED, None)
-    assert not asked.settle(one, NOW)
+    assert not asked.settle(one.cancellable, NOW)
     assert not asked.refuse("late no", NOW)
 
 
@@ -192,14 +192,27 @@ def test_an_unanswered_cancellation_is_tried_again_for_ever() -> None:
 def test_what_went_back_behind_our_back_is_not_asked_for_again() -> None:
     one = paid()
     asked = ask_back(one)
-    assert not asked.rebalance(one)
+    assert not asked.rebalance(one.cancellable)
     one.apply(seen(Seen.PAID, 30), NOW)
-    assert asked.rebalance(one)
+    assert asked.rebalance(one.cancellable)
     assert (asked.amount, asked.balance) == (70, 70)
+
+
+def test_more_back_than_ever_came_is_no_record_to_believe() -> None:
+    one = paid()
+    assert one.apply(seen(Seen.PAID, 101), NOW) == []
+    assert (one.cancelled, one.status) == (0, Status.PAID)
+
+
+def test_what_a_bank_lets_through_beyond_the_payment_is_told_and_changes_nothing() -> None:
+    one = paid()
+    assert one.apply(replace(seen(Seen.PAID), deposited=100), NOW) == []
+    assert one.apply(replace(seen(Seen.PAID), deposited=200), NOW) == [DepositedTwice(200)]
+    assert (one.captured, one.status) == (Money(100), Status.PAID)
 
 
 def test_a_refused_cancellation_says_why() -> None:
     asked = ask_back(paid())
     assert asked.refuse("closed", NOW)
     assert (asked.status, asked.failure) == (CancellationStatus.FAILED, "closed")
-    assert not asked.rebalance(paid(30))
+    assert not asked.rebalance(paid(30).cancellable)

@@ -27,6 +27,14 @@ from tests.support.gateway import MemoryGateway
 REFUSED = {
     "members_email_key": "UPDATE members SET email = 'm1@example.com'",
     "members_email_in_lower_case": "UPDATE members SET email = 'M' || email",
+    "members_password_needs_email": "UPDATE members SET email = NULL",
+    "social_accounts_one_per_provider": """
+        INSERT INTO social_accounts SELECT 'kakao', n, id, now()
+        FROM (SELECT id FROM members LIMIT 1), unnest(ARRAY['1', '2']) AS n
+    """,
+    "social_accounts_named": """
+        INSERT INTO social_accounts SELECT 'kakao', '', id, now() FROM members
+    """,
     "products_price_positive": "UPDATE products SET price = 0",
     "products_quantity_positive": "UPDATE products SET quantity = 0, taken = 0",
     "products_stock": "UPDATE products SET taken = quantity + 1",
@@ -98,6 +106,9 @@ REFUSED = {
     "incidents_settled_whole": """
         INSERT INTO incidents (kind, subject, seen, settled_at) VALUES ('x', 'y', '{}', now())
     """,
+    "operator_acts_say_why": """
+        INSERT INTO operator_acts (actor, act, subject, reason) VALUES ('bora', 'cancel', 'x', '')
+    """,
     "transfers_kind": """
         INSERT INTO transfers VALUES (DEFAULT, 'GIFT', 's', 'a', 'b', 1, 'KRW', now())
     """,
@@ -116,6 +127,9 @@ REWRITES = [
     "UPDATE transfers SET amount = 1",
     "DELETE FROM transfers",
     "TRUNCATE transfers",
+    "UPDATE operator_acts SET reason = 'another'",
+    "DELETE FROM operator_acts",
+    "TRUNCATE operator_acts",
 ]
 
 
@@ -130,6 +144,7 @@ async def busy(acts: Acts, market: Market, gateway: MemoryGateway) -> None:
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})
+    await market.audit.record("bora", "cancel", f"trade {trade.id}", "why")
 
 
 @pytest.mark.usefixtures("busy")
@@ -142,7 +157,9 @@ async def test_a_constraint_refuses(db: Database, name: str) -> None:
 
 @pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize("rewrite", REWRITES)
-async def test_the_ledger_is_only_ever_added_to(db: Database, rewrite: str) -> None:
+async def test_the_books_and_the_audit_log_are_only_ever_added_to(
+    db: Database, rewrite: str
+) -> None:
     with pytest.raises(asyncpg.RestrictViolationError):
         await db.execute(rewrite)
 

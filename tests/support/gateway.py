@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from market.kit.db import in_transaction
-from market.payments.domain import Cancellation, Payment
+from market.payments.cancellation import Cancellation
+from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import ANY_TILL, Seen, Snapshot, Till
 from market.shared.banking import RefundAccount, VirtualAccount
@@ -98,6 +99,12 @@ class MemoryGateway:
         """The buyer pays so much."""
         money = Money(amount, currency)
         self.records[payment_id] = Snapshot(payment_id, f"ref{payment_id}", Seen.PAID, money, 0)
+
+    def deposit_again(self, payment_id: str) -> None:
+        """A second deposit of the same amount arrives, which the payment takes no notice of."""
+        record = self.records[payment_id]
+        twice = 2 * record.captured.amount
+        self.records[payment_id] = replace(record, deposited=twice)
 
     def fail(self, payment_id: str) -> None:
         """The buyer's card is declined."""

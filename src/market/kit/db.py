@@ -7,7 +7,7 @@ one from the pool for itself. Ids travel as 32 hex digits and are stored as `uui
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import asyncpg
 import structlog
@@ -58,7 +58,7 @@ class Database:
         self._name = name
 
     @classmethod
-    async def connect(cls, dsn: str, *, size: int, name: str) -> "Database":
+    async def connect(cls, dsn: str, *, size: int, name: str) -> Self:
         """Opens a pool of at most `size` connections, shown to operators under `name`."""
         pool = await asyncpg.create_pool(
             dsn,
@@ -119,6 +119,12 @@ class Database:
         if not in_transaction():
             raise RuntimeError("a row lock needs a transaction around it")
         return await self.find(sql, *args)
+
+    async def lock_all(self, sql: str, *args: object) -> list[Row]:
+        """Like `lock`, for several rows, which the statement takes in an order of its own."""
+        if not in_transaction():
+            raise RuntimeError("a row lock needs a transaction around it")
+        return await self.fetch(sql, *args)
 
     async def value(self, sql: str, *args: object) -> Any:
         async with self._connection() as connection:

@@ -19,6 +19,7 @@ from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
 
+from .addresses import Addresses
 from .idempotency import Answer, Idempotency, Key, Scope
 from .problems import PROBLEM_JSON, BodyInvalid
 
@@ -96,7 +97,7 @@ def known_bank(text: str) -> Bank:
     return bank
 
 
-def member_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def member_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """The guard of everything that needs a member (R1)."""
     if connection.scope.get("user") is None:
         raise Unauthenticated
@@ -111,9 +112,12 @@ def path_id(text: str) -> str:
 
 async def provide_caller(request: Visit) -> Caller:
     """The signed-in member, for routes behind `member_only`."""
-    if request.user is None:
-        raise Unauthenticated
-    return request.user
+    return signed_in(request)
+
+
+async def provide_client_address(request: Visit, addresses: NamedDependency[Addresses]) -> str:
+    """Where the request comes from, past the proxies that are trusted."""
+    return addresses.of(request)
 
 
 class Once:
@@ -122,6 +126,15 @@ class Once:
     def __init__(self, idempotency: Idempotency, key: Key | None) -> None:
         self._idempotency = idempotency
         self._key = key
+
+    @property
+    def wish(self) -> str | None:
+        """An id that repeats of this request share, and nothing else has; None without a key.
+
+        What a key leads to may outlive its process, while the answer was not kept yet: work that
+        calls the gateway can name its effect by this, and so find it again.
+        """
+        return self._key.wish if self._key else None
 
     async def __call__(
         self,
@@ -138,22 +151,35 @@ class Once:
             return Answer(code, msgspec.json.encode(out))
 
         if self._key is None:
-            return _json(await done())
-        return _json(await self._idempotency.answer(self._key, scope, done))
+            return answered(await done())
+        return answered(await self._idempotency.answer(self._key, scope, done))
 
 
 async def provide_once(request: Visit, idempotency: NamedDependency[Idempotency]) -> Once:
+    return Once(idempotency, await key_of(request))
+
+
+async def key_of(request: Visit) -> Key | None:
+    """The request's Idempotency-Key, with who sent it and what for. Raises Invalid."""
     text = request.headers.get("idempotency-key")
     if text is None:
-        return Once(idempotency, None)
+        return None
     fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     fingerprint.update(await request.body())
     caller = request.scope.get("user")
     owner = caller.id if caller else "anyone"
-    return Once(idempotency, Key(owner, text, fingerprint.digest()))
+    return Key(owner, text, fingerprint.digest())
 
 
-def _json(answer: Answer) -> Response[Any]:
+def signed_in(request: Visit) -> Caller:
+    """The member behind a request that `member_only` let pass."""
+    if request.user is None:
+        raise Unauthenticated
+    return request.user
+
+
+def answered(answer: Answer) -> Response[Any]:
+    """An answer that is JSON already, as a response."""
     return Response(
         answer.body,
         status_code=answer.status,
@@ -161,6 +187,8 @@ def _json(answer: Answer) -> Response[Any]:
     )
 
 
-# What a handler asks for: the member behind the request, and the keeper of its Idempotency-Key.
+# What a handler asks for: the member behind the request, the keeper of its Idempotency-Key, and
+# the client's address.
 SignedIn = NamedDependency[Caller]
 Idempotent = NamedDependency[Once]
+ClientAddress = NamedDependency[str]

@@ -6,7 +6,8 @@ Two ways, because a gateway call must never sit inside a transaction:
   transaction, so an effect without its answer can't exist.
 - `Scope.WITH_GATEWAY`: the claim is committed first, then the work runs, then the answer is kept.
   If the process dies in between, the claim lapses after `LEASE` and a repeat runs the work again;
-  that work finds what the first one did (one open payment per trade, one cancellation at a time).
+  that work finds what the first one did (one open payment per trade, a cancellation by the key's
+  own `wish`).
 
 Answers are kept encrypted under a key made from our secret and the client's key, of which only
 a digest is stored: an answer may hold tokens, and a stolen table must not.
@@ -15,11 +16,11 @@ a digest is stored: an answer may hold tokens, and a stolen table must not.
 import base64
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from cryptography.fernet import Fernet
 from msgspec import Struct, json
@@ -35,7 +36,7 @@ from market.shared.errors import (
 )
 
 from . import problems
-from .db import Database
+from .db import Database, Row
 
 # Longer than any work takes: three calls of a gateway that uses up its 60 seconds each.
 LEASE = timedelta(minutes=5)
@@ -86,8 +87,14 @@ class Key:
     def digest(self) -> bytes:
         return hashlib.sha256(f"{self.owner}\0{self.text}".encode()).digest()
 
+    @property
+    def wish(self) -> str:
+        """The id of what this key, used for this request, leads to: 32 hex digits."""
+        return hashlib.sha256(self.digest + self.fingerprint).hexdigest()[:32]
+
 
 Work = Callable[[], Awaitable[Answer]]
+Ask = TypeVar("Ask")
 
 
 class Idempotency:
@@ -121,6 +128,71 @@ class Idempotency:
             await self._keep(key, answer)
             return answer
 
+    async def answer_all(
+        self,
+        asks: Sequence[tuple[Key | None, Ask]],
+        work: Callable[[Sequence[Ask]], Awaitable[Sequence[Answer | MarketError]]],
+    ) -> Sequence[Answer | MarketError]:
+        """`Scope.ONE_TRANSACTION` for many at once: one transaction holds the effects of all, their
+        keys and their answers. A refusal is an answer, kept for its key; `work` must have changed
+        nothing for who is refused.
+
+        What one of them hears is its own: the first answer to its key, KeyReused, InProgress, or
+        what the work says.
+        """
+        async with self._db.transaction():
+            known = await self._find_all([key for key, _ in asks if key])
+            answers: list[Answer | MarketError | None] = [
+                known.get(id(key)) if key else None for key, _ in asks
+            ]
+            fresh = [number for number, answer in enumerate(answers) if answer is None]
+            told = await work([asks[number][1] for number in fresh])
+            for number, answer in zip(fresh, told, strict=True):
+                answers[number] = answer
+            await self._keep_all(
+                [
+                    (key, _kept(answer))
+                    for number, answer in zip(fresh, told, strict=True)
+                    if (key := asks[number][0])
+                ]
+            )
+        return [answer for answer in answers if answer is not None]
+
+    async def _find_all(self, keys: Sequence[Key]) -> dict[int, Answer | MarketError]:
+        """What `_find` says of each; by the key's identity, for two may be the same key."""
+        found: dict[int, Answer | MarketError] = {}
+        if not keys:
+            return found
+        locks = await self._db.value(
+            "SELECT array_agg(pg_try_advisory_xact_lock(n) ORDER BY place)"
+            " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (n, place)",
+            [_lock(key) for key in keys],
+        )
+        rows = {
+            row["digest"]: row
+            for row in await self._db.fetch(
+                "SELECT digest, fingerprint, answer, claimed_until FROM idempotency_keys"
+                " WHERE digest = ANY ($1::bytea[])",
+                [key.digest for key in keys],
+            )
+        }
+        seen: set[bytes] = set()
+        for key, locked in zip(keys, locks, strict=True):
+            # A session may take a lock of its own twice: of two with one key, the second waits for
+            # nobody, and is told what it would be told by another process.
+            if not locked or key.digest in seen:
+                found[id(key)] = InProgress()
+                continue
+            seen.add(key.digest)
+            try:
+                answer = self._known(key, rows.get(key.digest))
+            except (InProgress, KeyReused) as refusal:
+                found[id(key)] = refusal
+            else:
+                if answer is not None:
+                    found[id(key)] = answer
+        return found
+
     async def _leased(self, key: Key, work: Work) -> Answer:
         async with self._db.transaction():
             if (known := await self._find(key)) is not None:
@@ -144,8 +216,7 @@ class Idempotency:
 
     async def _refused(self, key: Key, refusal: MarketError) -> Answer:
         """A refusal is an answer too, kept after the work it refused was rolled back."""
-        problem = problems.of_market_error(refusal)
-        answer = Answer(problem.status, json.encode(problem), problem=True)
+        answer = _kept(refusal)
         await self._keep(key, answer)
         return answer
 
@@ -154,13 +225,15 @@ class Idempotency:
         # The lock lasts to the end of the transaction: a second request is told at once that the
         # first still runs, where waiting on the unique index would hold a connection meanwhile.
         # It is a statement of its own: the next one's snapshot must be younger than the lock.
-        lock = int.from_bytes(key.digest[:8], "big", signed=True)
-        if not await self._db.value("SELECT pg_try_advisory_xact_lock($1)", lock):
+        if not await self._db.value("SELECT pg_try_advisory_xact_lock($1)", _lock(key)):
             raise InProgress
         row = await self._db.find(
             "SELECT fingerprint, answer, claimed_until FROM idempotency_keys WHERE digest = $1",
             key.digest,
         )
+        return self._known(key, row)
+
+    def _known(self, key: Key, row: Row | None) -> Answer | None:
         if row is None:
             return None
         if not hmac.compare_digest(row["fingerprint"], key.fingerprint):
@@ -189,18 +262,23 @@ class Idempotency:
 
     async def _keep(self, key: Key, answer: Answer) -> None:
         """Keeps the answer unless the key has one: the first stands."""
-        now = self._clock.now()
+        await self._keep_all([(key, answer)])
+
+    async def _keep_all(self, answered: Sequence[tuple[Key, Answer]]) -> None:
+        if not answered:
+            return
         await self._db.execute(
             """
             INSERT INTO idempotency_keys (digest, fingerprint, claimed_until, created_at, answer)
-            VALUES ($1, $2, $3, $3, $4)
+            SELECT k.digest, k.fingerprint, $3, $3, k.answer
+            FROM unnest($1::bytea[], $2::bytea[], $4::bytea[]) AS k (digest, fingerprint, answer)
             ON CONFLICT (digest) DO UPDATE SET answer = excluded.answer
                 WHERE idempotency_keys.answer IS NULL
             """,
-            key.digest,
-            key.fingerprint,
-            now,
-            self._cipher(key).encrypt(json.encode(answer)),
+            [key.digest for key, _ in answered],
+            [key.fingerprint for key, _ in answered],
+            self._clock.now(),
+            [self._cipher(key).encrypt(json.encode(answer)) for key, answer in answered],
         )
 
     async def forget_old(self) -> int:
@@ -212,3 +290,16 @@ class Idempotency:
     def _cipher(self, key: Key) -> Fernet:
         made_of = hmac.digest(self._secret, f"{key.owner}\0{key.text}".encode(), "sha256")
         return Fernet(base64.urlsafe_b64encode(made_of))
+
+
+def _lock(key: Key) -> int:
+    """The advisory lock that stands for a key."""
+    return int.from_bytes(key.digest[:8], "big", signed=True)
+
+
+def _kept(answer: Answer | MarketError) -> Answer:
+    """A refusal as the answer it is."""
+    if isinstance(answer, Answer):
+        return answer
+    problem = problems.of_market_error(answer)
+    return Answer(problem.status, json.encode(problem), problem=True)

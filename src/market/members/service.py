@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from market.shared.audit import Audit
 from market.shared.clock import Clock
+from market.shared.errors import NotFound
 from market.shared.ids import Ids, MemberId, SessionId
 from market.shared.people import Caller
 from market.shared.transactions import Transactions
@@ -56,6 +58,7 @@ class MemberService:
         sessions: Sessions,
         passwords: Passwords,
         tokens: Tokens,
+        audit: Audit,
         clock: Clock,
         ids: Ids,
         lifetimes: Lifetimes,
@@ -65,6 +68,7 @@ class MemberService:
         self._sessions = sessions
         self._passwords = passwords
         self._tokens = tokens
+        self._audit = audit
         self._clock = clock
         self._ids = ids
         self._lifetimes = lifetimes
@@ -94,6 +98,14 @@ class MemberService:
         known = member.password_hash if member else None
         if not await self._passwords.matches(password, known) or member is None:
             raise WrongCredentials
+        async with self._transactions.transaction():
+            # Checking took a while: a password that was forgotten meanwhile opens nothing.
+            if not await self._members.keeps_password(member):
+                raise WrongCredentials
+            return await self._begin_session(member)
+
+    async def begin_session(self, member: Member) -> TokenPair:
+        """A new session of somebody who has shown who they are."""
         async with self._transactions.transaction():
             return await self._begin_session(member)
 
@@ -158,6 +170,21 @@ class MemberService:
 
     async def get(self, id: MemberId) -> Member:
         return await self._members.get(id)
+
+    async def appoint(self, email: str, by: str, reason: str, *, operator: bool) -> Member:
+        """Makes a member an operator, or no longer one; it holds from their next request on.
+
+        Raises NotFound.
+        """
+        async with self._transactions.transaction():
+            member = await self._members.find_by_email_for_update(normal_email(email))
+            if member is None:
+                raise NotFound("No member has this address.")
+            member.operator = operator
+            await self._members.save(member)
+            act = "appoint" if operator else "dismiss"
+            await self._audit.record(by, act, f"member {member.id}", reason)
+        return member
 
     async def _begin_session(self, member: Member) -> TokenPair:
         session = Session.begin(

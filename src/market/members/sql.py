@@ -1,13 +1,22 @@
 """Members and sessions in PostgreSQL."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import asyncpg
 
 from market.kit.db import Database, Row
+from market.kit.together import Together
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Caller
 
 from .domain import AccessClaims, EmailTaken, Member, Session
+from .social_domain import AlreadyLinked, SocialAccountConflict, SocialIdentity
+
+# By name, never *: a statement prepared before a migration added a column works after it.
+_MEMBER = "SELECT id, email, nickname, password_hash, created_at, operator FROM members "
+_SESSION = "SELECT id, member_id, current_token_id, expires_at, revoked_at FROM sessions "
 
 
 class SqlMembers:
@@ -33,14 +42,66 @@ class SqlMembers:
             raise EmailTaken from cause
 
     async def get(self, id: MemberId) -> Member:
-        row = await self._db.find("SELECT * FROM members WHERE id = $1", id)
+        row = await self._db.find(_MEMBER + "WHERE id = $1", id)
         if row is None:
             raise NotFound
         return _member(row)
 
     async def find_by_email(self, email: str) -> Member | None:
-        row = await self._db.find("SELECT * FROM members WHERE email = $1", email)
+        row = await self._db.find(_MEMBER + "WHERE email = $1", email)
         return _member(row) if row else None
+
+    async def find_by_email_for_update(self, email: str) -> Member | None:
+        row = await self._db.lock(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
+        return _member(row) if row else None
+
+    async def keeps_password(self, member: Member) -> bool:
+        row = await self._db.lock(
+            "SELECT FROM members WHERE id = $1 AND password_hash = $2 FOR SHARE",
+            member.id,
+            member.password_hash,
+        )
+        return row is not None
+
+    async def save(self, member: Member) -> None:
+        await self._db.execute(
+            "UPDATE members SET password_hash = $2, operator = $3 WHERE id = $1",
+            member.id,
+            member.password_hash,
+            member.operator,
+        )
+
+
+class SqlSocialAccounts:
+    """Accounts at social providers, each one member's."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def find_member(self, provider: str, subject: str) -> MemberId | None:
+        id: MemberId | None = await self._db.value(
+            "SELECT member_id FROM social_accounts WHERE provider = $1 AND subject = $2",
+            provider,
+            subject,
+        )
+        return id
+
+    async def link(self, identity: SocialIdentity, member: MemberId, now: datetime) -> None:
+        try:
+            await self._db.execute(
+                """
+                INSERT INTO social_accounts (provider, subject, member_id, linked_at)
+                VALUES ($1, $2, $3, $4)
+                """,
+                identity.provider,
+                identity.subject,
+                member,
+                now,
+            )
+        except asyncpg.UniqueViolationError as cause:
+            if cause.constraint_name == "social_accounts_one_per_provider":
+                raise SocialAccountConflict from cause
+            raise AlreadyLinked from cause
 
 
 class SqlSessions:
@@ -48,6 +109,9 @@ class SqlSessions:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._callers = Together[AccessClaims, Caller | None](
+            "sessions", self._find_callers, most=200, lanes=2
+        )
 
     async def add(self, session: Session) -> None:
         await self._db.execute(
@@ -62,7 +126,7 @@ class SqlSessions:
         )
 
     async def find_for_update(self, id: SessionId) -> Session | None:
-        row = await self._db.lock("SELECT * FROM sessions WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.lock(_SESSION + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             return None
         return Session(
@@ -85,16 +149,34 @@ class SqlSessions:
             session.revoked_at,
         )
 
-    async def find_caller(self, claims: AccessClaims) -> Caller | None:
-        row = await self._db.find(
-            """
-            SELECT m.id, m.nickname FROM sessions s JOIN members m ON m.id = s.member_id
-            WHERE s.id = $1 AND s.member_id = $2 AND s.revoked_at IS NULL
-            """,
-            claims.session_id,
-            claims.member_id,
+    async def revoke_all(self, member: MemberId, now: datetime) -> None:
+        await self._db.execute(
+            "UPDATE sessions SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL",
+            member,
+            now,
         )
-        return Caller(row["id"], row["nickname"], claims.session_id) if row else None
+
+    async def find_caller(self, claims: AccessClaims) -> Caller | None:
+        # Every request looks here, so those that come together look once. The look begins after
+        # the last of them came: a session that ended before is never found.
+        return await self._callers.ask(claims)
+
+    async def _find_callers(self, claims: Sequence[AccessClaims]) -> list[Caller | None]:
+        rows = await self._db.fetch(
+            """
+            SELECT s.id AS session_id, m.id, m.nickname, m.operator
+            FROM sessions s JOIN members m ON m.id = s.member_id
+            WHERE s.id = ANY ($1::uuid[]) AND s.revoked_at IS NULL
+            """,
+            [claim.session_id for claim in claims],
+        )
+        found = {
+            (row["id"], row["session_id"]): Caller(
+                row["id"], row["nickname"], row["session_id"], row["operator"]
+            )
+            for row in rows
+        }
+        return [found.get((claim.member_id, claim.session_id)) for claim in claims]
 
     async def forget_ended(self) -> int:
         """Drops sessions whose last token has expired; how many."""
@@ -102,4 +184,11 @@ class SqlSessions:
 
 
 def _member(row: Row) -> Member:
-    return Member(row["id"], row["email"], row["nickname"], row["password_hash"], row["created_at"])
+    return Member(
+        row["id"],
+        row["email"],
+        row["nickname"],
+        row["password_hash"],
+        row["created_at"],
+        row["operator"],
+    )

@@ -1,4 +1,4 @@
-"""A payment, a cancellation of it, and what the gateway's record can do to them.
+"""A payment, and what the gateway's record can do to it.
 
     READY ─▶ VIRTUAL_ACCOUNT_ISSUED ─┬──▶ PAID ──▶ PARTIALLY_CANCELLED ──▶ CANCELLED
       │ └────────────┼───────────────┤      └────────────────────────────────▲
@@ -22,6 +22,7 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
+from .cancellation import Cancellation
 from .record import ANY_TILL, Seen, Snapshot, Till
 
 
@@ -41,12 +42,6 @@ class RefundAccountNeeded(Invalid):
     """A deposit can only go back to an account of the buyer's: say which."""
 
     code: ClassVar[str] = "refund_account_needed"
-
-
-class CancellationInProgress(Conflict):
-    """Another cancellation of this payment is under way."""
-
-    code: ClassVar[str] = "cancellation_in_progress"
 
 
 class Method(StrEnum):
@@ -91,13 +86,6 @@ LOOK_AT_AGES: Sequence[timedelta] = (
     timedelta(days=2),
     timedelta(days=3),
 )
-# How long after each try an unanswered cancellation is tried again; the last repeats for ever.
-TRY_AGAIN_AFTER: Sequence[timedelta] = (
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(hours=1),
-    timedelta(days=1),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +106,14 @@ class Returned:
     everything: bool
 
 
-Event = Captured | Returned
+@dataclass(frozen=True, slots=True)
+class DepositedTwice:
+    """A bank let more through than the payment took: `total` minor units in all."""
+
+    total: int
+
+
+Event = Captured | Returned | DepositedTwice
 
 
 @dataclass(slots=True)
@@ -182,6 +177,7 @@ class Payment:
         if seen is not None:
             events += self._capture(seen, now, till)
             events += self._give_back(seen)
+            events += self._see_deposits(seen)
             self._await_deposit(seen)
             if seen.state is Seen.FAILED and self.status in OPEN:
                 self._move(Status.FAILED)
@@ -206,11 +202,11 @@ class Payment:
         by: Party,
         now: datetime,
         account: RefundAccount | None = None,
-    ) -> "Cancellation":
+    ) -> Cancellation:
         """Asks for `amount` minor units back, None for all that is left (P7).
 
-        A deposit goes back to the buyer's `account` (P6): the buyer must say which; others can't
-        know, and their cancellation waits until the buyer does. Raises InvalidTransition when
+        A deposit goes back to the buyer's `account` (P6): the buyer must say which, and an
+        operator may; without it a cancellation waits until one does. Raises InvalidTransition when
         nothing is there, ExceedsCancellable when that much is not, RefundAccountNeeded.
         """
         left = self.cancellable
@@ -220,10 +216,11 @@ class Payment:
         # 0 would mean "everything" to the gateway (V1): never let it through.
         if not 0 < wanted <= left:
             raise ExceedsCancellable(payment_id=self.id, cancellable=left)
+        known = account if by in {Party.BUYER, Party.OPERATOR} else None  # nobody else's to say
         to_account = self.method is Method.VIRTUAL_ACCOUNT
-        if to_account and account is None and by is Party.BUYER:
+        if to_account and known is None and by is Party.BUYER:
             raise RefundAccountNeeded(payment_id=self.id)
-        waits = to_account and account is None
+        waits = to_account and known is None
         return Cancellation(
             id,
             self.id,
@@ -233,7 +230,7 @@ class Payment:
             by,
             now,
             try_at=None if waits else now,
-            account=account if to_account else None,
+            account=known if to_account else None,
         )
 
     def _await_deposit(self, seen: Snapshot) -> None:
@@ -255,14 +252,21 @@ class Payment:
         return [Captured(seen.captured, self.paid_at, self._mismatch(seen, till))]
 
     def _give_back(self, seen: Snapshot) -> list[Event]:
-        # The total only grows; a smaller one is an older record that arrived late.
-        if self.captured is None or seen.returned <= self.cancelled:
+        # The total only grows; a smaller one is an older record that arrived late. More back than
+        # ever came is no record to believe: the comparison reports it.
+        if self.captured is None or not self.cancelled < seen.returned <= self.captured.amount:
             return []
         more = Money(seen.returned - self.cancelled, self.captured.currency)
         self.cancelled = seen.returned
-        everything = self.cancellable <= 0
+        everything = self.cancellable == 0
         self._move(Status.CANCELLED if everything else Status.PARTIALLY_CANCELLED)
         return [Returned(more, self.cancelled, everything)]
+
+    def _see_deposits(self, seen: Snapshot) -> list[Event]:
+        """What was captured is booked once; what a bank lets through beyond it is for people."""
+        if self.captured is None or (seen.deposited or 0) <= self.captured.amount:
+            return []
+        return [DepositedTwice(seen.deposited or 0)]
 
     def _mismatch(self, seen: Snapshot, till: Till) -> str | None:
         """What is wrong with money that arrived, the gravest first."""
@@ -304,91 +308,3 @@ class Means:
     def __post_init__(self) -> None:
         if (self.method is Method.VIRTUAL_ACCOUNT) != (self.bank is not None):
             raise BankNeeded
-
-
-class CancellationStatus(StrEnum):
-    """REQUESTED also means: asked, and no answer yet."""
-
-    REQUESTED = "REQUESTED"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-
-
-@dataclass(slots=True)
-class Cancellation:
-    """Money to be sent back: recorded before the gateway is asked, and settled by looking.
-
-    `balance` is what we believe is there to cancel, in minor units: the gateway refuses when it
-    knows better, so that of two that race, or a repeat of one whose answer was lost, one counts.
-    """
-
-    id: CancellationId
-    payment_id: PaymentId
-    amount: int
-    balance: int
-    reason: str
-    by: Party
-    created_at: datetime
-    try_at: datetime | None
-    status: CancellationStatus = CancellationStatus.REQUESTED
-    tries: int = 0
-    settled_at: datetime | None = None
-    failure: str | None = None
-    account: RefundAccount | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.status is CancellationStatus.REQUESTED
-
-    @property
-    def waits_for_account(self) -> bool:
-        """Money lies at the gateway, and nobody has said yet where it is to go."""
-        return self.is_open and self.try_at is None
-
-    def send_to(self, account: RefundAccount, now: datetime) -> None:
-        """The buyer says where the money is to go: it can be sent now."""
-        if self.waits_for_account:
-            self.account = account
-            self.try_at = now
-
-    def tried(self, now: datetime) -> None:
-        """The gateway is about to be asked; if no answer comes, ask again later."""
-        self.try_at = now + TRY_AGAIN_AFTER[min(self.tries, len(TRY_AGAIN_AFTER) - 1)]
-        self.tries += 1
-
-    def settle(self, payment: Payment, now: datetime) -> bool:
-        """Succeeds once the payment shows that the money went back; True when it just did."""
-        if not self.is_open or payment.cancellable > self.balance - self.amount:
-            return False
-        self._end(CancellationStatus.SUCCEEDED, now)
-        return True
-
-    def rebalance(self, payment: Payment) -> bool:
-        """Money went back behind our back: asks for what is still missing; False if none did."""
-        if not self.is_open or payment.cancellable == self.balance:
-            return False
-        kept = self.balance - self.amount
-        self.balance = payment.cancellable
-        self.amount = self.balance - kept
-        return True
-
-    @property
-    def may_be_final(self) -> bool:
-        """Whether a refusal now ends it. Not while an earlier try, whose answer is missing, may
-        still succeed; and never for what we owe back ourselves: that is asked for until it goes.
-        """
-        return self.by is not Party.MARKET and self.tries == 1
-
-    def refuse(self, why: str, now: datetime) -> bool:
-        """The gateway said no, and its record shows that nothing went back; True if just now."""
-        if not self.is_open:
-            return False
-        self._end(CancellationStatus.FAILED, now)
-        self.failure = why
-        return True
-
-    def _end(self, status: CancellationStatus, now: datetime) -> None:
-        self.status = status
-        self.settled_at = now
-        self.try_at = None
-        self.account = None  # it has served its purpose

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
+from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -28,10 +29,10 @@ from market.kit.problems import documented
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
-from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
+from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId, well_formed
 
 from .domain import Means, Method, Payment, Status
-from .ports import Checkout, Inbox, Seal
+from .ports import Checkout, Inbox, Seal, Sources
 from .refunds import RefundService
 from .service import PaymentService
 
@@ -149,8 +150,9 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
     ) -> PaymentOut:
-        """A payment, for the parties of its trade."""
-        payment = await payments.see(PaymentId(path_id(payment_id)), caller.id)
+        """A payment, for the parties of its trade and operators."""
+        id = PaymentId(path_id(payment_id))
+        payment = await payments.see(id, caller.id, operator=caller.operator)
         return PaymentOut.of(payment, payments, caller.id)
 
     @post(
@@ -172,6 +174,7 @@ class PaymentController(Controller):
         """Sends money back: `amount` of it, or all that is left, which calls the trade off.
 
         A buyer whose late or wrong deposit waits to go back names the `refund_account` here.
+        Operators may send money back even after the confirmation; the sale then stands (P8).
         """
         id = PaymentId(path_id(payment_id))
         under_way = False
@@ -180,7 +183,10 @@ class PaymentController(Controller):
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
             reason = data.reason.strip()
-            payment = await refunds.cancel(id, caller.id, data.amount, reason, account)
+            wish = CancellationId(once.wish) if once.wish else None
+            payment = await refunds.cancel(
+                id, caller.id, data.amount, reason, account, wish, operator=caller.operator
+            )
             under_way = await refunds.is_under_way(id)
             return PaymentOut.of(payment, payments, caller.id)
 
@@ -225,16 +231,18 @@ class Stored(Struct):
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(400, 413),
+    responses=documented(400, 401, 413),
 )
 async def receive_v1(
     request: Request[Any, Any, State],
     inbox: NamedDependency[SkipValidation[Inbox]],
+    sources: NamedDependency[SkipValidation[Sources]],
 ) -> Stored:
     """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3)."""
+    sources.admit(request.client.host if request.client else None)
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
     order = body.get("merchant_uid", "")
-    await inbox.add("V1", PaymentId(order) if well_formed(order) else None, body)
+    await inbox.add("V1", _named(order), body)
     return Stored()
 
 
@@ -257,8 +265,16 @@ async def receive_v2(
     seal.verify(request.headers, body, clock.now())
     hints = _event(body)
     order = hints.get("paymentId", "")
-    await inbox.add("V2", PaymentId(order) if well_formed(order) else None, hints)
+    await inbox.add("V2", _named(order), hints)
     return Stored()
+
+
+def _named(order: str) -> PaymentId | None:
+    """The payment a webhook speaks of, if it can be one of ours."""
+    if not well_formed(order):
+        return None
+    bind_contextvars(payment_id=order)
+    return PaymentId(order)
 
 
 # Neither webhook-id nor timestamp: two sends of one event are one hint.

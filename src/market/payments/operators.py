@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from market.shared.audit import Audit
 from market.shared.clock import Clock
 from market.shared.transactions import Transactions
 
@@ -14,9 +15,12 @@ AT_ONCE = 200
 class OperatorDesk:
     """Shows incidents and closes them."""
 
-    def __init__(self, transactions: Transactions, incidents: Incidents, clock: Clock) -> None:
+    def __init__(
+        self, transactions: Transactions, incidents: Incidents, audit: Audit, clock: Clock
+    ) -> None:
         self._transactions = transactions
         self._incidents = incidents
+        self._audit = audit
         self._clock = clock
 
     async def incidents(self, *, settled_too: bool = False) -> AsyncIterator[Incident]:
@@ -37,4 +41,5 @@ class OperatorDesk:
             incident = await self._incidents.get_for_update(id)
             incident.settle(by, how, self._clock.now())
             await self._incidents.save(incident)
+            await self._audit.record(by, "settle", f"incident {id}", how)
         return incident

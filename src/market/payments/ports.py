@@ -11,7 +11,8 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
-from .domain import Cancellation, Payment
+from .cancellation import Cancellation
+from .domain import Payment
 from .incident import Incident
 from .record import Snapshot, Till
 
@@ -186,6 +187,10 @@ class Cancellations(Protocol):
         """Whether one is under way."""
         ...
 
+    async def is_known(self, id: CancellationId, payment_id: PaymentId) -> bool:
+        """Whether this very one was asked for before."""
+        ...
+
     async def save(self, cancellation: Cancellation) -> None: ...
 
     async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]: ...
@@ -198,8 +203,8 @@ class Purchases(Protocol):
         """What its buyer is to pay. Raises NotFound and refusals of the trade's."""
         ...
 
-    async def party(self, id: TradeId, member: MemberId) -> Party:
-        """Raises NotFound for all but its parties."""
+    async def party(self, id: TradeId, member: MemberId, *, operator: bool = False) -> Party:
+        """On which side somebody acts. Raises NotFound for all but its parties and operators."""
         ...
 
     async def lock(self, id: TradeId) -> None:
@@ -218,8 +223,8 @@ class Purchases(Protocol):
         """False when the trade can't take the money."""
         ...
 
-    async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
-        """Calls it off; the payment whose money must go back before it is dead, if any.
+    async def cancel(self, id: TradeId, by: Party, reason: str) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back, if any.
 
         Raises NotFound, InvalidTransition.
         """
@@ -233,7 +238,7 @@ class Purchases(Protocol):
         """All of a payment went back: its trade is dead, the unit on sale again."""
         ...
 
-    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+    async def refund_part(self, id: TradeId, by: Party) -> None:
         """Some of its money is to go back, and it goes on. Raises NotFound, InvalidTransition."""
         ...
 
@@ -304,6 +309,14 @@ class Seal(Protocol):
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """The webhook's id. Raises Unauthenticated for what the gateway has not signed just now."""
+        ...
+
+
+class Sources(Protocol):
+    """Tells by where a webhook comes from whether it may be the gateway's."""
+
+    def admit(self, address: str | None) -> None:
+        """Raises Unauthenticated."""
         ...
 
 

@@ -36,7 +36,8 @@ class Snapshot:
     is still there is their difference, whatever word the gateway has for it. `order_id` is our
     payment id as the gateway has it, `reference` its own name for the attempt. `store` and `test`
     say where the money went; None where the gateway does not tell. `account` is where a deposit
-    is awaited, or came.
+    is awaited, or came; `deposited` is all that ever came to it, where the gateway tells: a bank
+    may let more through than the payment took.
     """
 
     order_id: str
@@ -49,3 +50,4 @@ class Snapshot:
     store: str | None = None
     test: bool | None = None
     account: VirtualAccount | None = None
+    deposited: int | None = None

@@ -3,7 +3,9 @@
 import asyncio
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
+from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
@@ -11,7 +13,8 @@ from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
-from .domain import Cancellation, CancellationInProgress, Payment
+from .cancellation import Cancellation, CancellationInProgress
+from .domain import Payment
 from .ports import (
     Cancellations,
     GatewayRefused,
@@ -43,6 +46,7 @@ class RefundService:
         purchases: Purchases,
         gateways: Gateways,
         incidents: Incidents,
+        audit: Audit,
         looking: PaymentService,
         clock: Clock,
         ids: Ids,
@@ -53,29 +57,42 @@ class RefundService:
         self._purchases = purchases
         self._gateways = gateways
         self._incidents = incidents
+        self._audit = audit
         self._looking = looking
         self._clock = clock
         self._ids = ids
 
     async def cancel_purchase(
-        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
-    ) -> None:
+        self,
+        id: TradeId,
+        by: MemberId,
+        reason: str,
+        account: RefundAccount | None = None,
+        wish: CancellationId | None = None,
+        *,
+        operator: bool = False,
+    ) -> bool:
         """Calls a trade off; if it holds money, asks the gateway at once to send it back (P8).
 
-        A deposit goes to the buyer's `account`. When the gateway brings no answer, a worker goes
-        on. Raises NotFound, InvalidTransition, RefundAccountNeeded.
+        True while the money is on its way. A deposit goes to the buyer's `account`. When the
+        gateway brings no answer, a worker goes on.
+        Raises NotFound, InvalidTransition, RefundAccountNeeded.
         """
-        party = await self._purchases.party(id, by)
+        party = await self._purchases.party(id, by, operator=operator)
         async with self._transactions.transaction():
-            payment_id = await self._purchases.cancel(id, by, reason)
+            payment_id = await self._purchases.cancel(id, party, reason)
+            await self._note(party, by, "cancel", f"trade {id}", reason)
             if payment_id is None:
                 closed = await self._looking.expire_open(id)
             else:
-                closed, fresh = None, await self._ask_back(payment_id, reason, party, account)
+                closed = None
+                fresh = await self._ask_back(payment_id, reason, party, account, wish)
         if payment_id is None:
             await self._looking.shut(closed)
-        elif fresh is not None:
+            return False
+        if fresh is not None:
             await self.settle(fresh.id)
+        return await self._cancellations.is_open(payment_id)
 
     async def cancel(
         self,
@@ -84,25 +101,38 @@ class RefundService:
         amount: int | None,
         reason: str,
         account: RefundAccount | None,
+        wish: CancellationId | None = None,
+        *,
+        operator: bool = False,
     ) -> Payment:
         """Sends `amount` minor units back, None for all that is left (P7, P8).
 
-        All of it calls the trade off; a part lets it go on for less. Raises NotFound,
+        All of it calls the trade off; a part lets it go on for less. A `wish` that was recorded
+        before is not another one, whatever became of its answer. Raises NotFound,
         InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded.
         """
         payment = await self._payments.get(id)
-        party = await self._purchases.party(payment.trade_id, by)
+        party = await self._purchases.party(payment.trade_id, by, operator=operator)
+        # Asked first of all: what is left by now decides nothing about a wish that was granted.
+        if wish is not None and await self._cancellations.is_known(wish, id):
+            return payment
         if account is not None and await self._cancellations.waits_for_account(id):
-            return await self.send_to(id, by, account)
+            return await self.send_to(id, by, account, operator=operator)
         if amount is None or amount == payment.cancellable:
-            await self.cancel_purchase(payment.trade_id, by, reason, account)
+            trade = payment.trade_id
+            await self.cancel_purchase(trade, by, reason, account, wish, operator=operator)
             return await self._payments.get(id)
         async with self._transactions.transaction():
-            await self._purchases.refund_part(payment.trade_id, by)
+            await self._purchases.refund_part(payment.trade_id, party)
+            await self._note(party, by, f"send back {amount}", f"payment {id}", reason)
             payment = await self._payments.get_for_update(id)
-            mine = account if party is Party.BUYER else None
             cancellation = payment.cancel(
-                CancellationId(self._ids.new()), amount, reason, party, self._clock.now(), mine
+                wish or CancellationId(self._ids.new()),
+                amount,
+                reason,
+                party,
+                self._clock.now(),
+                account,
             )
             await self._cancellations.add(cancellation)
         if not cancellation.waits_for_account:
@@ -117,16 +147,21 @@ class RefundService:
         """Whether money waits to go back until the buyer says where to."""
         return await self._cancellations.waits_for_account(id)
 
-    async def send_to(self, id: PaymentId, buyer: MemberId, account: RefundAccount) -> Payment:
-        """The buyer says where money that came too late or wrong is to go back to (P6).
+    async def send_to(
+        self, id: PaymentId, by: MemberId, account: RefundAccount, *, operator: bool = False
+    ) -> Payment:
+        """The buyer, or an operator whom they told, says where money that came too late or wrong is
+        to go back to (P6).
 
         Raises NotFound, InvalidTransition when none waits for that.
         """
         payment = await self._payments.get(id)
-        if payment.payer != buyer:
+        party = await self._purchases.party(payment.trade_id, by, operator=operator)
+        if party is Party.SELLER:
             raise NotFound
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
+            await self._note(party, by, "name a refund account", f"payment {id}", "the buyer's")
             payment = await self._payments.get_for_update(id)
             waiting = await self._cancellations.find_open_for_update(id)
             if waiting is None or not waiting.waits_for_account:
@@ -138,6 +173,7 @@ class RefundService:
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
+        bind_contextvars(trade_id=id)
         payment = await self._payments.find_open(id)
         if payment is not None:
             try:
@@ -155,6 +191,7 @@ class RefundService:
     async def settle(self, id: CancellationId) -> None:
         """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
         cancellation = await self._cancellations.get(id)
+        bind_contextvars(payment_id=cancellation.payment_id)
         try:
             if cancellation.tries:
                 # The answer to an earlier try was lost: it may have been a yes.
@@ -172,16 +209,25 @@ class RefundService:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
 
     async def _ask_back(
-        self, payment_id: PaymentId, reason: str, by: Party, account: RefundAccount | None
+        self,
+        payment_id: PaymentId,
+        reason: str,
+        by: Party,
+        account: RefundAccount | None,
+        wish: CancellationId | None,
     ) -> Cancellation | None:
         """Records that all is to go back; None when there is nothing to try at once: one that is
         under way is not tried by a second, whose refusal would say nothing of the first."""
         payment = await self._payments.get_for_update(payment_id)
         underway = await self._cancellations.find_open_for_update(payment_id)
-        mine = account if by is Party.BUYER else None
         if underway is None:
             cancellation = payment.cancel(
-                CancellationId(self._ids.new()), None, reason, by, self._clock.now(), mine
+                wish or CancellationId(self._ids.new()),
+                None,
+                reason,
+                by,
+                self._clock.now(),
+                account,
             )
             await self._cancellations.add(cancellation)
             if not cancellation.waits_for_account:
@@ -190,11 +236,16 @@ class RefundService:
             return None
         if underway.amount < payment.cancellable:  # a part is on its way: first that, then all
             raise CancellationInProgress(payment_id=payment_id)
-        if mine is None or not underway.waits_for_account:
+        if account is None or by is Party.SELLER or not underway.waits_for_account:
             return None
-        underway.send_to(mine, self._clock.now())
+        underway.send_to(account, self._clock.now())
         await self._cancellations.save(underway)
         return underway
+
+    async def _note(self, party: Party, by: MemberId, act: str, subject: str, reason: str) -> None:
+        """An operator's act is written down for good; members answer for their own trades."""
+        if party is Party.OPERATOR:
+            await self._audit.record(by, act, subject, reason)
 
     async def _begin_try(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
         """Notes that the gateway is about to be asked; None when there is nothing left to ask."""
@@ -216,7 +267,7 @@ class RefundService:
             current = await self._cancellations.find_open_for_update(payment.id)
             if current is None or current.id != cancellation.id:
                 return
-            if current.rebalance(payment):
+            if current.rebalance(payment.cancellable):
                 current.try_at = self._clock.now()
             else:
                 await self._incidents.report("refund_refused", payment, {"why": refusal.detail})

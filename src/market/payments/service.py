@@ -2,6 +2,7 @@
 that was lost) lead to the one `synchronize`; no gateway call is made inside a transaction."""
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, NotFound
@@ -9,7 +10,16 @@ from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
-from .domain import Captured, Event, Means, Method, Payment, Returned, Status
+from .domain import (
+    Captured,
+    DepositedTwice,
+    Event,
+    Means,
+    Method,
+    Payment,
+    Returned,
+    Status,
+)
 from .ports import (
     Books,
     Cancellations,
@@ -67,6 +77,7 @@ class PaymentService:
         """
         # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
         payment = await self._open_payment(trade_id, payer, means)
+        bind_contextvars(payment_id=payment.id, trade_id=trade_id)
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
         await self._gateways.of(payment).register(payment)
@@ -124,10 +135,10 @@ class PaymentService:
         except (GatewayTrouble, GatewayRefused) as trouble:
             _log.warning("account_left_open", payment_id=payment.id, trouble=trouble.code)
 
-    async def see(self, id: PaymentId, viewer: MemberId) -> Payment:
-        """A payment, for the parties of its trade. Raises NotFound for all others."""
+    async def see(self, id: PaymentId, viewer: MemberId, *, operator: bool = False) -> Payment:
+        """A payment, for the parties of its trade and operators. Raises NotFound for others."""
         payment = await self._payments.get(id)
-        await self._purchases.party(payment.trade_id, viewer)
+        await self._purchases.party(payment.trade_id, viewer, operator=operator)
         return payment
 
     def checkout(self, payment: Payment) -> Checkout:
@@ -143,6 +154,7 @@ class PaymentService:
         payment = await self._payments.get(id)
         if payment.payer != buyer:
             raise NotFound
+        bind_contextvars(payment_id=id, trade_id=payment.trade_id)
         if token is not None and payment.status is Status.READY:
             await self._purchases.invoice(payment.trade_id, buyer)
             try:
@@ -161,6 +173,7 @@ class PaymentService:
         Raises NotFound, GatewayTrouble.
         """
         payment = await self._payments.get(id)
+        bind_contextvars(payment_id=id, trade_id=payment.trade_id)
         gateway = self._gateways.of(payment)
         seen = await gateway.look(payment)
         async with self._transactions.transaction():
@@ -181,6 +194,9 @@ class PaymentService:
                 await self._hand_over(payment, event)
             case Returned():
                 await self._take_back(payment, event)
+            case DepositedTwice(total):
+                about = f"{payment.id}: {total} deposited"
+                await self._incidents.report("deposited_twice", payment, {"total": total}, about)
 
     async def _take_back(self, payment: Payment, event: Returned) -> None:
         now, trade_id = self._clock.now(), payment.trade_id
@@ -229,6 +245,6 @@ class PaymentService:
 
     async def _settle_cancellation(self, payment: Payment) -> None:
         cancellation = await self._cancellations.find_open_for_update(payment.id)
-        if cancellation is not None and cancellation.settle(payment, self._clock.now()):
+        if cancellation is not None and cancellation.settle(payment.cancellable, self._clock.now()):
             await self._cancellations.save(cancellation)
             await self._purchases.refund_settled(payment.trade_id)

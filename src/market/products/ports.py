@@ -1,6 +1,6 @@
 """What products need of the outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,18 @@ class Products(Protocol):
         """Locks the row exclusively (R12): who comes second sees what the first did.
 
         Raises NotFound.
+        """
+        ...
+
+    async def lock_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
+        """Locks those of them that exist, in the order of their ids: of two who want several,
+        neither ever waits for the other while holding what the other waits for (R12)."""
+        ...
+
+    async def save_stock(self, products: Sequence[Product]) -> None:
+        """Writes how many units of each are taken and confirmed, and bumps their versions.
+
+        Raises VersionConflict when one of them moved meanwhile.
         """
         ...
 

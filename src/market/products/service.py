@@ -1,8 +1,10 @@
 """Listing and editing products, and the stock that trades draw on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from market.shared.clock import Clock
+from market.shared.errors import NotFound
 from market.shared.ids import Ids, MemberId, PhotoId, ProductId
 from market.shared.money import Money
 from market.shared.page import Page, Slice
@@ -118,6 +120,28 @@ class ProductService:
             await self._photos.add(id, photo, picture)
 
 
+class Shelf:
+    """Products whose rows are locked: what is taken here, nobody else can take (R12)."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        self._products = {product.id: product for product in products}
+        self._touched: dict[ProductId, Product] = {}
+
+    def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
+        """One unit. Raises NotFound, OwnProduct, SoldOut."""
+        product = self._products.get(product_id)
+        if product is None:
+            raise NotFound
+        offer = product.take(buyer)
+        self._touched[product_id] = product
+        return offer
+
+    @property
+    def touched(self) -> Sequence[Product]:
+        """Those of which a unit was taken."""
+        return list(self._touched.values())
+
+
 class StockRoom:
     """Units of products, as trades take them, give them back and keep them (R8, R9).
 
@@ -127,12 +151,18 @@ class StockRoom:
     def __init__(self, products: Products) -> None:
         self._products = products
 
+    @asynccontextmanager
+    async def opened(self, product_ids: Collection[ProductId]) -> AsyncIterator[Shelf]:
+        """These products, locked exclusively in one fixed order (R12); what was taken of them is
+        written as the block ends."""
+        shelf = Shelf(await self._products.lock_all(product_ids))
+        yield shelf
+        await self._products.save_stock(shelf.touched)
+
     async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
         """One unit, under the row's exclusive lock (R12). Raises NotFound, OwnProduct, SoldOut."""
-        product = await self._products.get_for_update(product_id)
-        offer = product.take(buyer)
-        await self._products.save(product)
-        return offer
+        async with self.opened([product_id]) as shelf:
+            return shelf.take(product_id, buyer)
 
     async def lock(self, product_id: ProductId) -> None:
         """Locks the row: first in the lock order, before any trade of it."""

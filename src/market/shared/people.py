@@ -16,11 +16,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The signed-in member behind a request."""
+    """The signed-in member behind a request; an `operator` answers for the money (P8)."""
 
     id: MemberId
     nickname: str
     session_id: SessionId
+    operator: bool = False
 
     @property
     def person(self) -> Person:
@@ -32,4 +33,5 @@ class Party(StrEnum):
 
     BUYER = "BUYER"
     SELLER = "SELLER"
+    OPERATOR = "OPERATOR"
     MARKET = "MARKET"

@@ -8,11 +8,11 @@ A trade that holds money is not cancelled at once: the cancellation is asked for
 back, and then the trade dies and its unit returns (P7). Meanwhile nothing else may happen to it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 from market.shared.errors import Conflict, Forbidden, InvalidTransition, NotFound
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
@@ -57,13 +57,17 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 }
 RUNNING = (Status.AWAITING_PAYMENT, Status.PAID, Status.SALE_APPROVED)
 
-# Who may call a trade off, and until when (P8).
+# Who may call a trade off, and until when (P8). An operator may also have money sent back after it
+# was confirmed: the sale then stands, and what went back is a claim of ours.
 MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
     Party.BUYER: frozenset({Status.AWAITING_PAYMENT, Status.PAID}),
     Party.SELLER: frozenset(RUNNING),
+    Party.OPERATOR: frozenset({*RUNNING, Status.PURCHASE_CONFIRMED}),
     Party.MARKET: frozenset(RUNNING),
 }
 
+
+Pair: TypeAlias = tuple[ProductId, MemberId]
 
 LONGEST_REASON = 200
 NOT_PAID_IN_TIME = "not paid in time"
@@ -76,6 +80,32 @@ class Cancelling:
     by: Party
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A member presses the buy button of a product (R4)."""
+
+    product_id: ProductId
+    buyer: Person
+
+    @property
+    def pair(self) -> Pair:
+        """What only one live trade may have (R8)."""
+        return self.product_id, self.buyer.id
+
+
+class Holdings:
+    """Which buyers have a live trade of which product, as long as those products are locked."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self._pairs = set(pairs)
+
+    def add(self, order: Order) -> None:
+        """One unit each (R8). Raises AlreadyBought."""
+        if order.pair in self._pairs:
+            raise AlreadyBought(product_id=order.product_id)
+        self._pairs.add(order.pair)
 
 
 @dataclass(slots=True)
@@ -157,12 +187,18 @@ class Trade:
         sides = {Party.BUYER: self.buyer.id, Party.SELLER: self.seller.id}
         return [member for party, member in sides.items() if party is not asked]
 
-    def party(self, member: MemberId) -> Party:
-        """Which side a member is on. Raises NotFound for everybody else: they learn nothing."""
+    def party(self, member: MemberId, *, operator: bool = False) -> Party:
+        """Which side a member is on; an operator who is on neither is on the market's.
+
+        In their own trades operators are members like all others. Raises NotFound for everybody
+        else: they learn nothing.
+        """
         if member == self.buyer.id:
             return Party.BUYER
         if member == self.seller.id:
             return Party.SELLER
+        if operator:
+            return Party.OPERATOR
         raise NotFound
 
     def invoice(self, payer: MemberId, now: datetime) -> Invoice:
@@ -229,30 +265,32 @@ class Trade:
         fee = Money(self.fee.amount * held.amount // self.price.amount, held.currency)
         return Settlement(self.id, self.seller.id, held, fee)
 
-    def cancel(self, by: MemberId, reason: str, at: datetime) -> bool:
-        """Calls it off (P8): dead at once (True), or dying until its money is back (False).
+    def cancel(self, by: Party, reason: str, at: datetime) -> bool:
+        """Calls it off (P8): dead at once (True), or not before its money is back (False).
 
-        Asking twice changes nothing. Raises NotFound, InvalidTransition.
+        A confirmed one stands, whatever an operator sends back. Asking twice changes nothing.
+        Raises InvalidTransition.
         """
-        party = self.party(by)
-        was_theirs = self.cancelling is not None and self.cancelling.by is party
+        was_theirs = self.cancelling is not None and self.cancelling.by is by
         if self.is_cancelling or (self.status is Status.CANCELLED and was_theirs):
             return False
-        if self.status not in MAY_CANCEL[party]:
+        if self.status not in MAY_CANCEL[by]:
             raise InvalidTransition(trade_id=self.id, status=self.status)
-        self.cancelling = Cancelling(party, reason, at)
+        if self.status is Status.PURCHASE_CONFIRMED:
+            return False
+        self.cancelling = Cancelling(by, reason, at)
         if self.holds_money:
             return False
         self._die(at)
         return True
 
-    def refund_part(self, by: MemberId) -> None:
+    def refund_part(self, by: Party) -> None:
         """Some of the money is to go back, and the trade to go on; who may, is as for calling it
-        off (P8). Raises NotFound, InvalidTransition."""
-        party = self.party(by)
-        if self.status not in MAY_CANCEL[party] or not self.holds_money or self.is_busy:
+        off (P8). Raises InvalidTransition."""
+        unpaid = self.status is Status.AWAITING_PAYMENT
+        if self.status not in MAY_CANCEL[by] or unpaid or self.is_busy:
             raise InvalidTransition(trade_id=self.id, status=self.status)
-        self.refunding = True
+        self.refunding = self.holds_money
 
     def refund_settled(self) -> None:
         """What was on its way is back, or will not come: the trade goes on."""

@@ -1,9 +1,11 @@
 """The doors of trades. What moves money (pay, cancel) is behind the doors of payments."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -19,18 +21,24 @@ from market.kit.http import (
     LimitParam,
     PageOut,
     SignedIn,
+    Visit,
+    answered,
+    key_of,
     member_only,
     paged,
     path_id,
+    signed_in,
     wanted,
 )
-from market.kit.idempotency import Scope
+from market.kit.idempotency import Answer, Idempotency, Key, Scope
 from market.kit.problems import documented
+from market.kit.together import Together
+from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
 from market.shared.people import Party, Person
 from market.shared.purchase import Receipt
 
-from .domain import LONGEST_REASON, Status, Trade
+from .domain import LONGEST_REASON, Order, Status, Trade
 from .ports import Refunds
 from .service import TradeService
 
@@ -128,6 +136,28 @@ class Role(StrEnum):
 _SIDE = {Role.buyer: Party.BUYER, Role.seller: Party.SELLER}
 
 
+class Counter(Together[tuple[Key | None, Order], Answer]):
+    """Where buyers stand in line: those who wait at the same time are served in one transaction,
+    with their keys and their answers, and are told after its commit (Q3)."""
+
+    def __init__(self, trades: TradeService, idempotency: Idempotency) -> None:
+        # The more, the fewer commits and the longer each of them holds its locks.
+        super().__init__("purchases", self._serve_all, most=100, lanes=1)
+        self._trades = trades
+        self._idempotency = idempotency
+
+    async def _serve_all(
+        self, asks: Sequence[tuple[Key | None, Order]]
+    ) -> Sequence[Answer | MarketError]:
+        return await self._idempotency.answer_all(asks, self._sell)
+
+    async def _sell(self, orders: Sequence[Order]) -> Sequence[Answer | MarketError]:
+        return [
+            Answer(201, msgspec.json.encode(TradeOut.of(told))) if isinstance(told, Trade) else told
+            for told in await self._trades.buy_all(orders)
+        ]
+
+
 class TradeController(Controller):
     """Trades (R4, R5, R7)."""
 
@@ -140,24 +170,21 @@ class TradeController(Controller):
     async def buy(
         self,
         product_id: FromPath[str],
-        caller: SignedIn,
-        trades: Service,
-        once: Idempotent,
+        request: Visit,
+        counter: NamedDependency[Counter],
         key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Buys one unit [구매하기]: it is held for you until `hold_expires_at`."""
-
-        async def work() -> TradeOut:
-            return TradeOut.of(await trades.buy(ProductId(path_id(product_id)), caller.person))
-
-        return await once(work, status=201)
+        order = Order(ProductId(path_id(product_id)), signed_in(request).person)
+        return answered(await counter.ask((await key_of(request), order)))
 
     @get("/trades/{trade_id:str}", responses=documented(401, 404))
     async def show(
         self, trade_id: FromPath[str], caller: SignedIn, trades: Service
     ) -> TradeWithPayment:
-        """A trade with its payment, for its parties."""
-        trade, receipt = await trades.see(TradeId(path_id(trade_id)), caller.id)
+        """A trade with its payment, for its parties and operators."""
+        id = TradeId(path_id(trade_id))
+        trade, receipt = await trades.see(id, caller.id, operator=caller.operator)
         payment = ReceiptOut.of(receipt) if receipt else None
         return TradeWithPayment.of(trade, payment=payment)
 
@@ -217,21 +244,27 @@ class TradeController(Controller):
         once: Idempotent,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
-        """Calls a trade off: the buyer until it is approved, the seller until it is confirmed.
+        """Calls a trade off: the buyer until it is approved, the seller until it is confirmed,
+        operators always; a confirmed one stands, and only its money goes back.
 
         202 while the money is on its way back; the unit is on sale again when it is (P7, P8).
         """
         id = TradeId(path_id(trade_id))
+        under_way = False
 
         async def work() -> TradeOut:
+            nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
-            await refunds.cancel_purchase(id, caller.id, data.reason.strip(), account)
-            trade, _ = await trades.see(id, caller.id)
+            operator, reason = caller.operator, data.reason.strip()
+            under_way = await refunds.cancel_purchase(
+                id, caller.id, reason, account, operator=operator
+            )
+            trade, _ = await trades.see(id, caller.id, operator=operator)
             return TradeOut.of(trade)
 
         return await once(
             work,
-            status=lambda trade: 202 if trade.cancel_in_progress else 200,
+            status=lambda _: 202 if under_way else 200,
             scope=Scope.WITH_GATEWAY,
         )
 

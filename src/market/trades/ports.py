@@ -1,6 +1,7 @@
 """What trades need of the outside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -11,14 +12,15 @@ from market.shared.page import Page, Slice
 from market.shared.people import Party
 from market.shared.purchase import Offer, Receipt, Settlement
 
-from .domain import Status, Trade
+from .domain import Holdings, Order, Status, Trade
 
 
 class Trades(Protocol):
     """Keeps trades."""
 
-    async def add(self, trade: Trade) -> None:
-        """Raises AlreadyBought when the buyer has a live trade of this product (R8)."""
+    async def add_all(self, trades: Sequence[Trade]) -> None:
+        """Raises AlreadyBought when one of the buyers has a live trade of that product (R8), which
+        under the products' locks `held` has ruled out."""
         ...
 
     async def get(self, id: TradeId) -> Trade:
@@ -37,7 +39,10 @@ class Trades(Protocol):
         """Raises VersionConflict when it was changed since it was read."""
         ...
 
-    async def has_live(self, product_id: ProductId, buyer: MemberId) -> bool: ...
+    async def held(self, orders: Sequence[Order]) -> Holdings:
+        """Which of these buyers have a live trade of that product already (R8). It stands as long
+        as the products are locked."""
+        ...
 
     async def due(self, now: datetime, limit: int) -> Sequence[TradeId]:
         """Unpaid trades whose hold has run out, the longest overdue first."""
@@ -57,8 +62,20 @@ class Trades(Protocol):
     ) -> Page[Trade]: ...
 
 
+class Shelf(Protocol):
+    """Products that are locked."""
+
+    def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
+        """One unit. Raises NotFound, and refusals of the product's."""
+        ...
+
+
 class Stock(Protocol):
     """Units of products; every call belongs into the caller's transaction."""
+
+    def opened(self, product_ids: Collection[ProductId]) -> AbstractAsyncContextManager[Shelf]:
+        """Locks these products, in one fixed order; what is taken is written as the block ends."""
+        ...
 
     async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
         """One unit, under the product's lock. Raises NotFound, and refusals of the product's."""
@@ -108,9 +125,16 @@ class Refunds(Protocol):
     """Calling a trade off, with the money it may hold."""
 
     async def cancel_purchase(
-        self, id: TradeId, by: MemberId, reason: str, account: RefundAccount | None = None
-    ) -> None:
-        """Dead at once, or once the money is back; a deposit goes back to `account`.
+        self,
+        id: TradeId,
+        by: MemberId,
+        reason: str,
+        account: RefundAccount | None = None,
+        *,
+        operator: bool = False,
+    ) -> bool:
+        """Dead at once, or once the money is back: True while that is on its way. A deposit goes
+        back to `account`.
 
         Raises NotFound, InvalidTransition, and Invalid when an account is needed."""
         ...

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from market.kit.retry import while_version_conflicts
 from market.shared.clock import Clock
-from market.shared.errors import Conflict
+from market.shared.errors import Conflict, MarketError
 from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
 from market.shared.notice import Kind
 from market.shared.page import Page, Slice
@@ -14,8 +14,8 @@ from market.shared.people import Party, Person
 from market.shared.purchase import Deal, Invoice, Receipt
 from market.shared.transactions import Transactions
 
-from .domain import RUNNING, AlreadyBought, Status, Trade
-from .ports import Escrow, Notices, Receipts, Stock, Trades
+from .domain import RUNNING, Holdings, Order, Status, Trade
+from .ports import Escrow, Notices, Receipts, Shelf, Stock, Trades
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +61,39 @@ class TradeService:
 
         Raises NotFound, OwnProduct, SoldOut, AlreadyBought.
         """
-        async with self._transactions.transaction():
-            try:
-                offer = await self._stock.take(product_id, buyer.id)
-            except Conflict:
-                # Nothing left; but perhaps because this very buyer has it, which says more.
-                if await self._trades.has_live(product_id, buyer.id):
-                    raise AlreadyBought(product_id=product_id) from None
-                raise
-            trade = Trade.start(
-                TradeId(self._ids.new()),
-                offer,
-                buyer,
-                self._clock.now(),
-                self._terms.hold,
-                self._terms.fee_bps,
-            )
-            await self._trades.add(trade)
-            return trade
+        [answer] = await self.buy_all([Order(product_id, buyer)])
+        if isinstance(answer, MarketError):
+            raise answer
+        return answer
+
+    async def buy_all(self, orders: Sequence[Order]) -> Sequence[Trade | MarketError]:
+        """Serves those who press at the same moment in one transaction, in the order they came.
+
+        The products are locked once for all of them, in one fixed order; each order is judged by
+        itself, and its refusal is its own.
+        """
+        wanted = {order.product_id for order in orders}
+        async with self._transactions.transaction(), self._stock.opened(wanted) as shelf:
+            held = await self._trades.held(orders)
+            answers = [self._judge(order, shelf, held) for order in orders]
+            await self._trades.add_all([a for a in answers if isinstance(a, Trade)])
+        return answers
+
+    def _judge(self, order: Order, shelf: Shelf, held: Holdings) -> Trade | MarketError:
+        try:
+            # First what says more: sold out, perhaps, but because this very buyer has it.
+            held.add(order)
+            offer = shelf.take(order.product_id, order.buyer.id)
+        except MarketError as refusal:
+            return refusal
+        return Trade.start(
+            TradeId(self._ids.new()),
+            offer,
+            order.buyer,
+            self._clock.now(),
+            self._terms.hold,
+            self._terms.fee_bps,
+        )
 
     async def approve(self, id: TradeId, by: MemberId) -> Trade:
         """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
@@ -108,10 +123,13 @@ class TradeService:
                     await self._notices.tell(id, Kind.CONFIRMED, [trade.seller.id], "confirmed")
         return trade
 
-    async def see(self, id: TradeId, viewer: MemberId) -> tuple[Trade, Receipt | None]:
-        """A trade and what was paid for it. Raises NotFound for all but its parties (R5)."""
+    async def see(
+        self, id: TradeId, viewer: MemberId, *, operator: bool = False
+    ) -> tuple[Trade, Receipt | None]:
+        """A trade and what was paid for it. Raises NotFound for all but its parties (R5) and
+        operators."""
         trade = await self._trades.get(id)
-        trade.party(viewer)
+        trade.party(viewer, operator=operator)
         return trade, await self._receipts.find(id)
 
     async def deals(self, product_id: ProductId, member: MemberId) -> Sequence[Deal]:
@@ -145,9 +163,9 @@ class TradeService:
         trade = await self._trades.get(id)
         return trade.invoice(payer, self._clock.now())
 
-    async def party(self, id: TradeId, member: MemberId) -> Party:
-        """Raises NotFound for all but its parties."""
-        return (await self._trades.get(id)).party(member)
+    async def party(self, id: TradeId, member: MemberId, *, operator: bool = False) -> Party:
+        """On which side somebody acts. Raises NotFound for all but its parties and operators."""
+        return (await self._trades.get(id)).party(member, operator=operator)
 
     async def due(self, limit: int) -> Sequence[TradeId]:
         """Holds that have run out unpaid."""
@@ -176,9 +194,11 @@ class TradeService:
     async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
         """A deposit came too late: the trade lives again if a unit is left for it (P6)."""
         trade = await self._lock(id)
-        if not trade.ran_out or await self._trades.has_live(trade.product_id, trade.buyer.id):
+        if not trade.ran_out:
             return False
+        order = Order(trade.product_id, trade.buyer)
         try:
+            (await self._trades.held([order])).add(order)
             await self._stock.take(trade.product_id, trade.buyer.id)
         except Conflict:
             return False
@@ -187,8 +207,8 @@ class TradeService:
         await self._tell_both(trade, Kind.PAID, payment_id)
         return True
 
-    async def cancel(self, id: TradeId, by: MemberId, reason: str) -> PaymentId | None:
-        """Calls it off; the payment whose money must go back before it is dead, if any (P7, P8).
+    async def cancel(self, id: TradeId, by: Party, reason: str) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back, if any (P7, P8).
 
         Raises NotFound, InvalidTransition.
         """
@@ -197,7 +217,7 @@ class TradeService:
             await self._bury(trade)
         else:
             await self._trades.save(trade)
-        return trade.payment_id if trade.is_cancelling else None
+        return None if trade.status is Status.CANCELLED else trade.payment_id
 
     async def is_settled(self, id: TradeId, payment_id: PaymentId) -> bool:
         """Whether it was confirmed, and this payment's money is the seller's (P9)."""
@@ -211,7 +231,7 @@ class TradeService:
             await self._bury(trade)
         await self._notices.tell(id, Kind.REFUNDED, [trade.buyer.id], payment_id)
 
-    async def refund_part(self, id: TradeId, by: MemberId) -> None:
+    async def refund_part(self, id: TradeId, by: Party) -> None:
         """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
         trade = await self._lock(id)
         trade.refund_part(by)

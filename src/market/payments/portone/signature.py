@@ -1,4 +1,4 @@
-"""V2's webhook signature, as Standard Webhooks defines it.
+"""Whose webhooks they are: V2's by signature, as Standard Webhooks defines it, V1's by source.
 
 Our own, though the `standardwebhooks` package is maintained: it (1.1.0) tells the time by the
 machine's clock instead of ours, takes one secret, and answers a malformed signature or a body that
@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import ClassVar, Self
 
 from market.shared.errors import Unauthenticated
@@ -30,6 +31,29 @@ class SignatureRefused(Unauthenticated):
     """This webhook does not bear the payment gateway's signature."""
 
     code: ClassVar[str] = "webhook_signature_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddresses:
+    """The networks V1's webhooks come from; none given, they may come from anywhere.
+
+    PortOne has changed its addresses before, so what is turned away here must be found by the
+    sweep, as it is: a webhook only ever hints.
+    """
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def of(cls, *texts: str) -> Self:
+        """Raises ValueError for what is no address or network."""
+        return cls(tuple(ip_network(text) for text in texts))
+
+    def admit(self, address: str | None) -> None:
+        """Raises Unauthenticated."""
+        if not self.networks:
+            return
+        if address is None or not any(ip_address(address) in net for net in self.networks):
+            raise Unauthenticated("This webhook does not come from PortOne.")
 
 
 @dataclass(frozen=True, slots=True)

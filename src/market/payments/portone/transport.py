@@ -7,7 +7,7 @@ import httpx
 import structlog
 
 from market.kit.db import in_transaction
-from market.payments.domain import Cancellation
+from market.payments.cancellation import Cancellation
 from market.payments.ports import OutcomeUnknown
 from market.payments.record import Snapshot
 from market.shared.errors import GatewayTrouble

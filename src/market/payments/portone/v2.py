@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from market.payments.domain import Cancellation, Payment
+from market.payments.cancellation import Cancellation
+from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
 from market.shared.clock import Clock

@@ -41,6 +41,10 @@ class PreparedV1(Struct):
     amount: Decimal
 
 
+class DepositV1(Struct):
+    amount: Decimal
+
+
 class PaymentV1(Struct):
     imp_uid: str
     merchant_uid: str
@@ -56,6 +60,7 @@ class PaymentV1(Struct):
     vbank_name: str | None = None
     vbank_holder: str | None = None
     vbank_date: int | None = None
+    deposit_history: list[DepositV1] | None = None
 
     def snapshot(self) -> Snapshot:
         """Our reading of it. Raises ValueError for amounts that are no whole minor units."""
@@ -69,6 +74,7 @@ class PaymentV1(Struct):
             failure=self.fail_reason,
             test=self.sandbox,
             account=self._account(),
+            deposited=self._deposited(),
         )
 
     def _account(self) -> VirtualAccount | None:
@@ -81,6 +87,11 @@ class PaymentV1(Struct):
             holder=self.vbank_holder,
             due_at=datetime.fromtimestamp(self.vbank_date, UTC),
         )
+
+    def _deposited(self) -> int | None:
+        if self.deposit_history is None:
+            return None
+        return sum(_minor(one.amount, self.currency) for one in self.deposit_history)
 
     def _state(self) -> Seen:
         # `cancelled` says nothing of how much: it was paid, and cancel_amount is the truth.

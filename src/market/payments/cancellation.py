@@ -1,0 +1,119 @@
+"""A cancellation: money to be sent back, from the wish to the gateway's record of it (P7).
+
+REQUESTED ─▶ SUCCEEDED │ FAILED
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from market.shared.banking import RefundAccount
+from market.shared.errors import Conflict
+from market.shared.ids import CancellationId, PaymentId
+from market.shared.people import Party
+
+
+class CancellationInProgress(Conflict):
+    """Another cancellation of this payment is under way."""
+
+    code: ClassVar[str] = "cancellation_in_progress"
+
+
+# How long after each try an unanswered cancellation is tried again; the last repeats for ever.
+TRY_AGAIN_AFTER: Sequence[timedelta] = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
+
+
+class CancellationStatus(StrEnum):
+    """REQUESTED also means: asked, and no answer yet."""
+
+    REQUESTED = "REQUESTED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@dataclass(slots=True)
+class Cancellation:
+    """Money to be sent back: recorded before the gateway is asked, and settled by looking.
+
+    `balance` is what we believe is there to cancel, in minor units: the gateway refuses when it
+    knows better, so that of two that race, or a repeat of one whose answer was lost, one counts.
+    """
+
+    id: CancellationId
+    payment_id: PaymentId
+    amount: int
+    balance: int
+    reason: str
+    by: Party
+    created_at: datetime
+    try_at: datetime | None
+    status: CancellationStatus = CancellationStatus.REQUESTED
+    tries: int = 0
+    settled_at: datetime | None = None
+    failure: str | None = None
+    account: RefundAccount | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is CancellationStatus.REQUESTED
+
+    @property
+    def waits_for_account(self) -> bool:
+        """Money lies at the gateway, and nobody has said yet where it is to go."""
+        return self.is_open and self.try_at is None
+
+    def send_to(self, account: RefundAccount, now: datetime) -> None:
+        """The buyer says where the money is to go: it can be sent now."""
+        if self.waits_for_account:
+            self.account = account
+            self.try_at = now
+
+    def tried(self, now: datetime) -> None:
+        """The gateway is about to be asked; if no answer comes, ask again later."""
+        self.try_at = now + TRY_AGAIN_AFTER[min(self.tries, len(TRY_AGAIN_AFTER) - 1)]
+        self.tries += 1
+
+    def settle(self, left: int, now: datetime) -> bool:
+        """Succeeds once no more is `left` of the payment than there was to be; True when it just
+        did."""
+        if not self.is_open or left > self.balance - self.amount:
+            return False
+        self._end(CancellationStatus.SUCCEEDED, now)
+        return True
+
+    def rebalance(self, left: int) -> bool:
+        """Money went back behind our back: asks for what is still missing; False if none did."""
+        if not self.is_open or left == self.balance:
+            return False
+        kept = self.balance - self.amount
+        self.balance = left
+        self.amount = self.balance - kept
+        return True
+
+    @property
+    def may_be_final(self) -> bool:
+        """Whether a refusal now ends it. Not while an earlier try, whose answer is missing, may
+        still succeed; and never for what we owe back ourselves: that is asked for until it goes.
+        """
+        return self.by is not Party.MARKET and self.tries == 1
+
+    def refuse(self, why: str, now: datetime) -> bool:
+        """The gateway said no, and its record shows that nothing went back; True if just now."""
+        if not self.is_open:
+            return False
+        self._end(CancellationStatus.FAILED, now)
+        self.failure = why
+        return True
+
+    def _end(self, status: CancellationStatus, now: datetime) -> None:
+        self.status = status
+        self.settled_at = now
+        self.try_at = None
+        self.account = None  # it has served its purpose

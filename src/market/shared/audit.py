@@ -1,0 +1,30 @@
+"""What operators did, as a port."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """`actor` (a member's id, or a name given in a shell) did `act` to `subject`, for `reason`."""
+
+    id: int
+    at: datetime
+    actor: str
+    act: str
+    subject: str
+    reason: str
+
+
+class Audit(Protocol):
+    """Keeps operators' acts for good: each in the transaction of its effects."""
+
+    async def record(self, actor: str, act: str, subject: str, reason: str) -> None:
+        """`reason` is not empty: the database refuses an act without one."""
+        ...
+
+    async def list(self, before: int | None, limit: int) -> Sequence[Act]:
+        """The newest first, those with an id below `before`."""
+        ...

@@ -1,0 +1,70 @@
+"""The doors for the gateway's webhooks: who is let in, and what a dead gateway does to them."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from market import settings as settings_module
+from market.app import Market, webhook_sources
+from market.kit.db import Database
+from market.payments.portone.signature import SourceAddresses
+from market.settings import SettingsError
+from market.shared.errors import Unauthenticated
+from tests.support.acts import Acts
+from tests.support.gateway import MemoryGateway
+from tests.support.web import Client, in_process, problem
+
+V1 = "/webhooks/portone/v1"
+
+
+async def test_a_webhook_is_kept_and_answered_though_the_gateway_hangs(
+    acts: Acts, market: Market, gateway: MemoryGateway, client: Client
+) -> None:
+    payment = await acts.payment(await acts.trade())
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        asked.set()
+        await answer.wait()
+
+    gateway.before_answer = hang
+    hint = {"merchant_uid": payment.id, "imp_uid": "imp_1", "status": "paid"}
+    await client.post(V1, hint)
+    working = asyncio.create_task(market.sweep.hints())
+    await asked.wait()  # a worker asks the gateway, which says nothing
+    asked.clear()
+    assert await client.post(V1, hint) == {"stored": True}
+    assert not asked.is_set()  # the door itself asks nobody
+    gateway.pay(payment.id, payment.amount.amount)
+    answer.set()
+    await working
+    # What came in while the gateway was being asked is news, and looked at again.
+    assert await market.sweep.hints() == 1
+
+
+async def test_v1_webhooks_from_elsewhere_are_refused_where_sources_are_given(
+    market: Market, db: Database
+) -> None:
+    # httpx speaks from 127.0.0.1.
+    for networks, status in ((("52.78.100.19", "192.0.2.0/24"), 401), (("127.0.0.0/8",), 200)):
+        choosy = replace(market, sources=SourceAddresses.of(*networks))
+        async with in_process(choosy) as anybody:
+            answer = await anybody.call("POST", V1, {"imp_uid": "imp_1"})
+            assert answer.status_code == status
+            if answer.is_error:
+                assert problem(answer) == (401, "unauthenticated")
+                assert await db.value("SELECT count(*) FROM webhooks") == 0
+
+
+@pytest.mark.parametrize("address", [None, "2001:db8::1", "192.0.3.1"])
+def test_what_is_not_in_a_given_network_is_not_admitted(address: str | None) -> None:
+    with pytest.raises(Unauthenticated):
+        SourceAddresses.of("192.0.2.0/24").admit(address)
+    SourceAddresses().admit(address)
+
+
+def test_a_source_that_is_no_address_is_a_wrong_setting() -> None:
+    env = {"MARKET_SECRET": "x" * 32, "PORTONE_V1_WEBHOOK_ADDRESSES": "52.78.100.19,portone"}
+    with pytest.raises(SettingsError, match="PORTONE_V1_WEBHOOK_ADDRESSES"):
+        webhook_sources(settings_module.from_environment(env))

@@ -1,0 +1,100 @@
+"""Calls that wait at the same moment are served in one go, and each hears its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from market.kit.together import Together
+from market.shared.errors import Conflict, MarketError, Unavailable
+
+
+class Desk:
+    """Doubles numbers, one group after the other, when it is let."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.open = asyncio.Event()
+
+    async def serve(self, asked: Sequence[int]) -> Sequence[int | MarketError]:
+        self.groups.append(list(asked))
+        await self.open.wait()
+        if 13 in asked:
+            raise ZeroDivisionError
+        return [Conflict() if number == 7 else number * 2 for number in asked]
+
+
+async def begun(*acts: "asyncio.Task[int]") -> None:
+    """Lets every task run up to where it waits."""
+    while not all(act.get_coro().cr_await for act in acts):  # type: ignore[union-attr]  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+def asking(line: Together[int, int], *numbers: int) -> "list[asyncio.Task[int]]":
+    return [asyncio.create_task(line.ask(number)) for number in numbers]
+
+
+async def test_who_waits_at_the_same_time_is_served_in_one_go() -> None:
+    desk = Desk()
+    line = Together("test", desk.serve, most=3)
+    acts = asking(line, 1, 2, 3, 4, 5)
+    await begun(*acts)
+    desk.open.set()
+    assert await asyncio.gather(*acts) == [2, 4, 6, 8, 10]
+    assert sorted(len(group) for group in desk.groups) == [2, 3]
+
+
+async def test_the_refusal_of_one_is_its_own() -> None:
+    desk = Desk()
+    desk.open.set()
+    told = await asyncio.gather(
+        *asking(Together("test", desk.serve, most=9), 6, 7, 8), return_exceptions=True
+    )
+    assert [told[0], type(told[1]), told[2]] == [12, Conflict, 16]
+
+
+async def test_who_breaks_a_group_breaks_it_for_nobody_else() -> None:
+    desk = Desk()
+    desk.open.set()
+    told = await asyncio.gather(
+        *asking(Together("test", desk.serve, most=9), 12, 13, 14), return_exceptions=True
+    )
+    assert [told[0], type(told[1]), told[2]] == [24, ZeroDivisionError, 28]
+
+
+async def test_a_full_line_sheds_who_comes_last() -> None:
+    desk = Desk()
+    line = Together("test", desk.serve, most=1, queue=2)
+    first = asking(line, 1)
+    await begun(*first)
+    while not desk.groups:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    waiting = asking(line, 2, 3)
+    await begun(*waiting)
+    with pytest.raises(Unavailable):
+        await line.ask(4)
+    desk.open.set()
+    assert await asyncio.gather(*first, *waiting) == [2, 4, 6]
+
+
+async def test_who_waited_too_long_is_told_so_and_not_served() -> None:
+    desk = Desk()
+    line = Together("test", desk.serve, most=1, patience=-1.0)
+    with pytest.raises(Unavailable):
+        await line.ask(1)
+    assert desk.groups == []
+
+
+async def test_who_went_away_is_not_served() -> None:
+    desk = Desk()
+    line = Together("test", desk.serve, most=1)
+    first, gone = asking(line, 1, 2)
+    await begun(first, gone)
+    while not desk.groups:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    gone.cancel()
+    desk.open.set()
+    assert await first == 2
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert desk.groups == [[1]]
