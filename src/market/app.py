@@ -49,6 +49,8 @@ from market.members.social_http import Browsers
 from market.members.social_sign_in import Providers, SocialSignIn
 from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
 from market.members.tokens import JwtTokens
+from market.notices.service import NoticeService
+from market.notices.sql import SqlNotices
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
@@ -113,6 +115,7 @@ class Market:
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
+    notices: NoticeService
     audit: SqlAudit
     hearing: Hearing
     shop: Shop
@@ -145,12 +148,14 @@ def assemble(
         ids=ids,
         lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
     )
+    notices = NoticeService(SqlNotices(db), clock, ids)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
         stock=StockRoom(products),
         escrow=books,
         receipts=SqlReceipts(db),
+        notices=notices,
         clock=clock,
         ids=ids,
         terms=Terms(settings.hold, settings.deposit, settings.fee_bps),
@@ -214,6 +219,7 @@ def assemble(
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
         operators=OperatorDesk(db, incidents, audit, clock),
+        notices=notices,
         hearing=Hearing(db.listening, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
@@ -366,7 +372,7 @@ def _dependencies() -> dict[str, Provide]:
         *("members", "products", "trades", "payments", "refunds"),
         *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),
-        *("hearing", "shop"),
+        *("notices", "hearing", "shop"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),

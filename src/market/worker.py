@@ -15,6 +15,7 @@ from market.settings import Settings
 # Cron with seconds in the sixth field: a hold ends within a second or two of its deadline.
 EVERY_SECOND = "* * * * * */1"
 EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "7 * * * *"
 EVERY_NIGHT = "17 4 * * *"
 EVERY_NIGHT_LATER = "37 4 * * *"
 
@@ -41,6 +42,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("cancellations", EVERY_SECOND): sweep.cancellations,
                 ("hints_again", EVERY_MINUTE): sweep.hints,
                 ("payments", EVERY_MINUTE): sweep.payments,
+                ("reminders", EVERY_HOUR): market.notices.remind,
                 ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
                 ("forget", EVERY_NIGHT): lambda: forget(market),
             },

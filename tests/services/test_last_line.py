@@ -38,6 +38,11 @@ REFUSED = {
     "products_price_positive": "UPDATE products SET price = 0",
     "products_quantity_positive": "UPDATE products SET quantity = 0, taken = 0",
     "products_stock": "UPDATE products SET taken = quantity + 1",
+    "notices_kind": "UPDATE notices SET kind = 'GOSSIP'",
+    "notices_once": """
+        INSERT INTO notices (id, member_id, trade_id, kind, source, created_at)
+        SELECT gen_random_uuid(), member_id, trade_id, kind, source, created_at FROM notices
+    """,
     "photos_position": "UPDATE photos SET position = 6",
     "photos_place": """
         INSERT INTO photos SELECT gen_random_uuid(), product_id, position, width, height, full_size,

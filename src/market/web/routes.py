@@ -11,6 +11,7 @@ from .account import AccountController
 from .buying import BuyingController
 from .catalogue import CatalogueController
 from .mine import MineController
+from .notices import NoticeController
 from .page import asset
 from .photos import photo, small_photo
 from .selling import SellingController
@@ -31,9 +32,8 @@ PAGES = Router(
         BuyingController,
         TradingController,
         MineController,
+        NoticeController,
         AccountController,
-        photo,
-        small_photo,
     ],
     dependencies={"visitor": Provide(provide_visitor)},
     guards=[own_forms_only],
@@ -42,4 +42,4 @@ PAGES = Router(
     include_in_schema=False,
 )
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, asset)
+ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, asset, photo, small_photo)

@@ -104,7 +104,8 @@ async def _visitor(request: Request[Any, Any, State]) -> Visitor:
     caller = await _caller(market.members, cookie)
     if caller is None:
         return stranger(request)
-    return _visit(request, caller, f"session {caller.session_id}")
+    unread = await market.notices.unread(caller.id)
+    return _visit(request, caller, f"session {caller.session_id}", unread=unread)
 
 
 def stranger(request: Request[Any, Any, State]) -> Visitor:
@@ -117,13 +118,18 @@ def stranger(request: Request[Any, Any, State]) -> Visitor:
 
 
 def _visit(
-    request: Request[Any, Any, State], caller: Caller | None, bearer: str, *, newcomer: bool = False
+    request: Request[Any, Any, State],
+    caller: Caller | None,
+    bearer: str,
+    *,
+    unread: int = 0,
+    newcomer: bool = False,
 ) -> Visitor:
     shop: Shop = request.app.state.market.shop
     return Visitor(
         caller=caller,
         lang="en" if request.cookies.get(shop.named("lang")) == "en" else "ko",
-        unread=0,
+        unread=unread,
         bearer=bearer,
         seal=shop.seal(bearer),
         path=request.url.path + (f"?{request.url.query}" if request.url.query else ""),

@@ -324,6 +324,28 @@ EN: Mapping[str, str] = {
     "형식이 맞지 않아요.": "That doesn't look right.",
     "{least}부터 {most}까지의 숫자를 적어 주세요.": "A number from {least} to {most}.",
     "하나를 골라 주세요.": "Choose one.",
+    "모두 읽음": "Mark all as read",
+    "새 알림": "New",
+    "아직 알림이 없어요": "No notices yet",
+    "결제, 판매승인, 환불 소식을 여기에서 알려 드려요.": (
+        "Payments, approvals and refunds are told here."
+    ),
+    "결제를 확인했어요. 판매승인을 기다려 주세요.": (
+        "Your payment has arrived. The seller approves next."
+    ),
+    "판매자가 판매승인했어요. 물건을 받으면 구매확정을 눌러 주세요.": (
+        "The seller approved. Confirm the purchase when the item has arrived."
+    ),
+    "물건을 받으셨나요? 구매확정을 눌러 주세요.": "Has it arrived? Please confirm the purchase.",
+    "구매확정했어요.": "You confirmed the purchase.",
+    "거래가 취소됐어요.": "The trade was cancelled.",
+    "결제금을 돌려드렸어요.": "Your money went back to you.",
+    "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.": (
+        "There is money to send back to you. Name a refund account."
+    ),
+    "구매자가 결제했어요. 판매승인을 눌러 주세요.": "The buyer has paid. Please approve the sale.",
+    "구매자가 구매확정했어요. 곧 정산돼요.": "The buyer confirmed. You are paid soon.",
+    "결제금 일부가 구매자에게 돌아갔어요.": "A part of the money went back to the buyer.",
     "용품을 올렸어요.": "Your item is listed.",
     "바뀐 내용을 저장했어요.": "Your changes are saved.",
     "이미 거래하고 있는 용품이에요.": "You have a trade of this item already.",
