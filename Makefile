@@ -22,8 +22,8 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
-	@$(BIN)/python bench/sandbox.py
+bench: $(VENV)/.bench ## rates beside pgbench and the usual stack: BENCH=purchase OUT=figures.json
+	@$(BIN)/python -m bench $(BENCH) $(if $(OUT),--out $(OUT))
 
 format: $(VENV)/.dev ## put the code in the house's form
 	$(BIN)/ruff check --fix src tests migrations bench
@@ -34,6 +34,9 @@ lock: $(VENV)/.dev ## pin every package again, with hashes
 	  --generate-hashes --custom-compile-command "make lock" -o requirements.lock --upgrade
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra bench --universal --python-version 3.11 \
+	  --generate-hashes --custom-compile-command "make lock" -c requirements-dev.lock \
+	  -o requirements-bench.lock
 
 clean: ## forget the virtual environment (the data under ./var stays)
 	rm -rf $(VENV)
@@ -67,4 +70,9 @@ $(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@echo "· installing the packages the tests need"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.run requirements-bench.lock
+	@echo "· installing the packages the market is measured against"
+	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@
