@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test check matrix kills bench soak format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,8 +22,20 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+matrix: $(VENV)/.dev ## every fault at every step of paying, and the table of it in docs/reliability.md
+	@MATRIX=docs/reliability.md $(BIN)/pytest tests/faults/test_matrix.py
+	@$(BIN)/pytest tests/faults/test_table.py
+
+kills: ROUNDS ?= 100
+kills: $(VENV)/.dev ## kill processes at marked points, ROUNDS=100 times, and see that nothing is lost
+	@ROUNDS=$(ROUNDS) $(BIN)/pytest tests/kills
+
 bench: $(VENV)/.bench ## rates beside pgbench and the usual stack: BENCH=purchase OUT=figures.json
 	@$(BIN)/python -m bench $(BENCH) $(if $(OUT),--out $(OUT))
+
+soak: $(VENV)/.dev ## simulate the market: STEPS=1000000 [SEED=…] [STORMS=1]
+	@exec $(BIN)/python -m tests.simulation --steps $(or $(STEPS),100000) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(STORMS),--storms)
 
 format: $(VENV)/.dev ## put the code in the house's form
 	$(BIN)/ruff check --fix src tests migrations bench

@@ -3,13 +3,14 @@
 import asyncio
 
 import asyncpg
+import stamina
 from alembic import context
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-# A migration that can't get its lock soon gives up: waiting, it would hold up everybody behind it.
-LOCK_TIMEOUT = "3s"
+from market.kit.migrate import Patience
 
 
 def run(connection: Connection) -> None:
@@ -18,20 +19,46 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
+def lock_timeout_of(error: Exception) -> asyncpg.LockNotAvailableError | None:
+    """The driver's word that a lock was not to be had in time, if it is that."""
+    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else None
+    return cause if isinstance(cause, asyncpg.LockNotAvailableError) else None
+
+
+async def migrate(connection: AsyncConnection, patience: Patience) -> None:
+    """Every migration that was not run yet; the same one again when it got no lock in time."""
+    # Two that start at once must not both migrate. However long the other takes.
+    await connection.exec_driver_sql("SELECT pg_advisory_lock(20261122)")
+    # A migration that can't get its lock soon gives up: waiting, it would hold up everybody who
+    # comes after it. It tries again when they were served.
+    await connection.exec_driver_sql(f"SET lock_timeout = '{patience.lock_timeout_ms}ms'")
+    await connection.commit()
+    async for attempt in stamina.retry_context(
+        on=lambda error: lock_timeout_of(error) is not None,
+        attempts=patience.attempts,
+        timeout=None,
+        wait_initial=patience.pause_s,
+        wait_max=patience.pause_s,
+        wait_jitter=0,
+        wait_exp_base=1,
+    ):
+        with attempt:
+            await connection.run_sync(run)
+    await connection.commit()
+
+
 async def main() -> None:
-    dsn = context.config.attributes["dsn"]
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, server_settings={"lock_timeout": LOCK_TIMEOUT})
-
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
-    async with engine.connect() as connection:
-        # Two that start at once must not both migrate.
-        await connection.exec_driver_sql("SELECT pg_advisory_lock(20261122)")
-        await connection.commit()
-        await connection.run_sync(run)
-        await connection.commit()
-    await engine.dispose()
+    dsn, patience = context.config.attributes["dsn"], context.config.attributes["patience"]
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            await migrate(connection, patience)
+    except DBAPIError as error:
+        raise lock_timeout_of(error) or error from error
+    finally:
+        await engine.dispose()
 
 
 asyncio.run(main())

@@ -47,7 +47,7 @@ async def db(dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    env = {"MARKET_DATA": str(tmp_path), "MARKET_SECRET": "x" * 32}
+    env = {"MARKET_DATA": str(tmp_path), "MARKET_SECRET": "x" * 32, "MARKET_RATE_LIMITS": "off"}
     return settings_module.from_environment(env)
 
 

@@ -69,6 +69,9 @@ def test_public_keys_are_never_used_beside_a_real_gateway(
         ("PORTONE_CHANNEL", "live"),
         ("PORTONE_V2_WEBHOOK_SECRET", "a,b,c"),
         ("PORTONE_V2_WEBHOOK_SECRET", " , "),
+        ("MARKET_RATE_LIMITS", "yes"),
+        ("MARKET_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("MARKET_TRUSTED_PROXIES", "proxy.example.com"),
     ],
 )
 def test_what_makes_no_sense_is_named(trial: dict[str, str], name: str, value: str) -> None:
@@ -80,3 +83,43 @@ def test_what_makes_no_sense_is_named(trial: dict[str, str], name: str, value: s
 def test_the_kind_of_channel_is_said_aloud(trial: dict[str, str], channel: str, test: bool) -> None:
     settings = from_environment(trial | {"PORTONE_CHANNEL": channel, "PORTONE_VERSION": "V2"})
     assert (settings.portone_test, settings.portone_version) == (test, "V2")
+
+
+def test_rate_limits_are_on_and_no_proxy_is_trusted_unless_said(trial: dict[str, str]) -> None:
+    settings = from_environment(trial)
+    assert (settings.rate_limits, settings.trusted_proxies) == (True, ())
+    said = {"MARKET_RATE_LIMITS": "off", "MARKET_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}
+    settings = from_environment(trial | said)
+    assert not settings.rate_limits
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_nobody_is_taken_for_a_social_provider_unless_said(trial: dict[str, str]) -> None:
+    settings = from_environment(trial)
+    assert (settings.kakao, settings.naver) == (None, None)
+    said = {"KAKAO_CLIENT_ID": "id", "KAKAO_CLIENT_SECRET": "secret"}
+    kakao = from_environment(trial | said).kakao
+    assert kakao is not None
+    assert (kakao.auth_url, kakao.api_url) == ("https://kauth.kakao.com", "https://kapi.kakao.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NAVER_CLIENT_SECRET", ""),
+        ("NAVER_AUTH_URL", "http://nid.naver.com"),
+        ("NAVER_API_URL", "http://127.0.0.1.evil.example"),
+        ("NAVER_API_URL", "ftp://127.0.0.1"),
+        ("NAVER_API_URL", "https://"),
+    ],
+)
+def test_a_provider_is_asked_over_https_and_with_a_secret(
+    trial: dict[str, str], name: str, value: str
+) -> None:
+    app = {"NAVER_CLIENT_ID": "id", "NAVER_CLIENT_SECRET": "secret"}
+    with pytest.raises(SettingsError, match=name):
+        from_environment(trial | app | {name: value})
+    local = {"NAVER_AUTH_URL": "http://127.0.0.1:8100/oauth/naver/"}
+    naver = from_environment(trial | app | local).naver
+    assert naver is not None
+    assert naver.auth_url == "http://127.0.0.1:8100/oauth/naver"

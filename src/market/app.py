@@ -1,6 +1,6 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,29 +8,46 @@ from typing import Any
 import httpx
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
+from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
-from market.kit.http import StrictRequest, provide_caller, provide_once
+from market.kit.hearing import Hearing
+from market.kit.http import (
+    StrictRequest,
+    provide_caller,
+    provide_client_address,
+    provide_once,
+)
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
-from market.kit.logs import RequestLog
+from market.kit.logs import RequestLog, about
 from market.kit.metrics import RequestMetrics
+from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
+from market.kit.rate_limits import NoRateLimits, SqlRateLimits
 from market.kit.system import SystemClock, TimeOrderedIds
 from market.kit.vault import Vault
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
+from market.members.doorkeeper import Doorkeeper
 from market.members.http import ROUTES as MEMBER_ROUTES
 from market.members.http import Authentication
 from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
-from market.members.sql import SqlMembers, SqlSessions
+from market.members.social import transport as social_transport
+from market.members.social.kakao import Kakao
+from market.members.social.naver import Naver
+from market.members.social_http import ROUTES as SOCIAL_ROUTES
+from market.members.social_http import Browsers
+from market.members.social_sign_in import Providers, SocialSignIn
+from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
 from market.members.tokens import JwtTokens
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.payments.comparison import Comparison
@@ -47,17 +64,23 @@ from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
+from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.service import ProductService, StockRoom
-from market.products.sql import SqlProducts
-from market.settings import Settings, SettingsError
+from market.products.sql import SqlPhotos, SqlProducts
+from market.settings import Settings, SettingsError, SocialSettings
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
 from market.trades.http import Counter
 from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
+from market.web.errors import on_unknown_path
+from market.web.routes import ROUTES as PAGE_ROUTES
+from market.web.visitor import Shop
 
+# What a changed trade is told on, by the database itself: see migration 0016.
+TRADES_CHANGED = "trades_changed"
 LARGEST_BODY = 256 * 1024
 # Where a token has nothing to say, a bad one does no harm: who refreshes still sends the old one.
 NO_TOKEN_READ = ["^/api/auth/", "^/webhooks/", "^/health/", "^/metrics", "^/docs", "^/openapi"]
@@ -72,6 +95,12 @@ class Market:
     idempotency: Idempotency
     sessions: SqlSessions
     members: MemberService
+    rate_limits: SqlRateLimits
+    doorkeeper: Doorkeeper
+    codes: SqlOneTimeCodes
+    social: SocialSignIn
+    browsers: Browsers
+    addresses: Addresses
     products: ProductService
     trades: TradeService
     counter: Counter
@@ -85,10 +114,17 @@ class Market:
     comparison: Comparison
     operators: OperatorDesk
     audit: SqlAudit
+    hearing: Hearing
+    shop: Shop
 
 
 def assemble(
-    settings: Settings, db: Database, gateways: Gateways, clock: Clock, ids: Ids
+    settings: Settings,
+    db: Database,
+    gateways: Gateways,
+    clock: Clock,
+    ids: Ids,
+    providers: Sequence[Kakao | Naver] = (),
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
@@ -96,6 +132,19 @@ def assemble(
     inbox = SqlInbox(db, WakeUps(db), clock)
     idempotency = Idempotency(db, clock, settings.secret)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
+    rate_limits = SqlRateLimits(db, clock, settings.secret)
+    codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
+    members = MemberService(
+        transactions=db,
+        members=SqlMembers(db),
+        sessions=sessions,
+        passwords=Argon2Passwords(),
+        tokens=JwtTokens(settings.secret),
+        audit=audit,
+        clock=clock,
+        ids=ids,
+        lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
+    )
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
@@ -135,18 +184,24 @@ def assemble(
         clock=clock,
         idempotency=idempotency,
         sessions=sessions,
-        members=MemberService(
+        members=members,
+        codes=codes,
+        social=SocialSignIn(
             transactions=db,
             members=SqlMembers(db),
             sessions=sessions,
-            passwords=Argon2Passwords(),
-            tokens=JwtTokens(settings.secret),
-            audit=audit,
+            accounts=SqlSocialAccounts(db),
+            codes=codes,
+            signing_in=members,
+            providers=Providers({one.name: one for one in providers}, settings.public_url),
             clock=clock,
             ids=ids,
-            lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
         ),
-        products=ProductService(db, products, clock, ids),
+        browsers=Browsers(settings.public_url),
+        rate_limits=rate_limits,
+        doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
+        addresses=Addresses(settings.trusted_proxies),
+        products=ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids),
         trades=trades,
         counter=Counter(trades, idempotency),
         payments=paying,
@@ -159,6 +214,8 @@ def assemble(
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
         operators=OperatorDesk(db, incidents, audit, clock),
+        hearing=Hearing(db.listening, TRADES_CHANGED),
+        shop=Shop(settings.secret, settings.public_url),
     )
 
 
@@ -168,9 +225,18 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
-        async with connections() as to_v1, connections() as to_v2:
+        async with (
+            connections() as to_v1,
+            connections() as to_v2,
+            social_transport.connections() as to_providers,
+        ):
             gateways = portone(settings, to_v1, to_v2, clock)
-            yield assemble(settings, db, gateways, clock, TimeOrderedIds())
+            providers = social_providers(settings, to_providers, clock)
+            market = assemble(settings, db, gateways, clock, TimeOrderedIds(), providers)
+            try:
+                yield market
+            finally:
+                await market.hearing.close()
     finally:
         await db.close()
 
@@ -182,6 +248,22 @@ def portone(
     v1 = PortOneV1(v1_account(settings), to_v1, clock)
     v2 = PortOneV2(v2_account(settings), to_v2, clock)
     return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
+
+
+def social_providers(
+    settings: Settings, client: httpx.AsyncClient, clock: Clock
+) -> list[Kakao | Naver]:
+    """Those that are configured."""
+    providers: list[Kakao | Naver] = []
+    if settings.kakao:
+        providers.append(Kakao(_app(settings.kakao), client, clock))
+    if settings.naver:
+        providers.append(Naver(_app(settings.naver), client))
+    return providers
+
+
+def _app(who: SocialSettings) -> social_transport.App:
+    return social_transport.App(who.client_id, who.client_secret, who.auth_url, who.api_url)
 
 
 def webhook_seal(settings: Settings) -> Seal:
@@ -236,28 +318,37 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             app.state.market = market
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *MEMBER_ROUTES,
+            *SOCIAL_ROUTES,
             *PRODUCT_ROUTES,
             *TRADE_ROUTES,
             *PAYMENT_ROUTES,
             *OPERATIONS_ROUTES,
+            *PAGE_ROUTES,
         ],
         lifespan=[lifespan],
         dependencies=_dependencies(),
         middleware=[
-            RequestLog,
             RequestMetrics,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
-        exception_handlers=dict(EXCEPTION_HANDLERS),
+        exception_handlers=_on_errors(),
+        before_request=about,
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
+    # Around the routes, not among their middleware: what matches no route passes through it too.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
+
+
+def _on_errors() -> dict[type[Exception] | int, Any]:
+    return {**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path}
 
 
 def _dependencies() -> dict[str, Provide]:
@@ -273,12 +364,15 @@ def _dependencies() -> dict[str, Provide]:
     names = (
         *("members", "products", "trades", "payments", "refunds"),
         *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
+        *("doorkeeper", "addresses", "social", "browsers"),
+        *("hearing", "shop"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
         "market_db": part("db"),
         "caller": Provide(provide_caller),
         "once": Provide(provide_once),
+        "client_address": Provide(provide_client_address),
     }
 
 

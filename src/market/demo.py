@@ -62,6 +62,7 @@ def run(settings: Settings) -> int:
         parts.append(_start(["portone_sandbox"], env | _sandbox_environment(settings)))
         _await(f"http://127.0.0.1:{settings.sandbox_port}/health", parts)
         _say("starting the market and its worker")
+        env |= _stand_ins(settings)
         parts.append(_start(["market", "worker"], env))
         parts.append(_start(["market", "serve"], env))
         _await(f"http://127.0.0.1:{settings.port}/health/ready", parts)
@@ -109,6 +110,24 @@ def _sandbox_environment(settings: Settings) -> dict[str, str]:
         "SANDBOX_DATA": str(settings.sandbox_state),
         "SANDBOX_WEBHOOK_URL_V1": f"http://127.0.0.1:{settings.port}/webhooks/portone/v1",
         "SANDBOX_WEBHOOK_URL_V2": f"http://127.0.0.1:{settings.port}/webhooks/portone/v2",
+    }
+
+
+def _stand_ins(settings: Settings) -> dict[str, str]:
+    """The sandbox's own social providers, where none is configured."""
+    sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
+    if settings.kakao or settings.naver:
+        return {}
+    keys = httpx.get(f"{sandbox}/control/credentials", timeout=5).json()["oauth"]
+    return {
+        f"{name.upper()}_{word}": value
+        for name in ("kakao", "naver")
+        for word, value in (
+            ("CLIENT_ID", keys[name]["client_id"]),
+            ("CLIENT_SECRET", keys[name]["client_secret"]),
+            ("AUTH_URL", f"{sandbox}/oauth/{name}"),
+            ("API_URL", f"{sandbox}/oauth/{name}"),
+        )
     }
 
 
@@ -171,6 +190,7 @@ def _welcome(settings: Settings) -> None:
         f"""
   Wanted Market is open.
 
+    The shop                    {market}
     API and its documentation   {market}/docs
     PortOne sandbox             {sandbox}
       what it was paid          {sandbox}/control/payments
@@ -179,6 +199,9 @@ def _welcome(settings: Settings) -> None:
     Members   {", ".join(email for email, _, _ in SAMPLES)}
     Operator  {OPERATOR}
     Password  {PASSWORD}
+    or by the stand-ins of Kakao and Naver, in a browser:
+              {market}/api/auth/social/kakao
+              {market}/api/auth/social/naver
 
   README.md has the curl lines of a whole sale. Ctrl-C stops everything; the data stays in
   {_shown(settings)}.

@@ -1,5 +1,6 @@
 """Whether the market lives, is ready, and how it is doing."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,23 @@ from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
 from litestar.params import FromPath
 from litestar.plugins.prometheus import PrometheusController
-from litestar.response import File, Redirect
+from litestar.response import File
 from msgspec import Struct
 
 from market.kit.db import Database
 from market.kit.problems import documented
-from market.shared.errors import NotFound
+from market.kit.schema import require_schema
+from market.shared.errors import NotFound, Unavailable
 
 DOCS_ASSETS = "/docs-assets"
 ASSETS = {
     path.name: path for path in (Path(litestar_offline_docs.__file__).parent / "static").iterdir()
 }
+
+
+# A database that does not answer by then would not serve a request either; and whoever asks whether
+# we are ready gives up himself after some seconds.
+READY_WITHIN_S = 3.0
 
 
 class Health(Struct):
@@ -35,8 +42,12 @@ async def live() -> Health:
 
 @get("/health/ready", tags=["health"], responses=documented(503))
 async def ready(market_db: NamedDependency[Database]) -> Health:
-    """This process can serve: its database answers, and has the schema this code needs."""
-    await market_db.value("SELECT count(*) FROM transfers WHERE false")
+    """This process can serve: its database answers soon, and has the schema this code needs."""
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            await require_schema(market_db)
+    except TimeoutError as cause:
+        raise Unavailable from cause
     return Health("ready")
 
 
@@ -53,11 +64,6 @@ async def docs_asset(name: FromPath[str]) -> File:
     return File(ASSETS[name], content_disposition_type="inline")
 
 
-@get("/", include_in_schema=False)
-async def home() -> Redirect:
-    return Redirect("/docs")
-
-
 class MetricsController(PrometheusController):
     """For Prometheus; a sum over all server processes."""
 
@@ -65,4 +71,4 @@ class MetricsController(PrometheusController):
     path = "/metrics"
 
 
-OPERATIONS_ROUTES = (live, ready, openapi, docs_asset, home, MetricsController)
+OPERATIONS_ROUTES = (live, ready, openapi, docs_asset, MetricsController)

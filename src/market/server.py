@@ -20,7 +20,8 @@ DSN = "MARKET_SERVER_DSN"
 
 
 def serve(settings: Settings, dsn: str) -> None:
-    """Serves until SIGTERM or SIGINT; requests in flight are finished. Raises PortTaken."""
+    """Serves until SIGTERM or SIGINT. Then nobody new is let in, and requests in flight are
+    finished, unless they take longer than `stop_within`. Raises PortTaken."""
     require_free(settings.host, settings.port, "MARKET_PORT")
     # A process that is forked would share what is already open and imported here; Prometheus also
     # decides as it is imported whether it sums over processes, through files of this run only.
@@ -37,6 +38,7 @@ def serve(settings: Settings, dsn: str) -> None:
             backlog=2048,
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
+            workers_kill_timeout=int(settings.stop_within.total_seconds()),
         ).serve()
 
 

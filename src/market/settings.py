@@ -1,6 +1,7 @@
 """Settings, from environment variables alone. docs/operations.md lists them all."""
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+
+from market.kit.addresses import Network
 
 MOST_WEBHOOK_SECRETS = 2
 _TRIAL_API = "http://127.0.0.1:{port}/v1"
@@ -45,6 +49,16 @@ class PortOneV2Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SocialSettings:
+    """Who we are at a social provider, and where it is."""
+
+    client_id: str
+    client_secret: str
+    auth_url: str
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can differ from one installation to the next."""
 
@@ -55,6 +69,7 @@ class Settings:
     data: Path
     database_url: str | None
     pool_size: int
+    stop_within: timedelta
     secret: str
     public_url: str
     portone_version: Literal["V1", "V2"]
@@ -67,6 +82,10 @@ class Settings:
     fee_bps: int
     access_life: timedelta
     refresh_life: timedelta
+    rate_limits: bool
+    trusted_proxies: tuple[Network, ...]
+    kakao: SocialSettings | None
+    naver: SocialSettings | None
 
     @property
     def postgres_directory(self) -> Path:
@@ -91,6 +110,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         data=data,
         database_url=env.get("DATABASE_URL") or None,
         pool_size=_whole(env, "MARKET_POOL_SIZE", 10, 1, 500),
+        stop_within=timedelta(seconds=_whole(env, "MARKET_STOP_SECONDS", 75, 1, 600)),
         secret=secret,
         public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
         portone_version=_version(env),
@@ -103,6 +123,10 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
+        rate_limits=_on_or_off(env, "MARKET_RATE_LIMITS"),
+        trusted_proxies=_networks(env, "MARKET_TRUSTED_PROXIES"),
+        kakao=_social(env, "KAKAO", "https://kauth.kakao.com", "https://kapi.kakao.com"),
+        naver=_social(env, "NAVER", "https://nid.naver.com", "https://openapi.naver.com"),
     )
 
 
@@ -182,6 +206,51 @@ def _kept_secret(data: Path) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text("ascii")
+
+
+def _social(
+    env: Mapping[str, str], prefix: str, auth_url: str, api_url: str
+) -> SocialSettings | None:
+    """None without a client id: whoever plays a provider says who anybody is, so none is ever
+    taken for granted, not even the sandbox's."""
+    client_id = env.get(f"{prefix}_CLIENT_ID")
+    if not client_id:
+        return None
+    secret = env.get(f"{prefix}_CLIENT_SECRET")
+    if not secret:
+        raise SettingsError(f"{prefix}_CLIENT_SECRET is needed beside {prefix}_CLIENT_ID.")
+    return SocialSettings(
+        client_id=client_id,
+        client_secret=secret,
+        auth_url=_safe_url(env, f"{prefix}_AUTH_URL", auth_url),
+        api_url=_safe_url(env, f"{prefix}_API_URL", api_url),
+    )
+
+
+def _safe_url(env: Mapping[str, str], name: str, default: str) -> str:
+    """HTTPS, or this machine itself."""
+    url = (env.get(name) or default).rstrip("/")
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not local and (parts.scheme != "https" or not parts.hostname):
+        raise SettingsError(f"{name} must be an https:// address.")
+    return url
+
+
+def _on_or_off(env: Mapping[str, str], name: str) -> bool:
+    word = env.get(name) or "on"
+    if word not in {"on", "off"}:
+        raise SettingsError(f"{name} must be on or off.")
+    return word == "on"
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(word.strip()) for word in _words(env, name))
+    except ValueError as cause:
+        raise SettingsError(
+            f"{name} takes addresses or networks with commas between: {cause}."
+        ) from cause
 
 
 def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
@@ -19,12 +21,16 @@ EVERY_NIGHT_LATER = "37 4 * * *"
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings, dsn: str) -> None:
-    """Works until SIGTERM or SIGINT; what is in hand then is finished first."""
+Opening = Callable[[Settings, str, str], AbstractAsyncContextManager[Market]]
+
+
+async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> None:
+    """Works until SIGTERM or SIGINT. What is in hand then is finished first; what takes longer than
+    `stop_within` is left as it is, and due again for another worker."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with open_market(settings, dsn, "market worker") as market:
+    async with opening(settings, dsn, "market worker") as market:
         sweep = market.sweep
         _log.info("worker_ready")
         await jobs.work(
@@ -39,12 +45,23 @@ async def run(settings: Settings, dsn: str) -> None:
                 ("forget", EVERY_NIGHT): lambda: forget(market),
             },
             stop=stop,
+            grace=settings.stop_within,
         )
 
 
 async def forget(market: Market) -> None:
-    """Drops what has served its time: answers to old keys, sessions that ended."""
+    """Drops what has served its time: answers to old keys, sessions that ended, limits that
+    are free again, codes nobody took."""
     keys = await market.idempotency.forget_old()
     sessions = await market.sessions.forget_ended()
     webhooks = await market.inbox.forget_handled()
-    _log.info("forgotten", idempotency_keys=keys, sessions=sessions, webhooks=webhooks)
+    limits = await market.rate_limits.forget_old()
+    codes = await market.codes.forget_old()
+    _log.info(
+        "forgotten",
+        idempotency_keys=keys,
+        sessions=sessions,
+        webhooks=webhooks,
+        limits=limits,
+        codes=codes,
+    )

@@ -12,7 +12,16 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from portone_sandbox import checkout_page, control, dashboard, v1, v2, v2_answers
+from portone_sandbox import (
+    checkout_page,
+    control,
+    dashboard,
+    oauth_kakao,
+    oauth_naver,
+    v1,
+    v2,
+    v2_answers,
+)
 from portone_sandbox.gate import Gate, show_error
 from portone_sandbox.sender import Sender
 from portone_sandbox.world import World
@@ -47,6 +56,8 @@ def build(world: World) -> Gate:
             control.router(),
             checkout_page.router(),
             dashboard.router(),
+            oauth_kakao.router(),
+            oauth_naver.router(),
         ],
         dependencies={
             "world": Provide(lambda: world, sync_to_thread=False),

@@ -30,7 +30,8 @@ def _read(name: str) -> Asset:
 
 
 STATIC = {
-    name: _read(name) for name in ("checkout.css", "checkout.js", "dashboard.css", "icon.svg")
+    name: _read(name)
+    for name in ("checkout.css", "checkout.js", "dashboard.css", "icon.svg", "oauth.css")
 }
 
 

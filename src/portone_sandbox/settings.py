@@ -27,11 +27,31 @@ class V2Credentials(msgspec.Struct):
     second_webhook_secret: str | None = None
 
 
+class OAuthClient(msgspec.Struct):
+    """An app registered with a social provider. Without `redirect_uris`, any on this machine."""
+
+    client_id: str
+    client_secret: str
+    redirect_uris: list[str] = msgspec.field(default_factory=list)
+
+
+class OAuthCredentials(msgspec.Struct):
+    """The apps at the stand-ins of Kakao and Naver; obviously made up."""
+
+    kakao: OAuthClient = msgspec.field(
+        default_factory=lambda: OAuthClient("kakao-app-sandbox", "sandbox-kakao-secret-not-real")
+    )
+    naver: OAuthClient = msgspec.field(
+        default_factory=lambda: OAuthClient("naver-app-sandbox", "sandbox-naver-secret-not-real")
+    )
+
+
 class Credentials(msgspec.Struct):
-    """Both versions' keys, as GET /control/credentials shows them."""
+    """Every key there is, as GET /control/credentials shows them."""
 
     v1: V1Credentials = msgspec.field(default_factory=V1Credentials)
     v2: V2Credentials = msgspec.field(default_factory=V2Credentials)
+    oauth: OAuthCredentials = msgspec.field(default_factory=OAuthCredentials)
 
 
 class Channel(msgspec.Struct):

@@ -91,6 +91,12 @@ class Store:
         """Keep a note under `name`."""
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
+    def take_note(self, name: str) -> bytes | None:
+        """A note kept under `name`, which is gone then: whoever comes second finds nothing."""
+        query = "DELETE FROM notes WHERE name = ? RETURNING value"
+        row = self._db.execute(query, (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
     def next_number(self, name: str) -> int:
         """1, 2, 3 …, never twice under one name, until /control/reset."""
         number = int(self.get_note(f"next_{name}") or b"0") + 1

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from market.app import Market
+from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
 
@@ -191,3 +192,19 @@ async def test_a_confirmed_sales_money_on_its_way_back_is_202(
     gateway.dead = True
     answer = await deal.stranger.call("POST", f"{deal.trade}/cancel", {"reason": "it broke"})
     assert (answer.status_code, answer.json()["status"]) == (202, "PURCHASE_CONFIRMED")
+
+
+async def test_a_repeat_after_the_process_died_sends_no_second_part_back(
+    deal: Deal, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    """It had sent the money back, and not kept its answer: the claim of the key lapses, and the
+    client's repeat runs the work again."""
+    path = await deal.pay(gateway, {"method": "CARD"})
+    wish = {"reason": "a scratch", "amount": 400}
+    first = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="once")
+    await market.db.execute("UPDATE idempotency_keys SET answer = NULL")
+    clock.move(minutes=6)
+    again = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="once")
+    assert first["cancelled_amount"] == again["cancelled_amount"] == 400
+    other = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="another")
+    assert other["cancelled_amount"] == 800

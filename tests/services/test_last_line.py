@@ -13,6 +13,8 @@ from market.kit.db import Database
 from market.kit.vault import Vault
 from market.members.sql import SqlSessions
 from market.payments.sql import SqlCancellations, SqlPayments
+from market.products.domain import Change
+from market.products.ports import Picture
 from market.products.sql import SqlProducts
 from market.shared.errors import Unavailable, VersionConflict
 from market.trades.sql import SqlTrades
@@ -21,13 +23,27 @@ from tests.support.barrier import holding
 from tests.support.gateway import MemoryGateway
 
 # What each named constraint, unique index and trigger refuses, tried on a market with one paid
-# trade, one open payment, one open cancellation and one waiting webhook.
+# trade, one open payment, one open cancellation, one waiting webhook and one photo.
 REFUSED = {
     "members_email_key": "UPDATE members SET email = 'm1@example.com'",
     "members_email_in_lower_case": "UPDATE members SET email = 'M' || email",
+    "members_password_needs_email": "UPDATE members SET email = NULL",
+    "social_accounts_one_per_provider": """
+        INSERT INTO social_accounts SELECT 'kakao', n, id, now()
+        FROM (SELECT id FROM members LIMIT 1), unnest(ARRAY['1', '2']) AS n
+    """,
+    "social_accounts_named": """
+        INSERT INTO social_accounts SELECT 'kakao', '', id, now() FROM members
+    """,
     "products_price_positive": "UPDATE products SET price = 0",
     "products_quantity_positive": "UPDATE products SET quantity = 0, taken = 0",
     "products_stock": "UPDATE products SET taken = quantity + 1",
+    "photos_position": "UPDATE photos SET position = 6",
+    "photos_place": """
+        INSERT INTO photos SELECT gen_random_uuid(), product_id, position, width, height, full_size,
+                                  small, created_at FROM photos
+    """,
+    "photos_size": "UPDATE photos SET width = 1281",
     "trades_status": "UPDATE trades SET status = 'NEARLY' WHERE payment_id IS NOT NULL",
     "trades_price_positive": "UPDATE trades SET price = 0, fee = 0",
     "trades_fee_within_price": "UPDATE trades SET fee = price + 1",
@@ -117,6 +133,9 @@ async def busy(acts: Acts, market: Market, gateway: MemoryGateway) -> None:
     """A market in the midst of things."""
     trade, _ = await acts.paid_trade()
     await acts.payment(await acts.trade())
+    await market.products.change(
+        trade.product_id, trade.seller.id, Change(), add=[Picture(4, 3, b"full", b"small")]
+    )
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})

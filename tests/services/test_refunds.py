@@ -6,10 +6,12 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.kit.system import TimeOrderedIds
 from market.payments.cancellation import CancellationInProgress
 from market.payments.domain import ExceedsCancellable
 from market.payments.domain import Status as Paid
 from market.shared.errors import Conflict, InvalidTransition
+from market.shared.ids import CancellationId
 from market.trades.domain import Status
 from tests.support.acts import Acts
 from tests.support.barrier import at_once
@@ -327,3 +329,30 @@ async def test_money_taken_back_after_the_seller_was_credited_is_told_to_operato
     gateway.give_back(payment_id, 1000)
     await market.payments.synchronize(payment_id)
     assert await db.value("SELECT kind FROM incidents") == "returned_after_settlement"
+
+
+async def test_a_part_asked_for_again_after_its_answer_was_lost_goes_back_once(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    """The process died between the refund and the answer, the worker settled it, and the client
+    repeats: it is the same wish, not another."""
+    trade, payment_id = await acts.paid_trade()
+    wish = CancellationId(TimeOrderedIds().new())
+    for amount in (500, 500):
+        payment = await market.refunds.cancel(
+            payment_id, trade.buyer.id, amount, "a scratch", None, wish
+        )
+        assert (payment.cancelled, payment.cancellable) == (500, 500)
+    assert gateway.cancels == [(payment_id, 500)]
+
+
+async def test_all_asked_for_again_after_its_answer_was_lost_is_no_refusal(
+    acts: Acts, market: Market
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    wish = CancellationId(TimeOrderedIds().new())
+    for _ in range(2):
+        payment = await market.refunds.cancel(
+            payment_id, trade.buyer.id, 1000, "changed my mind", None, wish
+        )
+        assert payment.cancelled == 1000

@@ -15,7 +15,7 @@ _STANDING = """
 
 
 @asynccontextmanager
-async def holding(dsn: str, row: str, id: str) -> AsyncIterator["Held"]:
+async def holding(dsn: str, row: str, id: str | int) -> AsyncIterator["Held"]:
     """Locks the row `id` of the table `row` for the block."""
     connection = await asyncpg.connect(dsn)
     try:
@@ -35,6 +35,10 @@ class Held:
     async def until_waiting(self, count: int) -> None:
         """Returns when so many transactions wait for a lock."""
         await asyncio.wait_for(self._wait(count), PATIENCE_S)
+
+    async def let_go(self) -> None:
+        """Lets the row go before the block ends."""
+        await self._connection.execute("ROLLBACK AND CHAIN")
 
     async def _wait(self, count: int) -> None:
         while await self._connection.fetchval(_STANDING) < count:

@@ -35,6 +35,16 @@ class Databases:
         return self.named(name)
 
     @asynccontextmanager
+    async def empty(self) -> AsyncIterator[str]:
+        """A database without anything in it, for as long as it is used."""
+        name = f"empty_{uuid4().hex}"
+        await self._admin(f"CREATE DATABASE {name}")
+        try:
+            yield self.named(name)
+        finally:
+            await self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
         """An empty market's DSN, for as long as it is used."""
         dsn = await self.create()
@@ -42,6 +52,11 @@ class Databases:
             yield dsn
         finally:
             await self._admin(f"DROP DATABASE {urlsplit(dsn).path[1:]} WITH (FORCE)")
+
+    async def wipe(self, dsn: str) -> None:
+        """Loses a database with all that is in it; an empty one takes its name."""
+        name = urlsplit(dsn).path[1:]
+        await self._admin(f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name}")
 
     def named(self, name: str) -> str:
         return urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))

@@ -31,7 +31,12 @@ class RunningMarket:
 
 @contextmanager
 def running_market(
-    dsn: str, data: Path, servers: int, sandbox: str, version: str = "V1"
+    dsn: str,
+    data: Path,
+    servers: int,
+    sandbox: str,
+    version: str = "V1",
+    **environment: str,
 ) -> Iterator[RunningMarket]:
     """So many server processes and a worker on one database, until the end of the block."""
     env = {
@@ -39,8 +44,10 @@ def running_market(
         "DATABASE_URL": dsn,
         "MARKET_DATA": str(data),
         "MARKET_SECRET": SECRET,
+        "MARKET_RATE_LIMITS": "off",
         "PORTONE_VERSION": version,
         "SANDBOX_PORT": sandbox.rpartition(":")[2],
+        **environment,
     }
     ports = [free_port() for _ in range(servers)]
     processes = [_start(["worker"], env)]
@@ -60,6 +67,20 @@ def running_market(
             process.send_signal(signal.SIGTERM)
         codes = [process.wait(20) for process in processes]
     assert codes == [0] * len(codes), f"a process did not end well: {codes}"
+
+
+def stand_ins(sandbox: str) -> dict[str, str]:
+    """What makes a market take the sandbox's social providers for Kakao and Naver."""
+    keys = httpx.get(f"{sandbox}/control/credentials", trust_env=False).json()["oauth"]
+    environment: dict[str, str] = {}
+    for name, app in keys.items():
+        environment |= {
+            f"{name.upper()}_CLIENT_ID": app["client_id"],
+            f"{name.upper()}_CLIENT_SECRET": app["client_secret"],
+            f"{name.upper()}_AUTH_URL": f"{sandbox}/oauth/{name}",
+            f"{name.upper()}_API_URL": f"{sandbox}/oauth/{name}",
+        }
+    return environment
 
 
 @contextmanager

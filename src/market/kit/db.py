@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import asyncpg
 import structlog
@@ -81,13 +81,15 @@ def in_transaction() -> bool:
 class Database:
     """A pool of connections to one PostgreSQL. Raises `Unavailable` where it can't serve."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[Row]", dsn: str, name: str) -> None:
         self._pool = pool
         self._waiting = 0
         self._most_waiting = MOST_WAITING * pool.get_max_size()
+        self._dsn = dsn
+        self._name = name
 
     @classmethod
-    async def connect(cls, dsn: str, *, size: int, name: str) -> "Database":
+    async def connect(cls, dsn: str, *, size: int, name: str) -> Self:
         """Opens a pool of at most `size` connections, shown to operators under `name`."""
         pool = await asyncpg.create_pool(
             dsn,
@@ -106,7 +108,12 @@ class Database:
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
             },
         )
-        return cls(pool)
+        return cls(pool, dsn, name)
+
+    async def listening(self) -> "asyncpg.Connection[Row]":
+        """A connection beside the pool, for whoever listens; theirs to close."""
+        settings = {"application_name": f"{self._name} hearing"}
+        return await asyncpg.connect(self._dsn, timeout=ACQUIRE_TIMEOUT_S, server_settings=settings)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -13,12 +13,13 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Meta, Struct
 
-from market.shared.banking import Bank, RefundAccount
+from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
 
+from .addresses import Addresses
 from .idempotency import Answer, Idempotency, Key, Scope
 from .problems import PROBLEM_JSON, BodyInvalid
 
@@ -80,8 +81,8 @@ class AccountIn(Struct):
     """Somebody's own bank account; `bank` by PortOne's name or by its three digits."""
 
     bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
-    number: Annotated[str, Meta(pattern=r"^[0-9-]{6,30}$")]
-    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=50)]
+    number: Annotated[str, Meta(pattern=f"^{ACCOUNT_NUMBER}$")]
+    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_HOLDER)]
 
     def read(self) -> RefundAccount:
         """Raises Invalid for a bank we don't know."""
@@ -114,12 +115,26 @@ async def provide_caller(request: Visit) -> Caller:
     return signed_in(request)
 
 
+async def provide_client_address(request: Visit, addresses: NamedDependency[Addresses]) -> str:
+    """Where the request comes from, past the proxies that are trusted."""
+    return addresses.of(request)
+
+
 class Once:
     """Runs a POST's work once per Idempotency-Key; without a key, simply runs it."""
 
     def __init__(self, idempotency: Idempotency, key: Key | None) -> None:
         self._idempotency = idempotency
         self._key = key
+
+    @property
+    def wish(self) -> str | None:
+        """An id that repeats of this request share, and nothing else has; None without a key.
+
+        What a key leads to may outlive its process, while the answer was not kept yet: work that
+        calls the gateway can name its effect by this, and so find it again.
+        """
+        return self._key.wish if self._key else None
 
     async def __call__(
         self,
@@ -172,6 +187,8 @@ def answered(answer: Answer) -> Response[Any]:
     )
 
 
-# What a handler asks for: the member behind the request, and the keeper of its Idempotency-Key.
+# What a handler asks for: the member behind the request, the keeper of its Idempotency-Key, and
+# the client's address.
 SignedIn = NamedDependency[Caller]
 Idempotent = NamedDependency[Once]
+ClientAddress = NamedDependency[str]

@@ -6,7 +6,8 @@ Two ways, because a gateway call must never sit inside a transaction:
   transaction, so an effect without its answer can't exist.
 - `Scope.WITH_GATEWAY`: the claim is committed first, then the work runs, then the answer is kept.
   If the process dies in between, the claim lapses after `LEASE` and a repeat runs the work again;
-  that work finds what the first one did (one open payment per trade, one cancellation at a time).
+  that work finds what the first one did (one open payment per trade, a cancellation by the key's
+  own `wish`).
 
 Answers are kept encrypted under a key made from our secret and the client's key, of which only
 a digest is stored: an answer may hold tokens, and a stolen table must not.
@@ -85,6 +86,11 @@ class Key:
     @property
     def digest(self) -> bytes:
         return hashlib.sha256(f"{self.owner}\0{self.text}".encode()).digest()
+
+    @property
+    def wish(self) -> str:
+        """The id of what this key, used for this request, leads to: 32 hex digits."""
+        return hashlib.sha256(self.digest + self.fingerprint).hexdigest()[:32]
 
 
 Work = Callable[[], Awaitable[Answer]]

@@ -12,6 +12,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.models import Job, Schedule
+from structlog.contextvars import bound_contextvars
 
 from .db import Database
 
@@ -42,14 +43,16 @@ async def work(
     woken: Mapping[str, Work],
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
+    grace: timedelta,
 ) -> None:
-    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression).
+    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression). What runs then
+    has `grace` to come to an end; after that it is broken off.
 
     Comes back by itself when the database was away.
     """
     while not stop.is_set():
         try:
-            await _work_while_connected(dsn, woken, timetable, stop)
+            await _work_while_connected(dsn, woken, timetable, stop, grace)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             _log.warning("worker_lost_the_database", trouble=repr(trouble))
             with suppress(TimeoutError):
@@ -61,33 +64,42 @@ async def _work_while_connected(
     woken: Mapping[str, Work],
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
+    grace: timedelta,
 ) -> None:
     connection = await asyncpg.connect(dsn, server_settings={"application_name": "market jobs"})
     try:
         queuer = PgQueuer(AsyncpgDriver(connection))
         for name, run in woken.items():
-            queuer.entrypoint(name)(_on_job(run))
+            queuer.entrypoint(name)(_on_job(name, run))
         for (name, cron), run in timetable.items():
-            queuer.schedule(name, cron)(_on_schedule(run))
+            queuer.schedule(name, cron)(_on_schedule(name, run))
         running = asyncio.create_task(queuer.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         queuer.shutdown.set()
-        await running
+        if stop.is_set():
+            _log.info("worker_stopping")
+        try:
+            async with asyncio.timeout(grace.total_seconds()):
+                await running
+        except TimeoutError:
+            _log.warning("worker_broke_off", after_s=grace.total_seconds())
     finally:
         await connection.close()
 
 
-def _on_job(run: Work) -> Callable[[Job], Awaitable[None]]:
+def _on_job(name: str, run: Work) -> Callable[[Job], Awaitable[None]]:
     async def on_job(_: Job) -> None:
-        await run()
+        with bound_contextvars(job=name):
+            await run()
 
     return on_job
 
 
-def _on_schedule(run: Work) -> Callable[[Schedule], Awaitable[None]]:
+def _on_schedule(name: str, run: Work) -> Callable[[Schedule], Awaitable[None]]:
     async def on_schedule(_: Schedule) -> None:
-        await run()
+        with bound_contextvars(job=name):
+            await run()
 
     return on_schedule

@@ -1,4 +1,5 @@
-"""Structured logs: one JSON object a line on standard error, each with its request's id."""
+"""Structured logs: one JSON object a line on standard error, each with its request's id and with
+the trade and payment it is about."""
 
 import logging
 import re
@@ -8,10 +9,15 @@ from typing import Any
 
 import msgspec
 import structlog
+from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from market.shared.ids import well_formed
+
+# What a path may name that a line is about.
+_NAMED = ("product_id", "trade_id", "payment_id")
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _access = structlog.get_logger("access")
 
@@ -20,10 +26,12 @@ def _json(event: dict[str, Any], **_: object) -> bytes:
     return msgspec.json.encode(event, enc_hook=str)
 
 
-def configure() -> None:
+def configure(*more: structlog.typing.Processor) -> None:
+    """`more` may add to each line what it is about."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *more,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -37,7 +45,10 @@ def configure() -> None:
 
 class RequestLog:
     """Gives every request an id (the client's X-Request-Id if it is a plain word), tells it back,
-    and logs one line when the answer has begun. Neither query strings nor bodies are logged."""
+    and logs one line when the answer has begun. Neither query strings nor bodies are logged.
+
+    It stands outside of the routes: what matches none is logged as well.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,9 +72,20 @@ class RequestLog:
         await self._app(scope, receive, noting)
 
 
+async def about(request: Request[Any, Any, Any]) -> None:
+    """Before a route's handler: its lines are about what its path names."""
+    structlog.contextvars.bind_contextvars(**_named(request.scope))
+
+
+def _named(scope: Any) -> dict[str, str]:
+    given = scope.get("path_params", {})
+    return {name: given[name] for name in _NAMED if well_formed(str(given.get(name, "")))}
+
+
 def _note(scope: Any, status: int, seconds: float) -> None:
     _access.info(
         "request",
+        **{**_named(scope), **structlog.contextvars.get_contextvars()},
         method=scope["method"],
         path=scope["path"],
         status=status,

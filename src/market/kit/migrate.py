@@ -1,20 +1,37 @@
 """Brings a database's schema up to date with Alembic."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 
-_CHECKOUT = Path(__file__).parents[3] / "migrations"
-_INSTALLED = Path(__file__).parents[1] / "migrations"
+from .schema import SCRIPTS
 
 
-def migrate(dsn: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a migration waits for a lock before it lets others through, and how often it tries.
+
+    By default a minute and a half in all: a reader that takes longer is somebody's report.
+    """
+
+    # Below PostgreSQL's deadlock_timeout of a second: where a migration and a request wait for each
+    # other, the migration has stood aside before anybody looks for somebody to break off.
+    lock_timeout_ms: int = 500
+    pause_s: float = 1.0
+    attempts: int = 60
+
+
+def migrate(
+    dsn: str, *, to: str = "head", scripts: Path = SCRIPTS, patience: Patience = Patience()
+) -> None:
     """Runs every migration that was not run yet; two callers at once wait for each other.
 
+    Raises asyncpg.LockNotAvailableError when one got no lock in the end; those before it stand.
     Blocks, and starts an event loop of its own: not to be called from within one.
     """
     config = Config()
-    config.set_main_option("script_location", str(_CHECKOUT if _CHECKOUT.is_dir() else _INSTALLED))
-    config.attributes["dsn"] = dsn
-    command.upgrade(config, "head")
+    config.set_main_option("script_location", str(scripts))
+    config.attributes |= {"dsn": dsn, "patience": patience}
+    command.upgrade(config, to)

@@ -23,6 +23,7 @@ STATUS_OF: Mapping[type[errors.MarketError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.GatewayTrouble: HTTPStatus.BAD_GATEWAY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -36,7 +37,7 @@ _CODE_OF_STATUS: Mapping[int, str] = {
     405: "method_not_allowed",
     413: "body_too_large",
     415: "unsupported_media_type",
-    429: "too_many_requests",
+    429: "rate_limited",
     503: "unavailable",
 }
 
@@ -78,6 +79,8 @@ def respond(problem: Problem) -> Response[Problem]:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}:
         headers["Retry-After"] = "1"
+    if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = str(problem.about.get("retry_after", 1))
     return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
 
 

@@ -72,7 +72,8 @@ class SqlTransfers:
                   AND ($5::timestamptz IS NULL OR (occurred_at, id) > ($5, $6))
                 ORDER BY occurred_at, id LIMIT $7
             )
-            SELECT before.opening, before.closing, page.*
+            SELECT before.opening, before.closing, page.id, page.occurred_at, page.recorded_at,
+                   page.kind, page.source, page.counter, page.amount
             FROM before LEFT JOIN page ON true ORDER BY page.occurred_at, page.id
             """,
             account,
@@ -89,7 +90,9 @@ class SqlTransfers:
         return Statement(account, currency, opening, page.items, closing, page.next_cursor)
 
     async def balances(self) -> Sequence[Balance]:
-        rows = await self._db.fetch("SELECT * FROM balances ORDER BY account, currency")
+        rows = await self._db.fetch(
+            "SELECT account, currency, balance FROM balances ORDER BY account, currency"
+        )
         return [Balance(row["account"], row["currency"], row["balance"]) for row in rows]
 
 

@@ -8,6 +8,12 @@ from market.shared.errors import Conflict, Unauthenticated
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Person
 
+EMAIL = r"^\s*[^@\s]+@[^@\s]+\s*$"
+LONGEST_EMAIL = 254
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 128
+LONGEST_NICKNAME = 30
+
 
 class EmailTaken(Conflict):
     """A member with this address exists already."""
@@ -46,18 +52,25 @@ def normal_email(text: str) -> str:
 
 @dataclass(slots=True)
 class Member:
-    """Somebody who may list and buy (R1); an `operator` also answers for the money (P8)."""
+    """Somebody who may list and buy (R1); an `operator` also answers for the money (P8).
+
+    Who came by a social provider has no password, and may have no address.
+    """
 
     id: MemberId
-    email: str
+    email: str | None
     nickname: str
-    password_hash: str
+    password_hash: str | None
     created_at: datetime
     operator: bool = False
 
     @property
     def person(self) -> Person:
         return Person(self.id, self.nickname)
+
+    def forget_password(self) -> None:
+        """From now on no password opens anything."""
+        self.password_hash = None
 
 
 @dataclass(frozen=True, slots=True)

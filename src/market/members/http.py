@@ -11,19 +11,27 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from market.kit.http import BEARER, Idempotent, KeyParam, SignedIn, member_only
+from market.kit.http import BEARER, ClientAddress, Idempotent, KeyParam, SignedIn, member_only
 from market.kit.problems import documented
 
-from .domain import Member, TokenInvalid
+from .domain import (
+    EMAIL,
+    LONGEST_EMAIL,
+    LONGEST_NICKNAME,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    Member,
+    TokenInvalid,
+)
+from .doorkeeper import Doorkeeper
 from .service import MemberService, TokenPair
 
 Service = NamedDependency[MemberService]
+Door = NamedDependency[Doorkeeper]
 
-Email = Annotated[
-    str, Meta(pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", max_length=254, examples=["bora@example.com"])
-]
-Password = Annotated[str, Meta(min_length=8, max_length=128)]
-Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=30)]
+Email = Annotated[str, Meta(pattern=EMAIL, max_length=LONGEST_EMAIL, examples=["bora@example.com"])]
+Password = Annotated[str, Meta(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
+Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_NICKNAME)]
 
 
 class SignUp(Struct):
@@ -33,8 +41,8 @@ class SignUp(Struct):
 
 
 class SignIn(Struct):
-    email: Annotated[str, Meta(max_length=254)]
-    password: Annotated[str, Meta(max_length=128)]
+    email: Annotated[str, Meta(max_length=LONGEST_EMAIL)]
+    password: Annotated[str, Meta(max_length=LONGEST_PASSWORD)]
 
 
 class RefreshTokenIn(Struct):
@@ -43,7 +51,7 @@ class RefreshTokenIn(Struct):
 
 class MemberOut(Struct):
     id: str
-    email: str
+    email: str | None
     nickname: str
     created_at: datetime
     operator: bool
@@ -78,16 +86,18 @@ class AuthController(Controller):
     path = "/api/auth"
     tags = ["auth"]
 
-    @post("/signup", responses=documented(400, 409, 422))
+    @post("/signup", responses=documented(400, 409, 422, 429))
     async def sign_up(
         self,
         data: JSONBody[SignUp],
         members: Service,
+        doorkeeper: Door,
+        client_address: ClientAddress,
         once: Idempotent,
         key: KeyParam = None,
     ) -> Response[SignedUp]:
         """A new member, signed in at once."""
-
+        await doorkeeper.sign_up(client_address, data.email)
         password_hash = await members.hash_password(data.password)
 
         async def work() -> SignedUp:
@@ -101,14 +111,28 @@ class AuthController(Controller):
 
         return await once(work, status=201)
 
-    @post("/login", status_code=200, responses=documented(400, 401))
-    async def sign_in(self, data: JSONBody[SignIn], members: Service) -> TokensOut:
+    @post("/login", status_code=200, responses=documented(400, 401, 429))
+    async def sign_in(
+        self,
+        data: JSONBody[SignIn],
+        members: Service,
+        doorkeeper: Door,
+        client_address: ClientAddress,
+    ) -> TokensOut:
         """A new session."""
+        await doorkeeper.sign_in(client_address, data.email)
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
-    @post("/refresh", status_code=200, responses=documented(400, 401))
-    async def refresh(self, data: JSONBody[RefreshTokenIn], members: Service) -> TokensOut:
+    @post("/refresh", status_code=200, responses=documented(400, 401, 429))
+    async def refresh(
+        self,
+        data: JSONBody[RefreshTokenIn],
+        members: Service,
+        doorkeeper: Door,
+        client_address: ClientAddress,
+    ) -> TokensOut:
         """Both tokens anew. A refresh token used twice ends its whole session."""
+        await doorkeeper.refresh(client_address)
         return TokensOut.of(await members.refresh(data.refresh_token))
 
     @post("/logout", status_code=204, responses=documented(400, 401))

@@ -1,6 +1,7 @@
 """Passwords by Argon2id."""
 
 import asyncio
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -14,10 +15,9 @@ class Argon2Passwords:
     """Argon2id, off the event loop and a few at a time, for each takes a core and 19 MiB."""
 
     def __init__(self, at_once: int = 2) -> None:
-        self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=1)
+        self._hasher = _hasher()
         self._turn = asyncio.Semaphore(at_once)
-        # Checked where there is no member, so that an unknown address takes as long as a known one.
-        self._nobody = self._hasher.hash("no member has this password")
+        self._nobody = _nobodys()
 
     async def hash(self, password: str) -> str:
         async with self._turn:
@@ -33,3 +33,14 @@ class Argon2Passwords:
             return self._hasher.verify(hashed, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _hasher() -> PasswordHasher:
+    return PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=1)
+
+
+@cache
+def _nobodys() -> str:
+    """Checked where there is no member, so that an unknown address takes as long as a known one;
+    made before the first sign-in, and once, for making it takes as long as checking it."""
+    return _hasher().hash("no member has this password")

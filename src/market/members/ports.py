@@ -1,12 +1,15 @@
 """What membership needs of the outside."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from market.shared.ids import MemberId, SessionId
+from market.shared.limits import Limit
 from market.shared.people import Caller
 
 from .domain import AccessClaims, Member, RefreshClaims, Session
+from .social_domain import Handshake, SocialIdentity
 
 
 class Members(Protocol):
@@ -22,8 +25,18 @@ class Members(Protocol):
 
     async def find_by_email(self, email: str) -> Member | None: ...
 
+    async def find_by_email_for_update(self, email: str) -> Member | None:
+        """Locks it: a password must not be forgotten by one and changed by another."""
+        ...
+
+    async def keeps_password(self, member: Member) -> bool:
+        """Whether its password is still the one that was read. Until this transaction ends it
+        stays so: who forgets a password ends the sessions it began, and must find them all."""
+        ...
+
     async def save(self, member: Member) -> None:
-        """Keeps what may change of a member: whether they are an operator."""
+        """Keeps what may change of a member, who was locked: the password, and whether they are an
+        operator."""
         ...
 
 
@@ -37,6 +50,10 @@ class Sessions(Protocol):
         ...
 
     async def save(self, session: Session) -> None: ...
+
+    async def revoke_all(self, member: MemberId, now: datetime) -> None:
+        """Ends every session of a member."""
+        ...
 
     async def find_caller(self, claims: AccessClaims) -> Caller | None:
         """The member behind a session that is not revoked."""
@@ -60,6 +77,50 @@ class Tokens(Protocol):
 
     def sign_refresh(self, claims: RefreshClaims, now: datetime, expires_at: datetime) -> str: ...
 
+    def sign_cookie(self, claims: AccessClaims, now: datetime, expires_at: datetime) -> str: ...
+
     def read_access(self, token: str, now: datetime) -> AccessClaims: ...
 
+    def read_cookie(self, token: str, now: datetime) -> AccessClaims: ...
+
     def read_refresh(self, token: str, now: datetime) -> RefreshClaims: ...
+
+
+class RateLimits(Protocol):
+    """Counts turns, for all processes together."""
+
+    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+        """Takes a turn of each key in this order, until one has none left. Raises RateLimited."""
+        ...
+
+
+class SocialProvider(Protocol):
+    """One provider's way of vouching for somebody: the authorization code flow (RFC 6749, 4.1)."""
+
+    def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
+        """Where a person says who they are; they come back with `state`."""
+        ...
+
+    async def identify(self, code: str, redirect_uri: str, handshake: Handshake) -> SocialIdentity:
+        """Whom a code stands for. Raises SocialRefused, SocialUnavailable."""
+        ...
+
+
+class SocialAccounts(Protocol):
+    """Which account of which provider is which member's."""
+
+    async def find_member(self, provider: str, subject: str) -> MemberId | None: ...
+
+    async def link(self, identity: SocialIdentity, member: MemberId, now: datetime) -> None:
+        """Raises AlreadyLinked, and SocialAccountConflict where the member has another of it."""
+        ...
+
+
+class OneTimeCodes(Protocol):
+    """Codes that are good once, for one purpose, and for whoever has the holder's secret too."""
+
+    async def keep(self, purpose: str, holder: str, content: bytes, life: timedelta) -> str: ...
+
+    async def take(self, purpose: str, holder: str, code: str) -> bytes | None:
+        """Spends it; None where it is not good."""
+        ...

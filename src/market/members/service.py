@@ -33,6 +33,14 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserPass:
+    """What a browser keeps of a session: opaque to it, good for `lasts`."""
+
+    token: str
+    lasts: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Lifetimes:
     """How long each token is good for."""
 
@@ -91,6 +99,14 @@ class MemberService:
         if not await self._passwords.matches(password, known) or member is None:
             raise WrongCredentials
         async with self._transactions.transaction():
+            # Checking took a while: a password that was forgotten meanwhile opens nothing.
+            if not await self._members.keeps_password(member):
+                raise WrongCredentials
+            return await self._begin_session(member)
+
+    async def begin_session(self, member: Member) -> TokenPair:
+        """A new session of somebody who has shown who they are."""
+        async with self._transactions.transaction():
             return await self._begin_session(member)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
@@ -114,9 +130,12 @@ class MemberService:
 
     async def sign_out(self, refresh_token: str) -> None:
         """Ends the session, and with it every token of it. Raises TokenInvalid, TokenExpired."""
-        claims = self._tokens.read_refresh(refresh_token, self._clock.now())
+        await self.end(self._tokens.read_refresh(refresh_token, self._clock.now()).session_id)
+
+    async def end(self, id: SessionId) -> None:
+        """Ends a session. Raises TokenInvalid when there is none."""
         async with self._transactions.transaction():
-            session = await self._sessions.find_for_update(claims.session_id)
+            session = await self._sessions.find_for_update(id)
             if session is None:
                 raise TokenInvalid
             session.revoke(self._clock.now())
@@ -128,7 +147,22 @@ class MemberService:
         The session is looked up on every request: one indexed read, which also brings the
         nickname, is the price of a sign-out that holds at once.
         """
-        claims = self._tokens.read_access(access_token, self._clock.now())
+        return await self._behind(self._tokens.read_access(access_token, self._clock.now()))
+
+    def browser_pass(self, pair: TokenPair) -> BrowserPass:
+        """For a browser's cookie, beside a pair just handed out: it names the same session, and
+        ends with it. It never rotates: pages load side by side, and a rotation would make two of
+        them look like a thief and his victim."""
+        now, lasts = self._clock.now(), self._lifetimes.refresh
+        claims = self._tokens.read_access(pair.access_token, now)
+        return BrowserPass(self._tokens.sign_cookie(claims, now, now + lasts), lasts)
+
+    async def recognise(self, cookie: str) -> Caller:
+        """Whose browser it is. Raises TokenExpired, and TokenInvalid also for a session that was
+        ended."""
+        return await self._behind(self._tokens.read_cookie(cookie, self._clock.now()))
+
+    async def _behind(self, claims: AccessClaims) -> Caller:
         caller = await self._sessions.find_caller(claims)
         if caller is None:
             raise TokenInvalid
@@ -143,7 +177,7 @@ class MemberService:
         Raises NotFound.
         """
         async with self._transactions.transaction():
-            member = await self._members.find_by_email(normal_email(email))
+            member = await self._members.find_by_email_for_update(normal_email(email))
             if member is None:
                 raise NotFound("No member has this address.")
             member.operator = operator

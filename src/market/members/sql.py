@@ -1,6 +1,7 @@
 """Members and sessions in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -11,6 +12,11 @@ from market.shared.ids import MemberId, SessionId
 from market.shared.people import Caller
 
 from .domain import AccessClaims, EmailTaken, Member, Session
+from .social_domain import AlreadyLinked, SocialAccountConflict, SocialIdentity
+
+# By name, never *: a statement prepared before a migration added a column works after it.
+_MEMBER = "SELECT id, email, nickname, password_hash, created_at, operator FROM members "
+_SESSION = "SELECT id, member_id, current_token_id, expires_at, revoked_at FROM sessions "
 
 
 class SqlMembers:
@@ -36,19 +42,66 @@ class SqlMembers:
             raise EmailTaken from cause
 
     async def get(self, id: MemberId) -> Member:
-        row = await self._db.find("SELECT * FROM members WHERE id = $1", id)
+        row = await self._db.find(_MEMBER + "WHERE id = $1", id)
         if row is None:
             raise NotFound
         return _member(row)
 
     async def find_by_email(self, email: str) -> Member | None:
-        row = await self._db.find("SELECT * FROM members WHERE email = $1", email)
+        row = await self._db.find(_MEMBER + "WHERE email = $1", email)
         return _member(row) if row else None
+
+    async def find_by_email_for_update(self, email: str) -> Member | None:
+        row = await self._db.lock(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
+        return _member(row) if row else None
+
+    async def keeps_password(self, member: Member) -> bool:
+        row = await self._db.lock(
+            "SELECT FROM members WHERE id = $1 AND password_hash = $2 FOR SHARE",
+            member.id,
+            member.password_hash,
+        )
+        return row is not None
 
     async def save(self, member: Member) -> None:
         await self._db.execute(
-            "UPDATE members SET operator = $2 WHERE id = $1", member.id, member.operator
+            "UPDATE members SET password_hash = $2, operator = $3 WHERE id = $1",
+            member.id,
+            member.password_hash,
+            member.operator,
         )
+
+
+class SqlSocialAccounts:
+    """Accounts at social providers, each one member's."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def find_member(self, provider: str, subject: str) -> MemberId | None:
+        id: MemberId | None = await self._db.value(
+            "SELECT member_id FROM social_accounts WHERE provider = $1 AND subject = $2",
+            provider,
+            subject,
+        )
+        return id
+
+    async def link(self, identity: SocialIdentity, member: MemberId, now: datetime) -> None:
+        try:
+            await self._db.execute(
+                """
+                INSERT INTO social_accounts (provider, subject, member_id, linked_at)
+                VALUES ($1, $2, $3, $4)
+                """,
+                identity.provider,
+                identity.subject,
+                member,
+                now,
+            )
+        except asyncpg.UniqueViolationError as cause:
+            if cause.constraint_name == "social_accounts_one_per_provider":
+                raise SocialAccountConflict from cause
+            raise AlreadyLinked from cause
 
 
 class SqlSessions:
@@ -73,7 +126,7 @@ class SqlSessions:
         )
 
     async def find_for_update(self, id: SessionId) -> Session | None:
-        row = await self._db.lock("SELECT * FROM sessions WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.lock(_SESSION + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             return None
         return Session(
@@ -94,6 +147,13 @@ class SqlSessions:
             session.current_token_id,
             session.expires_at,
             session.revoked_at,
+        )
+
+    async def revoke_all(self, member: MemberId, now: datetime) -> None:
+        await self._db.execute(
+            "UPDATE sessions SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL",
+            member,
+            now,
         )
 
     async def find_caller(self, claims: AccessClaims) -> Caller | None:

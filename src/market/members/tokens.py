@@ -29,10 +29,10 @@ class _Examined(HMACAlgorithm):
 
 
 class JwtTokens:
-    """Signs and reads both kinds of token.
+    """Signs and reads every kind of token.
 
-    `typ` in the header keeps the kinds apart (RFC 8725, 3.11): a refresh token opens no door that
-    an access token opens, nor the other way round. The algorithm is ours to say, never the token's.
+    `typ` in the header keeps the kinds apart (RFC 8725, 3.11): none of them opens a door that
+    another opens. The algorithm is ours to say, never the token's.
     """
 
     def __init__(self, secret: str) -> None:
@@ -54,9 +54,16 @@ class JwtTokens:
             "rt+jwt", {"jti": claims.token_id, "sid": claims.session_id}, now, expires_at
         )
 
+    def sign_cookie(self, claims: AccessClaims, now: datetime, expires_at: datetime) -> str:
+        return self._sign(
+            "ck+jwt", {"sub": claims.member_id, "sid": claims.session_id}, now, expires_at
+        )
+
     def read_access(self, token: str, now: datetime) -> AccessClaims:
-        body = self._read("at+jwt", token, now)
-        return AccessClaims(MemberId(_id(body, "sub")), SessionId(_id(body, "sid")))
+        return _claims(self._read("at+jwt", token, now))
+
+    def read_cookie(self, token: str, now: datetime) -> AccessClaims:
+        return _claims(self._read("ck+jwt", token, now))
 
     def read_refresh(self, token: str, now: datetime) -> RefreshClaims:
         body = self._read("rt+jwt", token, now)
@@ -94,6 +101,10 @@ class JwtTokens:
         if not isinstance(body["exp"], int):
             raise TokenInvalid
         return MappingProxyType(body)
+
+
+def _claims(body: Mapping[str, Any]) -> AccessClaims:
+    return AccessClaims(MemberId(_id(body, "sub")), SessionId(_id(body, "sid")))
 
 
 def _id(body: Mapping[str, Any], claim: str) -> str:

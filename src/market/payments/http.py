@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
+from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -28,7 +29,7 @@ from market.kit.problems import documented
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
-from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
+from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId, well_formed
 
 from .domain import Means, Method, Payment, Status
 from .ports import Checkout, Inbox, Seal, Sources
@@ -38,6 +39,7 @@ from .service import PaymentService
 Service = NamedDependency[PaymentService]
 
 LARGEST_WEBHOOK = 64 * 1024
+LONGEST_REASON = 200
 
 
 class PayIn(Struct):
@@ -49,7 +51,7 @@ class CancelIn(Struct):
     """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
     needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_REASON)]
     amount: Annotated[int, Meta(ge=1)] | None = None
     refund_account: AccountIn | None = None
 
@@ -181,8 +183,9 @@ class PaymentController(Controller):
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
             reason = data.reason.strip()
+            wish = CancellationId(once.wish) if once.wish else None
             payment = await refunds.cancel(
-                id, caller.id, data.amount, reason, account, operator=caller.operator
+                id, caller.id, data.amount, reason, account, wish, operator=caller.operator
             )
             under_way = await refunds.is_under_way(id)
             return PaymentOut.of(payment, payments, caller.id)
@@ -239,7 +242,7 @@ async def receive_v1(
     sources.admit(request.client.host if request.client else None)
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
     order = body.get("merchant_uid", "")
-    await inbox.add("V1", PaymentId(order) if well_formed(order) else None, body)
+    await inbox.add("V1", _named(order), body)
     return Stored()
 
 
@@ -262,8 +265,16 @@ async def receive_v2(
     seal.verify(request.headers, body, clock.now())
     hints = _event(body)
     order = hints.get("paymentId", "")
-    await inbox.add("V2", PaymentId(order) if well_formed(order) else None, hints)
+    await inbox.add("V2", _named(order), hints)
     return Stored()
+
+
+def _named(order: str) -> PaymentId | None:
+    """The payment a webhook speaks of, if it can be one of ours."""
+    if not well_formed(order):
+        return None
+    bind_contextvars(payment_id=order)
+    return PaymentId(order)
 
 
 # Neither webhook-id nor timestamp: two sends of one event are one hint.

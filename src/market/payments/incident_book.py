@@ -11,6 +11,13 @@ from market.shared.errors import NotFound
 from .domain import Payment
 from .incident import Incident, Settlement
 
+# By name, never *: a statement prepared before a migration added a column works after it.
+_SELECT = """
+    SELECT id, kind, subject, payment_id, trade_id, seen, created_at, settled_at, settled_by,
+           settlement
+    FROM incidents
+"""
+
 
 class SqlIncidents:
     """What operators must know of, unique by kind and subject."""
@@ -43,15 +50,16 @@ class SqlIncidents:
         return added == 1
 
     async def get_for_update(self, id: int) -> Incident:
-        row = await self._db.lock("SELECT * FROM incidents WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.lock(_SELECT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
         return _incident(row)
 
     async def list(self, after: int, limit: int, *, settled_too: bool) -> Sequence[Incident]:
         rows = await self._db.fetch(
-            """
-            SELECT * FROM incidents WHERE id > $1 AND ($2 OR settled_at IS NULL)
+            _SELECT
+            + """
+            WHERE id > $1 AND ($2 OR settled_at IS NULL)
             ORDER BY id LIMIT $3
             """,
             after,

@@ -3,6 +3,7 @@
 import asyncio
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
@@ -67,6 +68,7 @@ class RefundService:
         by: MemberId,
         reason: str,
         account: RefundAccount | None = None,
+        wish: CancellationId | None = None,
         *,
         operator: bool = False,
     ) -> bool:
@@ -83,7 +85,8 @@ class RefundService:
             if payment_id is None:
                 closed = await self._looking.expire_open(id)
             else:
-                closed, fresh = None, await self._ask_back(payment_id, reason, party, account)
+                closed = None
+                fresh = await self._ask_back(payment_id, reason, party, account, wish)
         if payment_id is None:
             await self._looking.shut(closed)
             return False
@@ -98,27 +101,38 @@ class RefundService:
         amount: int | None,
         reason: str,
         account: RefundAccount | None,
+        wish: CancellationId | None = None,
         *,
         operator: bool = False,
     ) -> Payment:
         """Sends `amount` minor units back, None for all that is left (P7, P8).
 
-        All of it calls the trade off; a part lets it go on for less. Raises NotFound,
+        All of it calls the trade off; a part lets it go on for less. A `wish` that was recorded
+        before is not another one, whatever became of its answer. Raises NotFound,
         InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded.
         """
         payment = await self._payments.get(id)
         party = await self._purchases.party(payment.trade_id, by, operator=operator)
+        # Asked first of all: what is left by now decides nothing about a wish that was granted.
+        if wish is not None and await self._cancellations.is_known(wish, id):
+            return payment
         if account is not None and await self._cancellations.waits_for_account(id):
             return await self.send_to(id, by, account, operator=operator)
         if amount is None or amount == payment.cancellable:
-            await self.cancel_purchase(payment.trade_id, by, reason, account, operator=operator)
+            trade = payment.trade_id
+            await self.cancel_purchase(trade, by, reason, account, wish, operator=operator)
             return await self._payments.get(id)
         async with self._transactions.transaction():
             await self._purchases.refund_part(payment.trade_id, party)
             await self._note(party, by, f"send back {amount}", f"payment {id}", reason)
             payment = await self._payments.get_for_update(id)
             cancellation = payment.cancel(
-                CancellationId(self._ids.new()), amount, reason, party, self._clock.now(), account
+                wish or CancellationId(self._ids.new()),
+                amount,
+                reason,
+                party,
+                self._clock.now(),
+                account,
             )
             await self._cancellations.add(cancellation)
         if not cancellation.waits_for_account:
@@ -128,6 +142,10 @@ class RefundService:
     async def is_under_way(self, id: PaymentId) -> bool:
         """Whether money of a payment is still on its way back."""
         return await self._cancellations.is_open(id)
+
+    async def waits_for_account(self, id: PaymentId) -> bool:
+        """Whether money waits to go back until the buyer says where to."""
+        return await self._cancellations.waits_for_account(id)
 
     async def send_to(
         self, id: PaymentId, by: MemberId, account: RefundAccount, *, operator: bool = False
@@ -155,6 +173,7 @@ class RefundService:
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
+        bind_contextvars(trade_id=id)
         payment = await self._payments.find_open(id)
         if payment is not None:
             try:
@@ -172,6 +191,7 @@ class RefundService:
     async def settle(self, id: CancellationId) -> None:
         """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
         cancellation = await self._cancellations.get(id)
+        bind_contextvars(payment_id=cancellation.payment_id)
         try:
             if cancellation.tries:
                 # The answer to an earlier try was lost: it may have been a yes.
@@ -189,7 +209,12 @@ class RefundService:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
 
     async def _ask_back(
-        self, payment_id: PaymentId, reason: str, by: Party, account: RefundAccount | None
+        self,
+        payment_id: PaymentId,
+        reason: str,
+        by: Party,
+        account: RefundAccount | None,
+        wish: CancellationId | None,
     ) -> Cancellation | None:
         """Records that all is to go back; None when there is nothing to try at once: one that is
         under way is not tried by a second, whose refusal would say nothing of the first."""
@@ -197,7 +222,12 @@ class RefundService:
         underway = await self._cancellations.find_open_for_update(payment_id)
         if underway is None:
             cancellation = payment.cancel(
-                CancellationId(self._ids.new()), None, reason, by, self._clock.now(), account
+                wish or CancellationId(self._ids.new()),
+                None,
+                reason,
+                by,
+                self._clock.now(),
+                account,
             )
             await self._cancellations.add(cancellation)
             return None if cancellation.waits_for_account else cancellation

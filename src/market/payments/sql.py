@@ -26,6 +26,30 @@ from .domain import (
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
 CLAIM = timedelta(minutes=1)
 
+# By name, never *: a statement prepared before a migration added a column works after it.
+_PAYMENT = """
+    SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
+           captured_amount, captured_currency, cancelled_amount, reference, paid_at, failure,
+           look_at, created_at, version, bank, account_bank, account_number, account_holder,
+           account_due_at
+    FROM payments
+"""
+# When money went back only the ledger knows: the payment keeps the sum alone.
+_MOVED = """
+    WHERE gateway = $1 AND captured_amount IS NOT NULL AND ($4::uuid IS NULL OR id > $4)
+      AND id IN (
+          SELECT id FROM payments WHERE paid_at >= $2 AND paid_at < $3
+          UNION
+          SELECT split_part(source, ':', 1)::uuid FROM transfers
+          WHERE kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
+    ORDER BY id LIMIT $5
+"""
+_CANCELLATION = """
+    SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
+           settled_at, failure, refund_account
+    FROM cancellations
+"""
+
 
 class SqlPayments:
     """Payments; a partial unique index allows a trade one unpaid payment at a time."""
@@ -58,14 +82,14 @@ class SqlPayments:
 
     async def find_open(self, trade_id: TradeId) -> Payment | None:
         row = await self._db.find(
-            "SELECT * FROM payments WHERE trade_id = $1 AND status = ANY ($2::text[])",
+            _PAYMENT + "WHERE trade_id = $1 AND status = ANY ($2::text[])",
             trade_id,
             OPEN,
         )
         return _payment(row) if row else None
 
     async def find(self, id: PaymentId) -> Payment | None:
-        row = await self._db.find("SELECT * FROM payments WHERE id = $1", id)
+        row = await self._db.find(_PAYMENT + "WHERE id = $1", id)
         return _payment(row) if row else None
 
     async def get(self, id: PaymentId) -> Payment:
@@ -75,7 +99,7 @@ class SqlPayments:
         return payment
 
     async def get_for_update(self, id: PaymentId) -> Payment:
-        row = await self._db.lock("SELECT * FROM payments WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.lock(_PAYMENT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
         return _payment(row)
@@ -153,18 +177,8 @@ class SqlPayments:
         after: PaymentId | None,
         limit: int,
     ) -> Sequence[Payment]:
-        # When money went back only the ledger knows: the payment keeps the sum alone.
         rows = await self._db.fetch(
-            """
-            SELECT * FROM payments
-            WHERE gateway = $1 AND captured_amount IS NOT NULL AND ($4::uuid IS NULL OR id > $4)
-              AND id IN (
-                  SELECT id FROM payments WHERE paid_at >= $2 AND paid_at < $3
-                  UNION
-                  SELECT split_part(source, ':', 1)::uuid FROM transfers
-                  WHERE kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
-            ORDER BY id LIMIT $5
-            """,
+            _PAYMENT + _MOVED,
             gateway,
             since,
             until,
@@ -228,7 +242,7 @@ class SqlCancellations:
 
     async def find_open_for_update(self, payment_id: PaymentId) -> Cancellation | None:
         row = await self._db.lock(
-            "SELECT * FROM cancellations WHERE payment_id = $1 AND status = 'REQUESTED' FOR UPDATE",
+            _CANCELLATION + "WHERE payment_id = $1 AND status = 'REQUESTED' FOR UPDATE",
             payment_id,
         )
         return self._cancellation(row) if row else None
@@ -253,8 +267,16 @@ class SqlCancellations:
         )
         return bool(found)
 
+    async def is_known(self, id: CancellationId, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            "SELECT EXISTS (SELECT FROM cancellations WHERE id = $1 AND payment_id = $2)",
+            id,
+            payment_id,
+        )
+        return bool(found)
+
     async def get(self, id: CancellationId) -> Cancellation:
-        row = await self._db.find("SELECT * FROM cancellations WHERE id = $1", id)
+        row = await self._db.find(_CANCELLATION + "WHERE id = $1", id)
         if row is None:
             raise NotFound
         return self._cancellation(row)

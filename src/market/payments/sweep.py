@@ -97,9 +97,9 @@ class Sweep:
             try:
                 await do(item)
             except MarketError as trouble:
-                _log.warning("sweep_left", job=do.__name__, item=str(item), trouble=trouble.code)
+                _log.warning("sweep_left", doing=do.__name__, item=str(item), trouble=trouble.code)
                 return False
             except Exception:
-                _log.exception("sweep_failed", job=do.__name__, item=str(item))
+                _log.exception("sweep_failed", doing=do.__name__, item=str(item))
                 return False
         return True

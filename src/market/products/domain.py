@@ -4,16 +4,23 @@ Of `quantity` units, `taken` are in a live trade, of which `confirmed` are their
 The status is never set: it follows these three numbers (R9).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from market.shared.errors import Conflict, Forbidden
-from market.shared.ids import MemberId, ProductId
+from market.shared.errors import Conflict, Forbidden, Invalid
+from market.shared.ids import MemberId, PhotoId, ProductId
 from market.shared.money import Money
 from market.shared.people import Person
 from market.shared.purchase import Offer
+
+LONGEST_NAME = 100
+LONGEST_DESCRIPTION = 5_000
+MOST_WON = 1_000_000_000
+MOST_UNITS = 1_000_000
+MOST_PHOTOS = 5
 
 
 class SoldOut(Conflict):
@@ -40,6 +47,18 @@ class QuantityBelowTaken(Conflict):
     code: ClassVar[str] = "quantity_below_taken"
 
 
+class PhotoRefused(Invalid):
+    """That is no photo we can show: a JPEG, PNG or WebP of at most 8 MB and 40 megapixels."""
+
+    code: ClassVar[str] = "photo_refused"
+
+
+class TooManyPhotos(Conflict):
+    """A product has five photos at most."""
+
+    code: ClassVar[str] = "too_many_photos"
+
+
 class Status(StrEnum):
     """Exactly one of three (R3)."""
 
@@ -56,6 +75,25 @@ class Change:
     price: int | None = None
     quantity: int | None = None
     description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo of a product, at one of `MOST_PHOTOS` places; the first is shown in lists."""
+
+    id: PhotoId
+    place: int
+    width: int
+    height: int
+
+
+def free_places(kept: Sequence[Photo], wanted: int) -> Sequence[int]:
+    """Where so many more photos go, the foremost first. Raises TooManyPhotos."""
+    taken = {photo.place for photo in kept}
+    free = [place for place in range(1, MOST_PHOTOS + 1) if place not in taken]
+    if wanted > len(free):
+        raise TooManyPhotos
+    return free[:wanted]
 
 
 @dataclass(slots=True)

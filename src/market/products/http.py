@@ -28,7 +28,15 @@ from market.shared.money import Money
 from market.shared.people import Caller, Person
 from market.shared.purchase import Deal
 
-from .domain import Change, Product, Status
+from .domain import (
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    MOST_UNITS,
+    MOST_WON,
+    Change,
+    Product,
+    Status,
+)
 from .ports import OwnTrades, Search
 from .service import ProductService
 
@@ -38,13 +46,10 @@ T = TypeVar("T")
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
-MOST_WON = 1_000_000_000
-MOST_UNITS = 1_000_000
-
-Name = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=100)]
+Name = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_NAME)]
 Price = Annotated[int, Meta(ge=1, le=MOST_WON, description="minor units; for KRW, won")]
 Quantity = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
-Description = Annotated[str, Meta(max_length=5_000)]
+Description = Annotated[str, Meta(max_length=LONGEST_DESCRIPTION)]
 
 
 class NewProduct(Struct):

@@ -1,14 +1,16 @@
 """What products need of the outside."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from market.shared.ids import MemberId, ProductId
+from market.shared.ids import MemberId, PhotoId, ProductId
 from market.shared.page import Page, Slice
 from market.shared.purchase import Deal
 
-from .domain import Product, Status
+from .domain import Photo, Product, Status
+
+LARGEST_PHOTO = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,44 @@ class Products(Protocol):
         ...
 
     async def page(self, search: Search, wanted: Slice) -> Page[Product]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A photo as it is kept: JPEGs of our own making, in full (`width` × `height`) and small."""
+
+    width: int
+    height: int
+    full: bytes
+    small: bytes
+
+
+class Darkroom(Protocol):
+    """Makes pictures of ours from whatever members send."""
+
+    async def develop(self, raw: bytes) -> Picture:
+        """Takes a while: never within a transaction. Raises PhotoRefused."""
+        ...
+
+
+class Photos(Protocol):
+    """Keeps photos. Those of a product are changed under its lock."""
+
+    async def add(self, product_id: ProductId, photo: Photo, picture: Picture) -> None: ...
+
+    async def remove(self, product_id: ProductId, ids: Sequence[PhotoId]) -> None: ...
+
+    async def of(self, product_id: ProductId) -> Sequence[Photo]:
+        """A product's, in order."""
+        ...
+
+    async def first_of(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Photo]:
+        """The photo that each is known by; those without one are left out."""
+        ...
+
+    async def read(self, id: PhotoId, *, small: bool) -> bytes:
+        """A JPEG. Raises NotFound."""
+        ...
 
 
 class OwnTrades(Protocol):

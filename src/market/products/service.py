@@ -1,36 +1,53 @@
 """Listing and editing products, and the stock that trades draw on."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from market.shared.clock import Clock
 from market.shared.errors import NotFound
-from market.shared.ids import Ids, MemberId, ProductId
+from market.shared.ids import Ids, MemberId, PhotoId, ProductId
 from market.shared.money import Money
 from market.shared.page import Page, Slice
 from market.shared.people import Person
 from market.shared.purchase import Offer
 from market.shared.transactions import Transactions
 
-from .domain import Change, Product
-from .ports import Products, Search
+from .domain import Change, Photo, Product, free_places
+from .ports import Darkroom, Photos, Picture, Products, Search
 
 
 class ProductService:
     """What sellers do with their products, and what anyone may look at (R1, R2)."""
 
     def __init__(
-        self, transactions: Transactions, products: Products, clock: Clock, ids: Ids
+        self,
+        transactions: Transactions,
+        products: Products,
+        photos: Photos,
+        darkroom: Darkroom,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._transactions = transactions
         self._products = products
+        self._photos = photos
+        self._darkroom = darkroom
         self._clock = clock
         self._ids = ids
 
     async def list_new(
-        self, seller: Person, name: str, price: Money, quantity: int, description: str
+        self,
+        seller: Person,
+        name: str,
+        price: Money,
+        quantity: int,
+        description: str,
+        pictures: Sequence[Picture] = (),
     ) -> Product:
-        """Puts `quantity` units up for sale (R1)."""
+        """Puts `quantity` units up for sale (R1), with pictures that were developed before.
+
+        Raises TooManyPhotos.
+        """
         product = Product.list_new(
             ProductId(self._ids.new()),
             seller,
@@ -40,7 +57,9 @@ class ProductService:
             description,
             self._clock.now(),
         )
-        await self._products.add(product)
+        async with self._transactions.transaction():
+            await self._products.add(product)
+            await self._hang(product.id, (), pictures)
         return product
 
     async def get(self, id: ProductId) -> Product:
@@ -50,13 +69,55 @@ class ProductService:
     async def page(self, search: Search, wanted: Slice) -> Page[Product]:
         return await self._products.page(search, wanted)
 
-    async def change(self, id: ProductId, by: MemberId, change: Change) -> Product:
-        """Edits a product. Raises NotFound, NotYourProduct, QuantityBelowTaken."""
+    async def change(
+        self,
+        id: ProductId,
+        by: MemberId,
+        change: Change,
+        *,
+        add: Sequence[Picture] = (),
+        remove: Sequence[PhotoId] = (),
+    ) -> Product:
+        """Edits a product and its photos.
+
+        Raises NotFound, NotYourProduct, QuantityBelowTaken, TooManyPhotos.
+        """
         async with self._transactions.transaction():
             product = await self._products.get_for_update(id)
             product.change(by, change)
             await self._products.save(product)
+            if remove:
+                await self._photos.remove(id, remove)
+            if add:
+                await self._hang(id, await self._photos.of(id), add)
             return product
+
+    async def develop(self, raw: bytes) -> Picture:
+        """What `list_new` and `change` take: it is slow, and must not happen in a transaction.
+
+        Raises PhotoRefused.
+        """
+        return await self._darkroom.develop(raw)
+
+    async def photos_of(self, id: ProductId) -> Sequence[Photo]:
+        """A product's photos, in order."""
+        return await self._photos.of(id)
+
+    async def covers(self, ids: Sequence[ProductId]) -> Mapping[ProductId, Photo]:
+        """The photo that lists show of each product which has any."""
+        return await self._photos.first_of(ids)
+
+    async def photo(self, id: PhotoId, *, small: bool) -> bytes:
+        """A JPEG. Raises NotFound."""
+        return await self._photos.read(id, small=small)
+
+    async def _hang(
+        self, id: ProductId, kept: Sequence[Photo], pictures: Sequence[Picture]
+    ) -> None:
+        places = free_places(kept, len(pictures))
+        for place, picture in zip(places, pictures, strict=True):
+            photo = Photo(PhotoId(self._ids.new()), place, picture.width, picture.height)
+            await self._photos.add(id, photo, picture)
 
 
 class Shelf:

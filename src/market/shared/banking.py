@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+ACCOUNT_NUMBER = r"[0-9-]{6,30}"
+LONGEST_HOLDER = 50
+
 
 class Bank(StrEnum):
     """Korean banks by PortOne V2's names."""

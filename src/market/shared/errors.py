@@ -76,3 +76,13 @@ class VersionConflict(Unavailable):
     """Somebody else changed it in the same moment. Try again shortly."""
 
     code = "version_conflict"
+
+
+class RateLimited(MarketError):
+    """Too many attempts. Try again later."""
+
+    code = "rate_limited"
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(retry_after=retry_after)
+        self.retry_after = retry_after

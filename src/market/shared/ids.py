@@ -11,6 +11,7 @@ MemberId = NewType("MemberId", str)
 SessionId = NewType("SessionId", str)
 ProductId = NewType("ProductId", str)
 TradeId = NewType("TradeId", str)
+PhotoId = NewType("PhotoId", str)
 PaymentId = NewType("PaymentId", str)
 CancellationId = NewType("CancellationId", str)
 

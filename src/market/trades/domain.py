@@ -69,6 +69,7 @@ MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
 
 Pair: TypeAlias = tuple[ProductId, MemberId]
 
+LONGEST_REASON = 200
 NOT_PAID_IN_TIME = "not paid in time"
 
 

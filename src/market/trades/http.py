@@ -38,7 +38,7 @@ from market.shared.ids import ProductId, TradeId
 from market.shared.people import Party, Person
 from market.shared.purchase import Receipt
 
-from .domain import Order, Status, Trade
+from .domain import LONGEST_REASON, Order, Status, Trade
 from .ports import Refunds
 from .service import TradeService
 
@@ -124,7 +124,7 @@ class TradeWithPayment(TradeOut, kw_only=True):
 class CancelIn(Struct):
     """`refund_account` is the buyer's, and needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=200)]
+    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_REASON)]
     refund_account: AccountIn | None = None
 
 

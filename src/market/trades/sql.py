@@ -14,11 +14,16 @@ from market.shared.people import Party, Person
 
 from .domain import AlreadyBought, Cancelling, Holdings, Order, Status, Trade
 
-# The parties' nicknames come along: every answer about a trade shows them.
-_SELECT = """
-    SELECT t.*, b.nickname AS buyer_nickname, s.nickname AS seller_nickname
-    FROM trades t JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id
+# By name, never *: a statement prepared before a migration added a column works after it. The
+# parties' nicknames come along: every answer about a trade shows them.
+_COLUMNS = """
+    t.id, t.product_id, t.product_name, t.seller_id, t.buyer_id, t.price, t.fee, t.currency,
+    t.status, t.hold_expires_at, t.payment_id, t.created_at, t.paid_at, t.approved_at,
+    t.confirmed_at, t.cancel_by, t.cancel_reason, t.cancel_asked_at, t.cancelled_at, t.version,
+    t.refunded, t.refunding, b.nickname AS buyer_nickname, s.nickname AS seller_nickname
 """
+_JOINS = "JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id"
+_SELECT = f"SELECT {_COLUMNS} FROM trades t {_JOINS} "  # noqa: S608 # our own words
 
 
 class SqlTrades:
@@ -61,13 +66,11 @@ class SqlTrades:
         # One statement, one snapshot: read apart, the trade could be older than the version that
         # is to vouch for it, and a second confirmation of the same trade would be counted.
         row = await self._db.find(
-            """
-            SELECT t.*, b.nickname AS buyer_nickname, s.nickname AS seller_nickname,
-                   p.version AS stock_version
-            FROM trades t JOIN products p ON p.id = t.product_id
-            JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id
+            f"""
+            SELECT {_COLUMNS}, p.version AS stock_version
+            FROM trades t JOIN products p ON p.id = t.product_id {_JOINS}
             WHERE t.id = $1
-            """,
+            """,  # noqa: S608 # our own words
             id,
         )
         trade = _found(row)

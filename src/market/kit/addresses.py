@@ -1,0 +1,59 @@
+"""Where a request comes from."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from litestar.connection import ASGIConnection
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNKNOWN = "unknown"
+# What one household or server is given; whoever has one has all of its addresses.
+_ONE_HOLDER_V6 = 64
+
+
+class Addresses:
+    """Tells clients from the proxies before us."""
+
+    def __init__(self, trusted: Sequence[Network]) -> None:
+        self._trusted = trusted
+
+    def of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+        """The client's address, for counting: of IPv6 the network that is one holder's.
+
+        X-Forwarded-For is anybody's to write. Only what a trusted proxy added is believed: from
+        the right, up to the first address that is no such proxy.
+        """
+        client = connection.scope.get("client")
+        address = _read(client[0]) if client else None
+        if address is None:
+            return UNKNOWN
+        said = ",".join(connection.headers.getall("x-forwarded-for", []))
+        for hop in reversed(said.split(",")):
+            if not self._is_proxy(address):
+                break
+            before = _read(hop)
+            if before is None:
+                break
+            address = before
+        return _holder(address)
+
+    def _is_proxy(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _read(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _holder(address: Address) -> str:
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(address), _ONE_HOLDER_V6), strict=False))
+    return str(address)

@@ -1,0 +1,100 @@
+"""Hearing of changes: one connection per process listens to PostgreSQL, and whoever waits for one
+key is woken. What is heard says only that something changed; look yourself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
+
+import asyncpg
+import structlog
+
+_log = structlog.get_logger()
+
+RECONNECT_AFTER_S = 1.0
+
+Listening: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class Heard:
+    """What one listener has heard and not yet taken up: many changes are one."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    async def within(self, seconds: float) -> bool:
+        """Whether there was news within so many seconds; each is told once."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class Hearing:
+    """Listens on `channel`, whose payloads are keys, from the first listener on until closed."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Listening]], channel: str) -> None:
+        self._connect = connect
+        self._channel = channel
+        self._listeners: dict[str, set[Heard]] = {}
+        self._ready = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def of(self, key: str) -> AsyncIterator[Heard]:
+        """What is said of `key` within the block; from its beginning on nothing is missed."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        heard = Heard()
+        self._listeners.setdefault(key, set()).add(heard)
+        try:
+            await self._ready.wait()
+            yield heard
+        finally:
+            listeners = self._listeners[key]
+            listeners.discard(heard)
+            if not listeners:
+                del self._listeners[key]
+
+    async def close(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._running
+            self._running = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+                _log.warning("hearing_lost_the_database", trouble=repr(trouble))
+            await asyncio.sleep(RECONNECT_AFTER_S)
+
+    async def _listen(self) -> None:
+        connection = await self._connect()
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _: ended.set())
+        try:
+            await connection.add_listener(self._channel, self._on_news)
+            self._ready.set()
+            # What was said while nobody listened is lost: everybody looks once.
+            for key in list(self._listeners):
+                self._wake(key)
+            await ended.wait()
+        finally:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=1)
+
+    def _on_news(self, _: object, __: int, ___: str, payload: object) -> None:
+        self._wake(str(payload))
+
+    def _wake(self, key: str) -> None:
+        for heard in self._listeners.get(key, ()):
+            heard.wake()

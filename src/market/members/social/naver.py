@@ -1,0 +1,94 @@
+"""Naver Login: https://developers.naver.com/docs/login/api/api.md
+
+Naver has neither PKCE nor a nonce: `state` alone ties the answer to the question, and a code is
+worth nothing without our secret. It gives an e-mail address, but not whether anybody verified it;
+a member may enter any. So it is never taken for proven.
+"""
+
+from urllib.parse import urlencode
+
+import httpx
+import structlog
+from msgspec import Struct
+
+from market.members.social_domain import (
+    Handshake,
+    SocialIdentity,
+    SocialRefused,
+    SocialUnavailable,
+)
+
+from .transport import App, ask
+
+_log = structlog.get_logger()
+
+
+class _Token(Struct):
+    """Refusals come with status 200, too."""
+
+    access_token: str = ""
+    error: str = ""
+
+
+class _Person(Struct):
+    id: str
+    email: str | None = None
+    nickname: str | None = None
+    name: str | None = None
+
+
+class _Profile(Struct):
+    resultcode: str
+    response: _Person | None = None
+
+
+class Naver:
+    """Whom Naver vouches for."""
+
+    name = "naver"
+
+    def __init__(self, app: App, client: httpx.AsyncClient) -> None:
+        self._app = app
+        self._client = client
+
+    def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
+        query = {
+            "response_type": "code",
+            "client_id": self._app.client_id,
+            "redirect_uri": redirect_uri,
+            "state": state,
+        }
+        return f"{self._app.auth_url}/oauth2.0/authorize?{urlencode(query)}"
+
+    async def identify(self, code: str, redirect_uri: str, handshake: Handshake) -> SocialIdentity:
+        """Raises SocialRefused, SocialUnavailable."""
+        person = await self._person(await self._token(code))
+        nickname = person.nickname or person.name
+        return SocialIdentity(
+            self.name, person.id, person.email, email_verified=False, nickname=nickname
+        )
+
+    async def _token(self, code: str) -> str:
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self._app.client_id,
+            "client_secret": self._app.client_secret,
+            "code": code,
+        }
+        url = f"{self._app.auth_url}/oauth2.0/token"
+        token = await ask(self._client, self._client.build_request("POST", url, data=form), _Token)
+        if token.error:
+            _log.warning("social_refused", provider=self.name, error=token.error[:40])
+            raise SocialRefused
+        if not token.access_token:
+            raise SocialUnavailable
+        return token.access_token
+
+    async def _person(self, access_token: str) -> _Person:
+        headers = {"Authorization": f"Bearer {access_token}"}
+        url = f"{self._app.api_url}/v1/nid/me"
+        request = self._client.build_request("GET", url, headers=headers)
+        profile = await ask(self._client, request, _Profile)
+        if profile.resultcode != "00" or profile.response is None or not profile.response.id:
+            raise SocialUnavailable
+        return profile.response

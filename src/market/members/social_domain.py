@@ -1,0 +1,101 @@
+"""Somebody whom another company vouches for, and everything that may go wrong on the way."""
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from market.shared.errors import Conflict, Forbidden, GatewayTrouble, Invalid
+
+LONGEST_NICKNAME = 30
+LONGEST_EMAIL = 254
+LONGEST_NEXT = 500
+
+
+class SocialStateInvalid(Invalid):
+    """This sign-in began in another browser, took too long, or is over. Begin again."""
+
+    code: ClassVar[str] = "social_state_invalid"
+
+
+class SocialDeclined(Forbidden):
+    """The sign-in was declined at the provider."""
+
+    code: ClassVar[str] = "social_declined"
+
+
+class SocialRefused(Invalid):
+    """The provider does not vouch for this sign-in. Begin again."""
+
+    code: ClassVar[str] = "social_refused"
+
+
+class SocialUnavailable(GatewayTrouble):
+    """The provider could not be reached or answered in no known way. Begin again shortly."""
+
+    code: ClassVar[str] = "social_unavailable"
+
+
+class SocialAccountConflict(Conflict):
+    """The member with this address already signs in with another account of this provider."""
+
+    code: ClassVar[str] = "social_account_conflict"
+
+
+class AlreadyLinked(Conflict):
+    """This account was linked in the same moment."""
+
+    code: ClassVar[str] = "already_linked"
+
+
+@dataclass(frozen=True, slots=True)
+class SocialIdentity:
+    """Whom a provider vouches for. `subject` is its own name for them and never changes; `email`
+    may be anybody's unless `email_verified`."""
+
+    provider: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    nickname: str | None
+
+    @property
+    def proven_email(self) -> str | None:
+        """The address they have shown to be theirs."""
+        email = (self.email or "").strip().lower()
+        fits = 0 < len(email) <= LONGEST_EMAIL and email.isprintable()
+        return email if self.email_verified and fits else None
+
+    @property
+    def shown_name(self) -> str:
+        """A nickname as members have them."""
+        text = "".join(letter for letter in self.nickname or "" if letter.isprintable()).strip()
+        return text[:LONGEST_NICKNAME].strip() or "회원"
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What only we know of one sign-in, so that its answer can be told from any other: `nonce`
+    comes back inside the ID token, `verifier` is shown when the code is spent (RFC 7636)."""
+
+    nonce: str
+    verifier: str
+
+    @classmethod
+    def new(cls) -> Self:
+        return cls(secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+
+    @property
+    def challenge(self) -> str:
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def local_path(text: str) -> str:
+    """A place of this very site. Raises Invalid for anything a browser could take for another:
+    it drops tabs and line ends, and reads a backslash as a slash."""
+    plain = all("!" <= letter <= "~" and letter != "\\" for letter in text)
+    if not text.startswith("/") or text.startswith("//") or not plain or len(text) > LONGEST_NEXT:
+        raise Invalid("next takes a path of this site, as /products.")
+    return text

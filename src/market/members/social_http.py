@@ -1,0 +1,182 @@
+"""The doors of social sign-in: out to the provider, back from it, and a session for the code."""
+
+import re
+import secrets
+from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
+
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import Cookie, State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Redirect
+from msgspec import Meta, Struct
+
+from market.kit.http import ClientAddress
+from market.kit.problems import documented
+from market.shared.errors import MarketError
+
+from .doorkeeper import Doorkeeper
+from .http import TokensOut
+from .social_domain import SocialStateInvalid
+from .social_sign_in import ATTEMPT_LIVES, SocialCodeInvalid, SocialSignIn
+
+Social = NamedDependency[SocialSignIn]
+Door = NamedDependency[Doorkeeper]
+Visit = Request[Any, Any, State]
+
+# By another name in Python: `state` is the framework's own there.
+StateParam = Annotated[str | None, QueryParameter(name="state", required=False)]
+
+EXCHANGE = "/api/auth/social/exchange"
+COOKIE, SECURE_COOKIE = "social", "__Host-social"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+# Codes in addresses are no business of the next page's, nor of any cache's.
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+class CodeIn(Struct):
+    code: Annotated[str, Meta(max_length=200)]
+
+
+class Browsers:
+    """The cookie that tells the browser which began a sign-in from every other.
+
+    Several sign-ins of one browser, in two tabs, share it. Over HTTPS it can only be set by this
+    very host (`__Host-`), and never crosses a plain line.
+    """
+
+    def __init__(self, public_url: str) -> None:
+        self._secure = public_url.startswith("https://")
+        self._name = SECURE_COOKIE if self._secure else COOKIE
+
+    def find(self, request: Visit) -> str | None:
+        """The secret a browser came with."""
+        given = request.cookies.get(self._name, "")
+        return given if _SECRET.fullmatch(given) else None
+
+    def cookie(self, secret: str) -> Cookie:
+        """Lax: a provider sends its people back by a plain link."""
+        return Cookie(
+            key=self._name,
+            value=secret,
+            max_age=int(ATTEMPT_LIVES.total_seconds()),
+            httponly=True,
+            secure=self._secure,
+            samesite="lax",
+        )
+
+
+def answered(place: str, **values: str) -> str:
+    """A local path with more in its query."""
+    parts = urlsplit(place)
+    query = f"{parts.query}&{urlencode(values)}" if parts.query else urlencode(values)
+    return parts._replace(query=query).geturl()
+
+
+class SocialController(Controller):
+    """Sign-in through another company (R14).
+
+    A browser goes to `GET …/{provider}`, says at the provider who it is, and comes back to
+    `…/callback`, which sends it on with a code of ours, good once and for a minute: to `next` where
+    one was given (`?code=` or, refused, `?error=`), else to `…/exchange`, which answers tokens. All
+    steps need the cookie of the first, so a script must keep cookies and follow redirects.
+    """
+
+    path = "/api/auth/social"
+    tags = ["auth"]
+
+    @get("/{provider:str}", status_code=302, responses=documented(400, 404, 429))
+    async def begin(
+        self,
+        request: Visit,
+        provider: FromPath[str],
+        social: Social,
+        browsers: NamedDependency[Browsers],
+        doorkeeper: Door,
+        client_address: ClientAddress,
+        next: FromQuery[str | None] = None,
+    ) -> Redirect:
+        """To the provider. `next` is a path of this site, for pages that exchange the code
+        themselves."""
+        await doorkeeper.social(client_address)
+        browser = browsers.find(request) or secrets.token_urlsafe(32)
+        place = await social.begin(provider, browser, next)
+        cookie = browsers.cookie(browser)
+        return Redirect(place, status_code=302, headers=PRIVATE, cookies=[cookie])
+
+    @get(
+        "/{provider:str}/callback",
+        status_code=302,
+        responses=documented(400, 403, 404, 409, 429, 502),
+    )
+    async def come_back(
+        self,
+        request: Visit,
+        provider: FromPath[str],
+        social: Social,
+        browsers: NamedDependency[Browsers],
+        doorkeeper: Door,
+        client_address: ClientAddress,
+        code: FromQuery[str | None] = None,
+        echo: StateParam = None,
+        error: FromQuery[str | None] = None,
+    ) -> Redirect:
+        """From the provider; only its own redirect comes here."""
+        await doorkeeper.social(client_address)
+        browser = browsers.find(request)
+        if browser is None or not echo:
+            raise SocialStateInvalid
+        attempt = await social.resume(provider, browser, echo)
+        try:
+            ours = await social.finish(attempt, browser, code, error)
+        except MarketError as refusal:
+            if attempt.next is None:
+                raise
+            return _on(answered(attempt.next, error=refusal.code))
+        return _on(answered(attempt.next or EXCHANGE, code=ours))
+
+    @get("/exchange", responses=documented(400, 429))
+    async def follow(
+        self,
+        request: Visit,
+        social: Social,
+        browsers: NamedDependency[Browsers],
+        doorkeeper: Door,
+        client_address: ClientAddress,
+        code: FromQuery[str] = "",
+    ) -> Response[TokensOut]:
+        """The session's tokens, for a client that follows redirects."""
+        await doorkeeper.social(client_address)
+        return await _tokens(request, social, browsers, code)
+
+    @post("/exchange", status_code=200, responses=documented(400, 429))
+    async def exchange(
+        self,
+        request: Visit,
+        data: JSONBody[CodeIn],
+        social: Social,
+        browsers: NamedDependency[Browsers],
+        doorkeeper: Door,
+        client_address: ClientAddress,
+    ) -> Response[TokensOut]:
+        """The session's tokens, for the page at `next`."""
+        await doorkeeper.social(client_address)
+        return await _tokens(request, social, browsers, data.code)
+
+
+def _on(place: str) -> Redirect:
+    return Redirect(place, status_code=302, headers=PRIVATE)
+
+
+async def _tokens(
+    request: Visit, social: SocialSignIn, browsers: Browsers, code: str
+) -> Response[TokensOut]:
+    browser = browsers.find(request)
+    if browser is None:
+        raise SocialCodeInvalid
+    pair = await social.exchange(browser, code)
+    return Response(TokensOut.of(pair), headers=PRIVATE)
+
+
+ROUTES = (SocialController,)

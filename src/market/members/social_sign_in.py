@@ -1,0 +1,189 @@
+"""Signing in through another company (R14): there and back, and a member at the end.
+
+The browser that begins holds a secret (a cookie) that every later step must come with, so nobody
+finishes a sign-in that somebody else began.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from msgspec import Struct, json
+
+from market.shared.clock import Clock
+from market.shared.errors import Invalid, NotFound
+from market.shared.ids import Ids, MemberId
+from market.shared.transactions import Transactions
+
+from .domain import EmailTaken, Member
+from .ports import Members, OneTimeCodes, Sessions, SocialAccounts, SocialProvider
+from .service import MemberService, TokenPair
+from .social_domain import (
+    AlreadyLinked,
+    Handshake,
+    SocialDeclined,
+    SocialIdentity,
+    SocialRefused,
+    SocialStateInvalid,
+    local_path,
+)
+
+# A person may have to find their password; a script or a page comes back at once.
+ATTEMPT_LIVES = timedelta(minutes=10)
+CODE_LIVES = timedelta(minutes=1)
+_ATTEMPT, _ARRIVAL = "social attempt", "social arrival"
+_ROUNDS = 3
+
+
+class SocialCodeInvalid(Invalid):
+    """This code is not good for this browser, took too long, or was used before."""
+
+    code: ClassVar[str] = "social_code_invalid"
+
+
+class Attempt(Struct, frozen=True):
+    """One sign-in on its way; `next` is where its browser wants to be afterwards."""
+
+    provider: str
+    nonce: str
+    verifier: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The providers that are configured, by name, and the address they send people back to."""
+
+    by_name: Mapping[str, SocialProvider]
+    public_url: str
+
+    def get(self, name: str) -> SocialProvider:
+        """Raises NotFound."""
+        if name not in self.by_name:
+            raise NotFound
+        return self.by_name[name]
+
+    def callback(self, name: str) -> str:
+        return f"{self.public_url}/api/auth/social/{name}/callback"
+
+
+class SocialSignIn:
+    """The steps of a social sign-in, for API and pages alike."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        members: Members,
+        sessions: Sessions,
+        accounts: SocialAccounts,
+        codes: OneTimeCodes,
+        signing_in: MemberService,
+        providers: Providers,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._transactions = transactions
+        self._members = members
+        self._sessions = sessions
+        self._accounts = accounts
+        self._codes = codes
+        self._signing_in = signing_in
+        self._providers = providers
+        self._clock = clock
+        self._ids = ids
+
+    @property
+    def names(self) -> list[str]:
+        """The providers there are."""
+        return list(self._providers.by_name)
+
+    async def begin(self, provider: str, browser: str, next: str | None = None) -> str:
+        """Where to send the browser. Raises NotFound, and Invalid for a `next` elsewhere."""
+        strategy = self._providers.get(provider)
+        place = None if next is None else local_path(next)
+        handshake = Handshake.new()
+        attempt = Attempt(provider, handshake.nonce, handshake.verifier, place)
+        state = await self._codes.keep(_ATTEMPT, browser, json.encode(attempt), ATTEMPT_LIVES)
+        return strategy.authorize_url(self._providers.callback(provider), state, handshake)
+
+    async def resume(self, provider: str, browser: str, state: str) -> Attempt:
+        """The attempt that comes back; a second time it is gone. Raises SocialStateInvalid."""
+        self._providers.get(provider)
+        kept = await self._codes.take(_ATTEMPT, browser, state)
+        attempt = json.decode(kept, type=Attempt) if kept else None
+        # A provider can't answer for another (mix-up, RFC 9207).
+        if attempt is None or attempt.provider != provider:
+            raise SocialStateInvalid
+        return attempt
+
+    async def finish(
+        self, attempt: Attempt, browser: str, code: str | None, error: str | None
+    ) -> str:
+        """A code of ours that `exchange` takes, for the member whom the provider vouches for.
+
+        Raises SocialDeclined, SocialRefused, SocialUnavailable, SocialAccountConflict.
+        """
+        if error == "access_denied":
+            raise SocialDeclined
+        if error or not code:
+            raise SocialRefused
+        strategy = self._providers.get(attempt.provider)
+        handshake = Handshake(attempt.nonce, attempt.verifier)
+        callback = self._providers.callback(attempt.provider)
+        identity = await strategy.identify(code, callback, handshake)
+        member = await self.admit(identity)
+        return await self._codes.keep(_ARRIVAL, browser, member.id.encode(), CODE_LIVES)
+
+    async def exchange(self, browser: str, code: str) -> TokenPair:
+        """A session for a code of `finish`. Raises SocialCodeInvalid."""
+        kept = await self._codes.take(_ARRIVAL, browser, code)
+        if kept is None:
+            raise SocialCodeInvalid
+        member = await self._members.get(MemberId(kept.decode()))
+        return await self._signing_in.begin_session(member)
+
+    async def admit(self, identity: SocialIdentity) -> Member:
+        """The member behind an identity, a new one if there is none yet. Raises
+        SocialAccountConflict."""
+        for _ in range(_ROUNDS):
+            try:
+                async with self._transactions.transaction():
+                    return await self._admit(identity)
+            except (AlreadyLinked, EmailTaken):
+                continue  # somebody was faster: the next round finds what they made
+        raise AlreadyLinked
+
+    async def _admit(self, identity: SocialIdentity) -> Member:
+        known = await self._accounts.find_member(identity.provider, identity.subject)
+        if known is not None:
+            return await self._members.get(known)
+        member = await self._owner_of(identity.proven_email)
+        if member is None:
+            member = self._newcomer(identity)
+            await self._members.add(member)
+        await self._accounts.link(identity, member.id, self._clock.now())
+        return member
+
+    async def _owner_of(self, email: str | None) -> Member | None:
+        """The member who signed up with an address that is proven now.
+
+        Whoever signed up had not proven it, and may have been anybody. So what they knew opens
+        nothing any more: neither their password nor their sessions.
+        """
+        member = await self._members.find_by_email_for_update(email) if email else None
+        if member is not None and member.password_hash is not None:
+            member.forget_password()
+            await self._members.save(member)
+            await self._sessions.revoke_all(member.id, self._clock.now())
+        return member
+
+    def _newcomer(self, identity: SocialIdentity) -> Member:
+        # An address that is not proven is not kept: it would keep its owner from signing up.
+        return Member(
+            MemberId(self._ids.new()),
+            identity.proven_email,
+            identity.shown_name,
+            None,
+            self._clock.now(),
+        )

@@ -1,0 +1,107 @@
+"""Membership in a browser: signing up, in and out, the profile, the language."""
+
+from contextlib import suppress
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from market.members.domain import (
+    EMAIL,
+    LONGEST_EMAIL,
+    LONGEST_NICKNAME,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    EmailTaken,
+    WrongCredentials,
+)
+from market.members.service import MemberService, TokenPair
+from market.shared.errors import NotFound, Unauthenticated
+
+from .forms import Form
+from .page import go, render
+from .visitor import LANGUAGE_LASTS_S, Here, Shop, local_path
+
+Members = NamedDependency[MemberService]
+House = NamedDependency[Shop]
+Asked = Request[Any, Any, State]
+
+
+class AccountController(Controller):
+    """Sign-up, sign-in, sign-out, profile (R14)."""
+
+    @get("/signin")
+    async def sign_in_page(self, request: Asked, visitor: Here, shop: House) -> Response[Any]:
+        """The form; who is signed in already is sent on."""
+        next = local_path(request.query_params.get("next"))
+        if visitor.caller is not None:
+            return go(next)
+        return render(shop, "signin.html", visitor, next=next, form=None)
+
+    @post("/signin")
+    async def sign_in(
+        self, request: Asked, visitor: Here, shop: House, members: Members
+    ) -> Response[Any]:
+        form = await Form.of(request)
+        next = local_path(form.raw("next"))
+        try:
+            pair = await members.sign_in(
+                form.raw("email")[:LONGEST_EMAIL], form.raw("password")[:LONGEST_PASSWORD]
+            )
+        except WrongCredentials as error:
+            form.fault("password", error.code)
+            return render(shop, "signin.html", visitor, status=401, next=next, form=form)
+        return welcome(shop, members, pair, next)
+
+    @get("/signup")
+    async def sign_up_page(self, request: Asked, visitor: Here, shop: House) -> Response[Any]:
+        next = local_path(request.query_params.get("next"))
+        if visitor.caller is not None:
+            return go(next)
+        return render(shop, "signup.html", visitor, next=next, form=None)
+
+    @post("/signup")
+    async def sign_up(
+        self, request: Asked, visitor: Here, shop: House, members: Members
+    ) -> Response[Any]:
+        form = await Form.of(request)
+        next = local_path(form.raw("next"))
+        email = form.text("email", most=LONGEST_EMAIL, pattern=EMAIL)
+        nickname = form.text("nickname", most=LONGEST_NICKNAME)
+        password = form.raw("password")
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            form.fault("password", "{least}자 이상 적어 주세요.", least=SHORTEST_PASSWORD)
+        if not form.wrong:
+            try:
+                password_hash = await members.hash_password(password)
+                _, pair = await members.sign_up(email, password_hash, nickname)
+                return welcome(shop, members, pair, next)
+            except EmailTaken as error:
+                form.fault("email", error.code)
+        return render(shop, "signup.html", visitor, status=400, next=next, form=form)
+
+    @post("/signout")
+    async def sign_out(self, visitor: Here, shop: House, members: Members) -> Response[Any]:
+        """Ends the session for every token of it, and forgets the cookie."""
+        with suppress(Unauthenticated):  # it may have ended already
+            await members.end(visitor.me.session_id)
+        return go("/", cookies=[shop.forget("session")])
+
+    @get("/me")
+    async def profile(self, visitor: Here, shop: House, members: Members) -> Response[Any]:
+        return render(shop, "me.html", visitor, member=await members.get(visitor.me.id))
+
+    @get("/lang/{lang:str}")
+    async def speak(self, lang: FromPath[str], request: Asked, shop: House) -> Response[Any]:
+        """Chooses the language; a preference of this browser alone."""
+        if lang not in {"ko", "en"}:
+            raise NotFound
+        next = local_path(request.query_params.get("next"))
+        return go(next, cookies=[shop.cookie("lang", lang, LANGUAGE_LASTS_S)])
+
+
+def welcome(shop: Shop, members: MemberService, pair: TokenPair, next: str) -> Response[Any]:
+    """Signs a browser in with a pair just handed out, and sends it on; `next` is a local path."""
+    return go(next, cookies=[shop.session(members.browser_pass(pair)), shop.forget("form")])

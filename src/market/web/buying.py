@@ -1,0 +1,168 @@
+"""Buying and paying."""
+
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from market.kit.http import path_id
+from market.payments.domain import Means, Method, Payment
+from market.payments.domain import Status as Paid
+from market.payments.ports import GatewayRefused
+from market.payments.refunds import RefundService
+from market.payments.service import PaymentService
+from market.shared.banking import Bank
+from market.shared.errors import GatewayTrouble
+from market.shared.ids import PaymentId, ProductId
+from market.shared.people import Party
+from market.trades.domain import AlreadyBought, Status
+from market.trades.service import TradeService
+
+from .forms import Form
+from .page import go, render
+from .show import BANKS
+from .trading import Scene, scene
+from .visitor import Here, Shop, Visitor
+
+Trades = NamedDependency[TradeService]
+Payments = NamedDependency[PaymentService]
+Refunds = NamedDependency[RefundService]
+House = NamedDependency[Shop]
+Asked = Request[Any, Any, State]
+
+
+class BuyingController(Controller):
+    """From the buy button to the checkout window and back (R4, P1–P3)."""
+
+    @post("/products/{product_id:str}/buy")
+    async def buy(self, product_id: FromPath[str], visitor: Here, trades: Trades) -> Response[Any]:
+        """구매하기: holds a unit, and leads on to paying for it."""
+        id, me = ProductId(path_id(product_id)), visitor.me
+        try:
+            trade = await trades.buy(id, me.person)
+        except AlreadyBought:
+            return go(f"/products/{product_id}", say="already_bought")
+        return go(f"/trades/{trade.id}/checkout")
+
+    @get("/trades/{trade_id:str}/checkout")
+    async def checkout_page(
+        self,
+        trade_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """The choice between card and virtual account; who needs none goes on to the trade."""
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        if seen.party is not Party.BUYER or seen.trade.status is not Status.AWAITING_PAYMENT:
+            return go(f"/trades/{trade_id}")
+        return _checkout(shop, visitor, seen, None)
+
+    @post("/trades/{trade_id:str}/checkout")
+    async def begin(
+        self,
+        trade_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Begins to pay, the amount being ours to say (P2)."""
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        form = await Form.of(request)
+        method = form.choice("method", Method)
+        deposit = method is Method.VIRTUAL_ACCOUNT
+        bank = form.choice("bank", Bank) if deposit else None
+        if method is None or form.wrong:
+            return _checkout(shop, visitor, seen, form)
+        try:
+            payment = await payments.start(seen.trade.id, visitor.me.id, Means(method, bank))
+        except (GatewayTrouble, GatewayRefused) as error:
+            form.fault("method", error.code)
+            return _checkout(shop, visitor, seen, form)
+        return go(f"/trades/{trade_id}" if deposit else f"/payments/{payment.id}/window")
+
+    @get("/payments/{payment_id:str}/window")
+    async def window(
+        self, payment_id: FromPath[str], visitor: Here, shop: House, payments: Payments
+    ) -> Response[Any]:
+        """The page that opens the gateway's checkout window: the only one with another's script."""
+        payment = await payments.see(PaymentId(path_id(payment_id)), visitor.me.id)
+        theirs = payment.payer == visitor.me.id
+        if not theirs or payment.method is not Method.CARD or payment.status is not Paid.READY:
+            return go(f"/trades/{payment.trade_id}")
+        checkout = payments.checkout(payment)
+        return render(
+            shop,
+            "window.html",
+            visitor,
+            sdk_url=checkout.sdk_url,
+            payment=payment,
+            checkout=checkout,
+            params=msgspec.json.encode(checkout.params).decode(),
+        )
+
+    @post("/payments/{payment_id:str}/complete")
+    async def complete(
+        self, payment_id: FromPath[str], request: Asked, visitor: Here, payments: Payments
+    ) -> Response[Any]:
+        """The window has closed: looks at the gateway's record, whatever the window said (P3)."""
+        form = await Form.of(request)
+        token = form.raw("payment_token")[:500] or None
+        return await _looked(PaymentId(path_id(payment_id)), visitor, payments, token)
+
+    @get("/payments/{payment_id:str}/return")
+    async def come_back(
+        self, payment_id: FromPath[str], request: Asked, visitor: Here, payments: Payments
+    ) -> Response[Any]:
+        """Where a phone's browser lands after the window: looking twice changes nothing (P5)."""
+        id = PaymentId(path_id(payment_id))
+        # On a channel with manual approval this charges, so it must not come from a mere link.
+        return await _looked(id, visitor, payments, None)
+
+
+async def _looked(
+    id: PaymentId, visitor: Visitor, payments: PaymentService, token: str | None
+) -> Response[Any]:
+    me = visitor.me
+    try:
+        payment = await payments.complete(id, me.id, token)
+    except GatewayTrouble:
+        # It may well have gone through: the worker looks again until it knows.
+        payment = await payments.see(id, me.id)
+        return go(f"/trades/{payment.trade_id}", say="looking")
+    except GatewayRefused:
+        payment = await payments.see(id, me.id)
+        return go(f"/trades/{payment.trade_id}/checkout", say="pay_failed")
+    return _outcome(payment)
+
+
+def _outcome(payment: Payment) -> Response[Any]:
+    match payment.status:
+        case Paid.PAID:
+            return go(f"/trades/{payment.trade_id}", say="paid")
+        case Paid.READY:
+            return go(f"/trades/{payment.trade_id}/checkout", say="not_paid")
+        case Paid.FAILED:
+            return go(f"/trades/{payment.trade_id}/checkout", say="pay_failed")
+    return go(f"/trades/{payment.trade_id}")
+
+
+def _checkout(shop: Shop, visitor: Visitor, seen: Scene, form: Form | None) -> Response[str]:
+    return render(
+        shop,
+        "checkout.html",
+        visitor,
+        status=400 if form else 200,
+        scene=seen,
+        trade=seen.trade,
+        banks=BANKS,
+        form=form,
+    )

@@ -1,0 +1,85 @@
+"""The list and the detail page: what anyone may look at (R1, R2, R5)."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from market.kit.http import path_id, wanted
+from market.products.domain import Status
+from market.products.ports import Search
+from market.products.service import ProductService
+from market.shared.ids import ProductId
+from market.trades.domain import Status as TradeStatus
+from market.trades.service import TradeService
+
+from .page import render
+from .visitor import Here, Shop
+
+ON_A_PAGE = 24
+LONGEST_SEARCH = 100
+
+Products = NamedDependency[ProductService]
+Trades = NamedDependency[TradeService]
+
+
+class CatalogueController(Controller):
+    """Anyone's pages."""
+
+    @get("/")
+    async def list(
+        self,
+        request: Request[Any, Any, State],
+        visitor: Here,
+        shop: NamedDependency[Shop],
+        products: Products,
+    ) -> Response[str]:
+        """Products, newest first. With htmx, the next part of the list alone."""
+        given = request.query_params
+        text = given.get("q", "").strip()[:LONGEST_SEARCH].replace("\0", "")
+        status = _status(given.get("status", ""))
+        cursor = given.get("cursor") or None
+        found = await products.page(Search(status, text or None), wanted(ON_A_PAGE, cursor))
+        more = request.headers.get("hx-request") == "true" and cursor is not None
+        return render(
+            shop,
+            "_cards.html" if more else "list.html",
+            visitor,
+            page=found,
+            q=text,
+            chosen=status,
+            statuses=list(Status),
+            covers=await products.covers([product.id for product in found.items]),
+        )
+
+    @get("/products/{product_id:str}")
+    async def show(
+        self,
+        product_id: FromPath[str],
+        visitor: Here,
+        shop: NamedDependency[Shop],
+        products: Products,
+        trades: Trades,
+    ) -> Response[str]:
+        """One product, with the visitor's own trades of it (R5)."""
+        product = await products.get(ProductId(path_id(product_id)))
+        viewer = visitor.caller
+        deals = await trades.deals(product.id, viewer.id) if viewer else []
+        running = [deal for deal in deals if deal.status != TradeStatus.CANCELLED]
+        mine = viewer is not None and viewer.id == product.seller.id
+        return render(
+            shop,
+            "product.html",
+            visitor,
+            product=product,
+            photos=await products.photos_of(product.id),
+            deals=deals,
+            mine=mine,
+            bought=running[0] if running and not mine else None,
+        )
+
+
+def _status(text: str) -> Status | None:
+    return Status(text) if text in list(Status) else None

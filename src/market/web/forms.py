@@ -1,0 +1,88 @@
+"""Form posts, read field by field; what is wrong is kept beside the field, to be shown there."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from litestar import Request
+from litestar.datastructures import State, UploadFile
+
+from market.shared.errors import Invalid
+
+E = TypeVar("E", bound=StrEnum)
+
+_WHOLE = re.compile(r"[0-9]{1,12}")
+
+
+class Form:
+    """What somebody sent. Each reader gives a value that can be used, or notes why it can't be
+    and gives an empty one: look at `wrong` before believing any of them."""
+
+    def __init__(self, fields: Mapping[str, str], files: Mapping[str, list[UploadFile]]) -> None:
+        self._fields = fields
+        self._files = files
+        self.wrong: dict[str, tuple[str, dict[str, object]]] = {}
+
+    @classmethod
+    async def of(cls, request: Request[Any, Any, State]) -> "Form":
+        fields: dict[str, str] = {}
+        files: dict[str, list[UploadFile]] = {}
+        for name, value in (await request.form()).multi_items():
+            if isinstance(value, UploadFile):
+                files.setdefault(name, []).append(value)
+            elif isinstance(value, str):
+                fields.setdefault(name, value)
+        return cls(fields, files)
+
+    def raw(self, name: str) -> str:
+        """As it was sent: to be shown again, or handed on as a secret."""
+        return self._fields.get(name, "")
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        return self._fields
+
+    def text(self, name: str, *, most: int, least: int = 1, pattern: str | None = None) -> str:
+        """Without blanks around it; at most and at least so many characters."""
+        text = self.raw(name).strip().replace("\r\n", "\n")
+        if "\0" in text:
+            self.fault(name, "쓸 수 없는 문자가 있어요.")
+        elif not text and least:
+            self.fault(name, "꼭 적어 주세요.")
+        elif len(text) < least:
+            self.fault(name, "{least}자 이상 적어 주세요.", least=least)
+        elif len(text) > most:
+            self.fault(name, "{most}자까지 적을 수 있어요.", most=most)
+        elif text and pattern and not re.fullmatch(pattern, text):
+            self.fault(name, "형식이 맞지 않아요.")
+        return text
+
+    def whole(self, name: str, least: int, most: int) -> int:
+        """A number, written with or without thousands' commas."""
+        text = self.raw(name).strip().replace(",", "")
+        number = int(text) if _WHOLE.fullmatch(text) else -1
+        if not least <= number <= most:
+            self.fault(
+                name, "{least}부터 {most}까지의 숫자를 적어 주세요.", least=least, most=f"{most:,}"
+            )
+        return number
+
+    def choice(self, name: str, kind: type[E]) -> E | None:
+        """One of a few."""
+        try:
+            return kind(self.raw(name))
+        except ValueError:
+            self.fault(name, "하나를 골라 주세요.")
+            return None
+
+    def files(self, name: str) -> list[UploadFile]:
+        """Those that were really chosen: an empty field sends a file without name."""
+        return [file for file in self._files.get(name, []) if file.filename]
+
+    def fault(self, name: str, words: str, **numbers: object) -> None:
+        self.wrong.setdefault(name, (words, numbers))
+
+    def refused(self, name: str, error: Invalid) -> None:
+        """Notes what a service would not take."""
+        self.wrong.setdefault(name, (error.code, {}))

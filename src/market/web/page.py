@@ -1,0 +1,147 @@
+"""The page kit: templates, the headers every page carries, and the ways to answer."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import MediaType, Request, Response, get
+from litestar.datastructures import Cookie, State
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from market.shared.errors import NotFound
+
+from .show import BANKS, FILTERS
+from .visitor import Shop, Visitor
+from .words import TOLD, translator
+
+_HERE = Path(__file__).parent
+_KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_YEAR = "public, max-age=31536000, immutable"
+
+ASSETS: Mapping[str, bytes] = {
+    path.name: path.read_bytes()
+    for path in sorted((_HERE / "static").iterdir())
+    if path.suffix in _KINDS
+}
+_DIGESTS = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in ASSETS.items()}
+
+# Nothing is loaded from anywhere else, nothing runs or is dressed in line, nobody frames us.
+_POLICY: Mapping[str, str] = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+}
+HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: that would make browsers hide a form's origin from us as well.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+def policy(sdk_url: str | None = None) -> str:
+    """The page's Content-Security-Policy; with the checkout window, its SDK's own origin is let in.
+
+    A real window leads on to card companies' own sites, which nobody can list beforehand: there,
+    frames and forms may go to any site with TLS.
+    """
+    rules = dict(_POLICY)
+    if sdk_url is not None:
+        parts = urlsplit(sdk_url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        beyond = f"{origin} https:" if parts.scheme == "https" else origin
+        rules["script-src"] += f" {origin}"
+        for name in ("connect-src", "form-action"):
+            rules[name] += f" {beyond}"
+        rules["frame-src"] = beyond
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _headers(sdk_url: str | None) -> dict[str, str]:
+    headers = {**HEADERS, "Content-Security-Policy": policy(sdk_url)}
+    if sdk_url is not None:  # a checkout window that is a popup talks to its opener
+        headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+    return headers
+
+
+def _asset_url(name: str) -> str:
+    return f"/static/{name}?v={_DIGESTS[name]}"
+
+
+def more_url(path: str, cursor: str) -> str:
+    """The same list from where its page ended."""
+    parts = urlsplit(path)
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name != "cursor"]
+    return f"{parts.path}?{urlencode([*kept, ('cursor', cursor)])}"
+
+
+_templates = Environment(
+    loader=PackageLoader("market.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters.update(FILTERS)
+_templates.globals.update(asset=_asset_url, more_url=more_url, banks=BANKS, told=TOLD)
+
+
+def render(
+    shop: Shop,
+    name: str,
+    visitor: Visitor,
+    *,
+    status: int = 200,
+    cookies: Sequence[Cookie] = (),
+    sdk_url: str | None = None,
+    **facts: Any,
+) -> Response[str]:
+    """The page `name` for a visitor, in their language, with every header a page needs."""
+    translate = translator(visitor.lang)
+    body = _templates.get_template(name).render(
+        visitor=visitor, t=translate, lang=visitor.lang, **facts
+    )
+    given = list(cookies)
+    if visitor.newcomer:
+        given.append(shop.cookie("form", visitor.bearer.partition(" ")[2], None))
+    return Response(
+        body,
+        status_code=status,
+        media_type=MediaType.HTML,
+        cookies=given,
+        headers=_headers(sdk_url),
+    )
+
+
+def go(path: str, *, cookies: Sequence[Cookie] = (), **query: str) -> Redirect:
+    """Sends a browser on after a form: it asks with GET, so that reloading repeats nothing."""
+    if query:
+        path += ("&" if "?" in path else "?") + urlencode(query)
+    return Redirect(path, status_code=303, cookies=list(cookies), headers={**HEADERS})
+
+
+@get("/static/{name:str}", include_in_schema=False)
+async def asset(name: FromPath[str], request: Request[Any, Any, State]) -> Response[bytes]:
+    """Style and scripts, from memory; an address names its content, so it is kept for good."""
+    if name not in ASSETS:
+        raise NotFound
+    current = request.query_params.get("v") == _DIGESTS[name]
+    return Response(
+        ASSETS[name],
+        media_type=_KINDS[Path(name).suffix],
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": _YEAR if current else "no-cache",
+        },
+    )

@@ -1,0 +1,45 @@
+"""All pages, behind one door: the visitor is known, and forms are our own."""
+
+from typing import Any
+
+from litestar import Response, Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from . import errors
+from .account import AccountController
+from .buying import BuyingController
+from .catalogue import CatalogueController
+from .mine import MineController
+from .page import asset
+from .photos import photo, small_photo
+from .selling import SellingController
+from .trading import TradingController
+from .visitor import own_forms_only, provide_visitor
+
+
+def _as_it_is(response: Response[Any]) -> Response[Any]:
+    """A page that is not found is a page, not the problem that the API answers."""
+    return response
+
+
+PAGES = Router(
+    path="/",
+    route_handlers=[
+        CatalogueController,
+        SellingController,
+        BuyingController,
+        TradingController,
+        MineController,
+        AccountController,
+        photo,
+        small_photo,
+    ],
+    dependencies={"visitor": Provide(provide_visitor)},
+    guards=[own_forms_only],
+    exception_handlers=dict(errors.HANDLERS),
+    after_request=_as_it_is,
+    include_in_schema=False,
+)
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, asset)

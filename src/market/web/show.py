@@ -1,0 +1,96 @@
+"""How pages say things: prices, moments, states, banks."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from market.shared.banking import Bank
+from market.shared.money import Money
+
+# Korea keeps one time all year round, and every member reads it.
+KOREA = timezone(timedelta(hours=9))
+
+PRODUCT_STATUS: Mapping[str, str] = {
+    "ON_SALE": "판매중",
+    "RESERVED": "예약중",
+    "COMPLETED": "완료",
+}
+TRADE_STATUS: Mapping[str, str] = {
+    "AWAITING_PAYMENT": "결제 대기",
+    "PAID": "결제 완료",
+    "SALE_APPROVED": "판매승인",
+    "PURCHASE_CONFIRMED": "구매확정",
+    "CANCELLED": "거래 취소",
+}
+METHOD: Mapping[str, str] = {"CARD": "신용카드", "VIRTUAL_ACCOUNT": "가상계좌"}
+
+BANKS: Mapping[str, str] = {
+    Bank.KOOKMIN: "국민은행",
+    Bank.SHINHAN: "신한은행",
+    Bank.WOORI: "우리은행",
+    Bank.HANA: "하나은행",
+    Bank.NONGHYUP: "농협은행",
+    Bank.IBK: "기업은행",
+    Bank.KAKAO: "카카오뱅크",
+    Bank.TOSS: "토스뱅크",
+    Bank.K_BANK: "케이뱅크",
+    Bank.KDB: "산업은행",
+    Bank.SUHYUP: "수협은행",
+    Bank.LOCAL_NONGHYUP: "지역농축협",
+    Bank.STANDARD_CHARTERED: "SC제일은행",
+    Bank.CITI: "씨티은행",
+    Bank.DAEGU: "iM뱅크(대구)",
+    Bank.BUSAN: "부산은행",
+    Bank.KWANGJU: "광주은행",
+    Bank.JEONBUK: "전북은행",
+    Bank.KYONGNAM: "경남은행",
+    Bank.KFCC: "새마을금고",
+    Bank.SHINHYUP: "신협",
+    Bank.POST: "우체국",
+}
+TONES = 6
+
+
+def won(amount: Money | int) -> str:
+    """12,000원."""
+    return f"{amount.amount if isinstance(amount, Money) else amount:,}원"
+
+
+def moment(at: datetime) -> str:
+    """2026. 11. 22. 14:05, in Korea."""
+    there = at.astimezone(KOREA)
+    return f"{there.year}. {there.month}. {there.day}. {there:%H:%M}"
+
+
+def day(at: datetime) -> str:
+    there = at.astimezone(KOREA)
+    return f"{there.year}. {there.month}. {there.day}."
+
+
+def iso(at: datetime) -> str:
+    """For a machine that reads the page."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def bank(name: str) -> str:
+    """A bank by its Korean name; the gateway's own word for one we don't know."""
+    known = Bank.named(name)
+    return BANKS[known] if known else name
+
+
+def tone(id: str) -> str:
+    """One of a few colours for what has no photo, always the same one."""
+    return f"tone-{int(id[-4:], 16) % TONES}"
+
+
+FILTERS: Mapping[str, Any] = {
+    "won": won,
+    "moment": moment,
+    "day": day,
+    "iso": iso,
+    "bank": bank,
+    "tone": tone,
+    "product_status": PRODUCT_STATUS.__getitem__,
+    "trade_status": TRADE_STATUS.__getitem__,
+    "method": METHOD.__getitem__,
+}

@@ -1,0 +1,274 @@
+"""A trade's page, for its two parties: what has happened, and what is theirs to do next."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from market.kit.hearing import Hearing
+from market.kit.http import path_id
+from market.payments.domain import RefundAccountNeeded
+from market.payments.refunds import RefundService
+from market.payments.service import PaymentService
+from market.products.service import ProductService
+from market.shared.banking import (
+    ACCOUNT_NUMBER,
+    LONGEST_HOLDER,
+    Bank,
+    RefundAccount,
+    VirtualAccount,
+)
+from market.shared.ids import TradeId
+from market.shared.people import Party
+from market.shared.purchase import Receipt
+from market.trades.domain import LONGEST_REASON, MAY_CANCEL, Status, Trade
+from market.trades.service import TradeService
+
+from .forms import Form
+from .page import go, render
+from .visitor import Here, Shop, Visitor
+
+Trades = NamedDependency[TradeService]
+Payments = NamedDependency[PaymentService]
+Refunds = NamedDependency[RefundService]
+House = NamedDependency[Shop]
+Asked = Request[Any, Any, State]
+
+# A stream ends after a while, and the browser opens the next: so no dead one is kept for long.
+STREAM_LASTS_S = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A trade as one of its parties sees it."""
+
+    trade: Trade
+    party: Party
+    receipt: Receipt | None
+    account: VirtualAccount | None
+    needs_refund_account: bool
+
+    @property
+    def other(self) -> str:
+        seller = self.trade.seller.nickname
+        return seller if self.party is Party.BUYER else self.trade.buyer.nickname
+
+    @property
+    def may_cancel(self) -> bool:
+        return self.trade.status in MAY_CANCEL[self.party] and not self.trade.is_busy
+
+    @property
+    def waits(self) -> bool:
+        """Whether this page may change by itself."""
+        return self.trade.status not in {Status.PURCHASE_CONFIRMED, Status.CANCELLED}
+
+    @property
+    def by_deposit(self) -> bool:
+        return self.receipt is not None and self.receipt.method == "VIRTUAL_ACCOUNT"
+
+
+async def scene(
+    id: str,
+    visitor: Visitor,
+    trades: TradeService,
+    payments: PaymentService,
+    refunds: RefundService,
+) -> Scene:
+    """Raises SignInFirst, NotFound."""
+    me = visitor.me
+    trade, receipt = await trades.see(TradeId(path_id(id)), me.id)
+    party = trade.party(me.id)
+    account, needs = None, False
+    if receipt is not None and receipt.method == "VIRTUAL_ACCOUNT" and party is Party.BUYER:
+        account = (await payments.see(receipt.id, me.id)).account
+        needs = await refunds.waits_for_account(receipt.id)
+    return Scene(trade, party, receipt, account, needs)
+
+
+class TradingController(Controller):
+    """Seeing a trade through (R7, P7, P8)."""
+
+    @get("/trades/{trade_id:str}")
+    async def show(
+        self,
+        trade_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+        products: NamedDependency[ProductService],
+    ) -> Response[Any]:
+        """A trade, for its parties. With htmx, the part that changes alone."""
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        part = request.headers.get("hx-request") == "true"
+        covers = await products.covers([seen.trade.product_id])
+        return render(
+            shop,
+            "_trade.html" if part else "trade.html",
+            visitor,
+            scene=seen,
+            trade=seen.trade,
+            cover=covers.get(seen.trade.product_id),
+        )
+
+    @get("/trades/{trade_id:str}/events", cache_control=None)
+    async def events(
+        self,
+        trade_id: FromPath[str],
+        visitor: Here,
+        trades: Trades,
+        hearing: NamedDependency[Hearing],
+    ) -> ServerSentEvent:
+        """Tells the page when the trade has changed; never what: the page looks by itself."""
+        id = TradeId(path_id(trade_id))
+        await trades.see(id, visitor.me.id)
+        return ServerSentEvent(
+            _changes(hearing, id), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+
+    @post("/trades/{trade_id:str}/approve")
+    async def approve(
+        self, trade_id: FromPath[str], visitor: Here, trades: Trades
+    ) -> Response[Any]:
+        """판매승인."""
+        await trades.approve(TradeId(path_id(trade_id)), visitor.me.id)
+        return go(f"/trades/{trade_id}", say="approved")
+
+    @post("/trades/{trade_id:str}/confirm")
+    async def confirm(
+        self, trade_id: FromPath[str], visitor: Here, trades: Trades
+    ) -> Response[Any]:
+        """구매확정."""
+        await trades.confirm(TradeId(path_id(trade_id)), visitor.me.id)
+        return go(f"/trades/{trade_id}", say="confirmed")
+
+    @get("/trades/{trade_id:str}/cancel")
+    async def cancel_page(
+        self,
+        trade_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        if not seen.may_cancel:
+            return go(f"/trades/{trade_id}")
+        return _cancel_page(shop, visitor, seen, None)
+
+    @post("/trades/{trade_id:str}/cancel")
+    async def cancel(
+        self,
+        trade_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """결제취소: what was paid goes back, and then the unit is on sale again."""
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        form = await Form.of(request)
+        reason = form.text("reason", most=LONGEST_REASON)
+        account = _account(form) if asks_account(seen) else None
+        if not form.wrong:
+            try:
+                await refunds.cancel_purchase(seen.trade.id, visitor.me.id, reason, account)
+                return go(f"/trades/{trade_id}", say="cancelled")
+            except RefundAccountNeeded as error:
+                form.fault("bank", error.code)
+        return _cancel_page(shop, visitor, seen, form)
+
+    @get("/trades/{trade_id:str}/refund-account")
+    async def refund_account_page(
+        self,
+        trade_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        if not seen.needs_refund_account:
+            return go(f"/trades/{trade_id}")
+        return _refund_account_page(shop, visitor, seen, None)
+
+    @post("/trades/{trade_id:str}/refund-account")
+    async def refund_account(
+        self,
+        trade_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        trades: Trades,
+        payments: Payments,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Where a deposit that came too late or wrong is to go back to (P6)."""
+        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        form = await Form.of(request)
+        account = _account(form)
+        if account is None or form.wrong or seen.receipt is None:
+            return _refund_account_page(shop, visitor, seen, form)
+        await refunds.send_to(seen.receipt.id, visitor.me.id, account)
+        return go(f"/trades/{trade_id}", say="refund_account")
+
+
+def asks_account(seen: Scene) -> bool:
+    """A deposit goes back to an account that the buyer alone can name."""
+    return seen.party is Party.BUYER and seen.by_deposit and seen.trade.holds_money
+
+
+def _account(form: Form) -> RefundAccount | None:
+    bank = form.choice("bank", Bank)
+    number = form.text("number", most=30, pattern=ACCOUNT_NUMBER)
+    holder = form.text("holder", most=LONGEST_HOLDER)
+    return RefundAccount(bank, number, holder) if bank else None
+
+
+def _cancel_page(shop: Shop, visitor: Visitor, seen: Scene, form: Form | None) -> Response[str]:
+    return render(
+        shop,
+        "cancel.html",
+        visitor,
+        status=400 if form else 200,
+        scene=seen,
+        trade=seen.trade,
+        asks_account=asks_account(seen),
+        form=form,
+    )
+
+
+def _refund_account_page(
+    shop: Shop, visitor: Visitor, seen: Scene, form: Form | None
+) -> Response[str]:
+    return render(
+        shop,
+        "refund_account.html",
+        visitor,
+        status=400 if form else 200,
+        scene=seen,
+        trade=seen.trade,
+        form=form,
+    )
+
+
+async def _changes(hearing: Hearing, id: TradeId) -> AsyncIterator[ServerSentEventMessage]:
+    """An event at once, for what happened before we listened, then one for each change."""
+    async with hearing.of(id) as heard:
+        yield ServerSentEventMessage(data="now", event="ready", retry=1000)
+        ends = asyncio.get_running_loop().time() + STREAM_LASTS_S
+        while (left := ends - asyncio.get_running_loop().time()) > 0:
+            if await heard.within(left):
+                yield ServerSentEventMessage(data="now", event="changed")

@@ -1,0 +1,192 @@
+"""Who stands before a page: their session, their language, and the seal of their forms."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie, State
+from litestar.di import NamedDependency
+from litestar.handlers.base import BaseRouteHandler
+
+from market.members.service import BrowserPass, MemberService
+from market.shared.errors import Forbidden, Unauthenticated
+from market.shared.people import Caller
+
+Lang = Literal["ko", "en"]
+LANGUAGE_LASTS_S = 365 * 24 * 3600
+_AT_HOME = {"localhost", "127.0.0.1", "::1"}
+_CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
+
+
+class SignInFirst(Unauthenticated):
+    """Sign in to see this page."""
+
+
+class ForgedForm(Forbidden):
+    """This form did not come from a page of ours, or from one too old. Load the page again."""
+
+    code = "forged_form"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What pages need beside the services: the secret their forms are sealed with, and whether
+    cookies travel over TLS alone, as they do everywhere but on one's own machine."""
+
+    secret: str
+    public_url: str
+
+    @property
+    def secure(self) -> bool:
+        return urlsplit(self.public_url).hostname not in _AT_HOME
+
+    def cookie(self, name: str, value: str, lasts_s: int | None, *, lax: bool = True) -> Cookie:
+        return Cookie(
+            key=self.named(name),
+            value=value,
+            max_age=lasts_s,
+            httponly=True,
+            samesite="lax" if lax else "strict",
+            secure=self.secure,
+        )
+
+    def named(self, name: str) -> str:
+        """With TLS no neighbouring host can plant a cookie of this name (RFC 6265bis, 4.1.3.2)."""
+        return f"__Host-market_{name}" if self.secure else f"market_{name}"
+
+    def session(self, given: BrowserPass) -> Cookie:
+        return self.cookie("session", given.token, int(given.lasts.total_seconds()))
+
+    def forget(self, name: str) -> Cookie:
+        return self.cookie(name, "", 0)
+
+    def seal(self, bearer: str) -> str:
+        """The token that a form carries for whoever was shown it."""
+        return hmac.digest(self.secret.encode(), f"form\0{bearer}".encode(), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody before a page. `bearer` names their session, or a stranger's browser."""
+
+    caller: Caller | None
+    lang: Lang
+    unread: int
+    bearer: str
+    seal: str
+    path: str
+    say: str = ""
+    newcomer: bool = False
+
+    @property
+    def me(self) -> Caller:
+        """Raises SignInFirst."""
+        if self.caller is None:
+            raise SignInFirst
+        return self.caller
+
+
+async def provide_visitor(request: Request[Any, Any, State]) -> Visitor:
+    """The visitor of this request, found once."""
+    found: Visitor | None = getattr(request.state, "visitor", None)
+    if found is None:
+        found = request.state.visitor = await _visitor(request)
+    return found
+
+
+async def _visitor(request: Request[Any, Any, State]) -> Visitor:
+    market = request.app.state.market
+    cookie = request.cookies.get(market.shop.named("session"))
+    caller = await _caller(market.members, cookie)
+    if caller is None:
+        return stranger(request)
+    return _visit(request, caller, f"session {caller.session_id}")
+
+
+def stranger(request: Request[Any, Any, State]) -> Visitor:
+    """Somebody who is not signed in: their browser is told from others by a cookie."""
+    shop: Shop = request.app.state.market.shop
+    kept = request.cookies.get(shop.named("form"), "")
+    newcomer = len(kept) != 2 * _STRANGER_BYTES
+    bearer = secrets.token_hex(_STRANGER_BYTES) if newcomer else kept
+    return _visit(request, None, f"stranger {bearer}", newcomer=newcomer)
+
+
+def _visit(
+    request: Request[Any, Any, State], caller: Caller | None, bearer: str, *, newcomer: bool = False
+) -> Visitor:
+    shop: Shop = request.app.state.market.shop
+    return Visitor(
+        caller=caller,
+        lang="en" if request.cookies.get(shop.named("lang")) == "en" else "ko",
+        unread=0,
+        bearer=bearer,
+        seal=shop.seal(bearer),
+        path=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        say=request.query_params.get("say", ""),
+        newcomer=newcomer,
+    )
+
+
+_STRANGER_BYTES = 16
+
+
+async def _caller(members: MemberService, cookie: str | None) -> Caller | None:
+    """A cookie that is no longer good makes a stranger of its bearer, no more."""
+    if not cookie:
+        return None
+    try:
+        return await members.recognise(cookie)
+    except Unauthenticated:
+        return None
+
+
+async def own_forms_only(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
+    """The guard of every page that changes something: the form is one that we showed to this very
+    visitor. Raises ForgedForm.
+
+    Two walls: the browser says from which site a form comes, and the form carries a seal over the
+    session that no other site can read.
+    """
+    request: Request[Any, Any, State] = Request(connection.scope, connection.receive)
+    visitor = await provide_visitor(request)
+    if request.method in _CHANGES_NOTHING:
+        return
+    origin = request.headers.get("origin")
+    if origin is not None and not _ours(origin, request):
+        raise ForgedForm
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise ForgedForm
+    given = (await request.form()).get("seal", "")
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visitor.seal.encode()):
+        raise ForgedForm
+
+
+def _ours(origin: str, request: Request[Any, Any, State]) -> bool:
+    shop: Shop = request.app.state.market.shop
+    return urlsplit(origin).netloc in {
+        request.headers.get("host", ""),
+        urlsplit(shop.public_url).netloc,
+    }
+
+
+def local_path(text: str | None, otherwise: str = "/") -> str:
+    """Where a page may send somebody on: a path of this site, never another site's address."""
+    if not text or not text.startswith("/") or len(text) > _LONGEST_PATH:
+        return otherwise
+    # Browsers read \ as /, and skip tabs and line ends: //evil, /\evil and /<tab>/evil all lead
+    # away from here.
+    if text.startswith("//") or "\\" in text or not text.isprintable():
+        return otherwise
+    parts = urlsplit(text)
+    return otherwise if parts.scheme or parts.netloc else text
+
+
+_LONGEST_PATH = 500
+Here = NamedDependency[Visitor]

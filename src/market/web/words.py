@@ -1,0 +1,358 @@
+"""The shop's words. Pages are written in Korean; English stands here beside it. A refusal's code
+has its sentence in both: what a service says of itself is for programs."""
+
+from collections.abc import Callable, Mapping
+
+from .visitor import Lang
+
+Translate = Callable[..., str]
+
+CODES: Mapping[str, tuple[str, str]] = {
+    "already_bought": (
+        "이미 거래하고 있는 용품이에요. 한 사람이 하나씩 살 수 있어요.",
+        "You have a trade of this item already; one unit each.",
+    ),
+    "bank_needed": ("은행을 골라 주세요.", "Choose a bank."),
+    "cancellation_in_progress": (
+        "이미 결제취소가 진행 중이에요.",
+        "A cancellation is under way already.",
+    ),
+    "email_taken": ("이미 가입한 이메일이에요.", "A member with this address exists already."),
+    "forbidden": ("할 수 없는 일이에요.", "This is not yours to do."),
+    "forged_form": (
+        "화면이 오래됐거나 다른 곳에서 보낸 양식이에요. 페이지를 다시 열고 해 주세요.",
+        "This form is too old, or not ours. Load the page again.",
+    ),
+    "gateway_refused": (
+        "결제사가 받아들이지 않았어요. 다른 방법으로 결제해 주세요.",
+        "The payment gateway refused. Try another way to pay.",
+    ),
+    "gateway_unavailable": (
+        "결제사가 대답하지 않아요. 잠시 뒤에 다시 해 주세요.",
+        "The payment gateway does not answer. Try again shortly.",
+    ),
+    "hold_expired": ("결제 기한이 지났어요.", "The time to pay has run out."),
+    "internal_error": (
+        "저희 쪽에서 문제가 생겼어요. 잠시 뒤에 다시 해 주세요.",
+        "Something went wrong on our side. Try again shortly.",
+    ),
+    "invalid_request": ("알아볼 수 없는 요청이에요.", "The request does not make sense."),
+    "invalid_transition": (
+        "그 사이에 거래가 바뀌어서 지금은 할 수 없어요.",
+        "The trade has changed meanwhile; this is not possible now.",
+    ),
+    "not_found": (
+        "없는 페이지이거나 볼 수 없는 페이지예요.",
+        "There is no such page, or it is not yours to see.",
+    ),
+    "not_your_part": ("상대방이 할 일이에요.", "That step is for the other party to take."),
+    "outcome_unknown": (
+        "결제사의 대답을 듣지 못했어요. 확인되는 대로 알려 드릴게요.",
+        "The gateway gave no answer; we will look it up and tell you.",
+    ),
+    "own_product": ("내가 파는 용품은 살 수 없어요.", "You can't buy what you sell."),
+    "photo_refused": (
+        "보여 줄 수 없는 사진이에요. 8MB까지의 JPEG, PNG, WebP만 올릴 수 있어요.",
+        "We can't show that photo: JPEG, PNG or WebP, at most 8 MB.",
+    ),
+    "body_too_large": ("보낸 것이 너무 커요.", "That is too large."),
+    "quantity_below_taken": (
+        "이미 거래하고 있는 수량보다 적게 바꿀 수 없어요.",
+        "That many units are already in trades.",
+    ),
+    "refund_account_needed": (
+        "환불받을 본인 계좌를 알려 주세요.",
+        "Name an account of yours for the refund.",
+    ),
+    "sold_out": (
+        "아쉽게도 방금 다 팔렸어요.",
+        "Somebody was faster: every unit is taken.",
+    ),
+    "too_many_photos": ("사진은 다섯 장까지 올릴 수 있어요.", "Five photos at most."),
+    "too_many_requests": ("너무 자주 했어요. 잠시 뒤에 해 주세요.", "Too often. Wait a moment."),
+    "unavailable": (
+        "지금은 너무 붐벼요. 잠시 뒤에 다시 해 주세요.",
+        "Too busy right now. Try again shortly.",
+    ),
+    "version_conflict": (
+        "지금은 너무 붐벼요. 잠시 뒤에 다시 해 주세요.",
+        "Too busy right now. Try again shortly.",
+    ),
+    "wrong_credentials": (
+        "이메일이나 비밀번호가 맞지 않아요.",
+        "Address or password is wrong.",
+    ),
+}
+_ANY_REFUSAL = ("지금은 할 수 없어요.", "That is not possible now.")
+
+# What a page says of the form that led to it, by the word in its address.
+TOLD: Mapping[str, str] = {
+    "listed": "용품을 올렸어요.",
+    "edited": "바뀐 내용을 저장했어요.",
+    "already_bought": "이미 거래하고 있는 용품이에요.",
+    "paid": "결제가 끝났어요. 고맙습니다!",
+    "not_paid": "아직 결제되지 않았어요. 다시 결제하거나 다른 방법을 골라 주세요.",
+    "pay_failed": "결제되지 않았어요. 다른 카드나 다른 방법으로 해 주세요.",
+    "looking": "결제 결과를 확인하고 있어요. 확인되면 이 페이지가 저절로 바뀌어요.",
+    "approved": "판매승인했어요. 이제 물건을 보내 주세요.",
+    "confirmed": "구매확정했어요. 고맙습니다!",
+    "cancelled": "취소를 접수했어요.",
+    "refund_account": "계좌를 받았어요. 바로 돌려드릴게요.",
+}
+
+EN: Mapping[str, str] = {
+    "수량 {remaining}/{quantity}": "{remaining} of {quantity} left",
+    "더 보기": "Show more",
+    "내 거래": "My trades",
+    "구매한 용품": "Bought",
+    "예약중인 용품": "Reserved",
+    "판매한 용품": "Sold",
+    "내가 올린 용품": "My items",
+    "결제": "Payment",
+    "판매승인": "Sale approved",
+    "구매확정": "Purchase confirmed",
+    "판매승인하기": "Approve the sale",
+    "구매확정하기": "Confirm the purchase",
+    "판매자": "Seller",
+    "구매자": "Buyer",
+    "진행 상황": "Progress",
+    "결제취소 진행 중": "Refund under way",
+    "결제금을 돌려보내고 있어요. 끝나면 이 페이지가 저절로 바뀌어요.": (
+        "The money is on its way back. This page changes by itself when it is there."
+    ),
+    "환불받을 계좌 알려 주기": "Name a refund account",
+    "환불받을 계좌를 알려 주세요": "Where may we send the money back?",
+    "입금하신 돈을 돌려드려야 해요. 받으실 계좌를 알려 주시면 바로 보내 드려요.": (
+        "Your deposit has to go back. Name an account of yours, and it goes at once."
+    ),
+    "가상계좌로 입금해 주세요": "Please deposit into this virtual account",
+    "은행": "Bank",
+    "계좌번호": "Account number",
+    "예금주": "Account holder",
+    "입금할 금액": "Amount",
+    "입금 기한": "Deposit by",
+    "{left} 남음": "{left} left",
+    "입금이 확인되면 이 페이지가 저절로 바뀌어요. 금액이 다르면 결제되지 않고 돌려드려요.": (
+        "This page changes by itself when your deposit arrives. Another amount is not accepted, "
+        "and goes back to you."
+    ),
+    "새로 고침": "Refresh",
+    "다른 방법으로 결제하기": "Pay another way",
+    "결제를 기다리고 있어요": "Waiting for your payment",
+    "결제 기한:": "Pay by:",
+    "결제하기": "Pay",
+    "구매자의 결제를 기다리고 있어요": "Waiting for the buyer to pay",
+    "기한까지 결제하지 않으면 다시 판매중이 돼요.": "Unpaid by then, it is on sale again.",
+    "결제가 끝났어요": "Paid",
+    "판매자가 판매승인을 하면 알려 드릴게요. 그 전까지는 언제든 결제취소할 수 있어요.": (
+        "We tell you when the seller has approved. Until then you may cancel at any time."
+    ),
+    "구매자가 결제했어요": "The buyer has paid",
+    "판매승인을 누르고 물건을 보내 주세요.": "Approve the sale, and send the item.",
+    "물건을 받으셨나요?": "Has it arrived?",
+    "구매확정을 누르면 결제금이 판매자에게 정산되고, 더는 되돌릴 수 없어요.": (
+        "Confirming releases the money to the seller, and can't be undone."
+    ),
+    "구매확정을 기다리고 있어요": "Waiting for the buyer to confirm",
+    "구매자가 구매확정을 누르면 정산돼요.": "You are paid when the buyer confirms.",
+    "거래가 완료됐어요": "This trade is complete",
+    "거래해 주셔서 고맙습니다.": "Thank you for trading here.",
+    "취소된 거래예요": "This trade was cancelled",
+    "제때 결제되지 않아 취소됐어요.": "It was not paid in time.",
+    "용품 다시 보기": "See the item again",
+    "결제 내역": "Payment details",
+    "구매 당시 가격": "Price when bought",
+    "결제 방법": "Paid by",
+    "결제한 때": "Paid at",
+    "환불된 금액": "Refunded",
+    "수수료": "Fee",
+    "취소된 때": "Cancelled at",
+    "결제취소": "Cancel payment",
+    "거래 취소": "Cancelled",
+    "거래 취소하기": "Cancel the trade",
+    "돌려받을 금액": "You get back",
+    "구매자에게 돌아갈 금액": "The buyer gets back",
+    "취소하는 까닭": "Reason",
+    "상대방에게도 보여요.": "The other party sees it too.",
+    "환불받을 계좌": "Refund account",
+    "가상계좌로 낸 돈은 본인 계좌로 돌려드려요. 환불에만 쓰고, 끝나면 지워요.": (
+        "A deposit goes back to an account of yours. It is used for the refund alone, then erased."
+    ),
+    "돌아가기": "Back",
+    "1개": "1 unit",
+    "결제 금액": "Total",
+    "이 용품은 지금 맡아 두고 있어요. 결제 기한:": "Held for you until:",
+    "신용카드": "Card",
+    "결제창에서 바로 결제해요.": "Pay at once, in a checkout window.",
+    "가상계좌": "Virtual account",
+    "나만의 계좌를 만들어 드려요. 기한 안에 입금하면 돼요.": (
+        "You get an account of your own to deposit into."
+    ),
+    "{price} 결제하기": "Pay {price}",
+    "결제금은 구매확정을 누를 때까지 판매자에게 가지 않아요.": (
+        "The seller gets nothing before you confirm the purchase."
+    ),
+    "구매 그만두기": "Don't buy it after all",
+    "할 수 없어요": "Not possible",
+    "아직 올린 용품이 없어요": "You have listed nothing yet",
+    "쓰지 않는 물건이 누군가에게는 꼭 필요할 수 있어요.": "Somebody may need what you don't.",
+    "판매하기": "Sell",
+    "원티드마켓": "Wanted Market",
+    "본문으로 건너뛰기": "Skip to the content",
+    "용품 검색": "Search items",
+    "어떤 용품을 찾으세요?": "What are you looking for?",
+    "검색": "Search",
+    "내 메뉴": "My menu",
+    "알림 {unread}개": "{unread} notices",
+    "로그인": "Sign in",
+    "회원가입": "Sign up",
+    "결제금은 구매확정 때까지 원티드마켓이 보관하고, 그 뒤에 판매자에게 정산돼요.": (
+        "Wanted Market holds your money until you confirm the purchase, and pays the seller then."
+    ),
+    "API 문서": "API documentation",
+    "용품": "Items",
+    "‘{q}’ 검색 결과": "Results for “{q}”",
+    "새로 올라온 용품": "New items",
+    "예약상태": "Status",
+    "전체": "All",
+    "찾으시는 용품이 아직 없어요": "Nothing like that here yet",
+    "다른 낱말로 찾거나 예약상태를 바꿔 보세요.": "Try other words, or another status.",
+    "전체 용품 보기": "Show all items",
+    "아직 올라온 용품이 없어요": "Nothing is for sale yet",
+    "첫 번째 판매자가 되어 보세요.": "Be the first to sell.",
+    "선택": "optional",
+    "은행을 골라 주세요": "Choose a bank",
+    "구매": "Buying",
+    "판매": "Selling",
+    "내 정보": "My profile",
+    "{name}님": "{name}",
+    "이메일": "E-mail",
+    "별명": "Nickname",
+    "가입한 날": "Member since",
+    "알림": "Notices",
+    "로그아웃": "Sign out",
+    "{name} 사진 {n}": "{name}, photo {n}",
+    "수량": "Quantity",
+    "{quantity}개 중 {remaining}개 남음": "{remaining} of {quantity} left",
+    "수정하기": "Edit",
+    "내 거래 보기": "See my trade",
+    "구매하기": "Buy",
+    "로그인하고 구매하기": "Sign in to buy",
+    "안전결제: 물건을 받고 구매확정을 누를 때까지 결제금을 보관해요.": (
+        "Safe payment: your money is held until the item has arrived and you confirm."
+    ),
+    "지금은 남은 수량이 없어요. 예약이 취소되면 다시 판매중이 돼요.": (
+        "Every unit is reserved. If one is cancelled, it is on sale again."
+    ),
+    "모두 판매된 용품이에요.": "Every unit is sold.",
+    "설명": "Description",
+    "판매자가 적은 설명이 없어요.": "The seller has not described it.",
+    "거래 {n}건": "Trades: {n}",
+    "용품 수정": "Edit the item",
+    "올린 사진": "Photos so far",
+    "사진 {n}": "Photo {n}",
+    "지우기": "Remove",
+    "사진": "Photos",
+    "JPEG, PNG, WebP 사진을 {most}장까지. 찍은 곳과 때 같은 정보는 지우고 올려요.": (
+        "JPEG, PNG or WebP, up to {most}. Where and when they were taken is removed."
+    ),
+    "용품 이름": "Name of the item",
+    "가격": "Price",
+    "개": "units",
+    "상태, 사용 기간, 구성품을 알려 주면 더 빨리 팔려요.": (
+        "Condition, age and what is included help it sell sooner."
+    ),
+    "저장하기": "Save",
+    "올리기": "List it",
+    "그만두기": "Never mind",
+    "이 계좌로 돌려받기": "Send it to this account",
+    "다시 만나 반가워요": "Good to see you again",
+    "비밀번호": "Password",
+    "처음이세요?": "New here?",
+    "원티드마켓에 오신 걸 환영해요": "Welcome to Wanted Market",
+    "다른 회원에게 보이는 이름이에요.": "The name other members see.",
+    "8자 이상": "At least 8 characters",
+    "가입하기": "Sign up",
+    "이미 회원이세요?": "A member already?",
+    "거래": "Trade",
+    "거르기": "Filter",
+    "내가 사는 것": "I buy",
+    "내가 파는 것": "I sell",
+    "아직 아무것도 없어요": "Nothing here yet",
+    "거래가 시작되면 여기에 보여요.": "Trades appear here once they begin.",
+    "용품 둘러보기": "Look around",
+    "카드 결제": "Pay by card",
+    "결제창을 열고 있어요…": "Opening the checkout window…",
+    "결제창을 열지 못했어요. 잠시 뒤에 다시 시도해 주세요.": (
+        "The checkout window did not open. Try again shortly."
+    ),
+    "결제창 열기": "Open the checkout window",
+    "카드 결제창에는 자바스크립트가 필요해요. 자바스크립트를 켜거나 가상계좌로 결제해 주세요.": (
+        "The card window needs JavaScript. Turn it on, or pay by virtual account."
+    ),
+    "판매중": "On sale",
+    "예약중": "Reserved",
+    "완료": "Sold",
+    "결제 대기": "Awaiting payment",
+    "결제 완료": "Paid",
+    "국민은행": "KB Kookmin Bank",
+    "신한은행": "Shinhan Bank",
+    "우리은행": "Woori Bank",
+    "하나은행": "Hana Bank",
+    "농협은행": "NH Bank",
+    "기업은행": "IBK",
+    "카카오뱅크": "KakaoBank",
+    "토스뱅크": "Toss Bank",
+    "케이뱅크": "K bank",
+    "산업은행": "KDB",
+    "수협은행": "Suhyup Bank",
+    "지역농축협": "Local Nonghyup",
+    "SC제일은행": "SC First Bank",
+    "씨티은행": "Citibank",
+    "iM뱅크(대구)": "iM Bank (Daegu)",
+    "부산은행": "Busan Bank",
+    "광주은행": "Kwangju Bank",
+    "전북은행": "Jeonbuk Bank",
+    "경남은행": "Kyongnam Bank",
+    "새마을금고": "KFCC",
+    "신협": "Shinhyup",
+    "우체국": "Korea Post",
+    "{least}자 이상 적어 주세요.": "At least {least} characters.",
+    "쓸 수 없는 문자가 있어요.": "It has a character that can't be kept.",
+    "꼭 적어 주세요.": "Please fill this in.",
+    "{most}자까지 적을 수 있어요.": "At most {most} characters.",
+    "형식이 맞지 않아요.": "That doesn't look right.",
+    "{least}부터 {most}까지의 숫자를 적어 주세요.": "A number from {least} to {most}.",
+    "하나를 골라 주세요.": "Choose one.",
+    "용품을 올렸어요.": "Your item is listed.",
+    "바뀐 내용을 저장했어요.": "Your changes are saved.",
+    "이미 거래하고 있는 용품이에요.": "You have a trade of this item already.",
+    "결제가 끝났어요. 고맙습니다!": "Paid. Thank you!",
+    "아직 결제되지 않았어요. 다시 결제하거나 다른 방법을 골라 주세요.": (
+        "Not paid yet. Try again, or choose another way."
+    ),
+    "결제되지 않았어요. 다른 카드나 다른 방법으로 해 주세요.": (
+        "The payment failed. Try another card or another way."
+    ),
+    "결제 결과를 확인하고 있어요. 확인되면 이 페이지가 저절로 바뀌어요.": (
+        "We are looking up the outcome. This page changes by itself when we know."
+    ),
+    "판매승인했어요. 이제 물건을 보내 주세요.": "Approved. Now send the item.",
+    "구매확정했어요. 고맙습니다!": "Confirmed. Thank you!",
+    "취소를 접수했어요.": "Your cancellation is taken.",
+    "계좌를 받았어요. 바로 돌려드릴게요.": "Thank you. The money goes back at once.",
+}
+
+
+def translator(lang: Lang) -> Translate:
+    """Says things in one language; `{names}` in a sentence are filled in."""
+    english = lang == "en"
+
+    def translate(text: str, /, **names: object) -> str:
+        if not text.isascii() or text in EN:
+            said = EN[text] if english else text
+        else:
+            said = CODES.get(text, _ANY_REFUSAL)[english]
+        return said.format(**names) if names else said
+
+    return translate

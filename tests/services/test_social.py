@@ -1,0 +1,244 @@
+"""What the market believes of what a provider says, and who it takes somebody for (R14)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from market.app import Market
+from market.kit.db import Database
+from market.members.domain import WrongCredentials
+from market.members.social_domain import (
+    Handshake,
+    SocialIdentity,
+    SocialRefused,
+    SocialUnavailable,
+)
+from market.worker import forget
+from portone_sandbox import oauth_keys
+from tests.support.barrier import at_once
+from tests.support.clock import MovableClock
+from tests.support.providers import StandIns
+
+BACK = "http://127.0.0.1:8000/api/auth/social/callback"
+HANDSHAKE = Handshake.new()
+PROVIDERS = [0, 1]  # kakao, naver
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+async def stand_ins(clock: MovableClock) -> AsyncIterator[StandIns]:
+    async with StandIns.open(clock) as stand_ins:
+        yield stand_ins
+
+
+async def identify(
+    stand_ins: StandIns, which: int = 0, handshake: Handshake = HANDSHAKE, **person: str
+) -> SocialIdentity:
+    """The whole way to an identity; `handshake` is what the question was asked with."""
+    provider = stand_ins.providers[which]
+    place = provider.authorize_url(BACK, "state", handshake)
+    brought = await stand_ins.answer(place, **person)
+    return await provider.identify(brought["code"], BACK, HANDSHAKE)
+
+
+async def test_each_provider_s_people_are_read_as_they_are(stand_ins: StandIns) -> None:
+    assert await identify(stand_ins) == SocialIdentity(
+        "kakao", "4100000001", "haneul@example.com", email_verified=True, nickname="하늘"
+    )
+    assert await identify(stand_ins, 1) == SocialIdentity(
+        "naver", "naver-4100000001", "haneul@example.com", email_verified=False, nickname="하늘"
+    )
+    nobody = await identify(stand_ins, person="비공개")
+    assert (nobody.email, nobody.email_verified) == (None, False)
+
+
+async def test_secrets_never_stand_in_an_address(stand_ins: StandIns) -> None:
+    for which in PROVIDERS:
+        place = stand_ins.providers[which].authorize_url(BACK, "state", HANDSHAKE)
+        assert HANDSHAKE.verifier not in place
+        await identify(stand_ins, which)
+    asked = [request for request in stand_ins.wire.sent if "authorize" not in request.url.path]
+    assert len(asked) == 5
+    assert [str(request.url.query) for request in asked] == ["b''"] * 5
+
+
+async def test_a_code_stolen_on_the_way_is_worth_nothing_without_the_verifier(
+    stand_ins: StandIns,
+) -> None:
+    with pytest.raises(SocialRefused):
+        await identify(stand_ins, handshake=Handshake(HANDSHAKE.nonce, "another" * 9))
+
+
+async def test_an_id_token_of_another_sign_in_is_refused(stand_ins: StandIns) -> None:
+    with pytest.raises(SocialRefused):
+        await identify(stand_ins, handshake=Handshake("another", HANDSHAKE.verifier))
+
+
+def claims(**other: Any) -> dict[str, Any]:
+    """What a good ID token says."""
+    now = int(time.time())
+    good = {
+        "iss": "http://sandbox/oauth/kakao",
+        "aud": "kakao-app-sandbox",
+        "sub": "4100000001",
+        "nonce": HANDSHAKE.nonce,
+        "iat": now,
+        "exp": now + 600,
+    }
+    return {name: value for name, value in {**good, **other}.items() if value is not None}
+
+
+def signed(key: Any, alg: str = "RS256", **other: Any) -> str:
+    return jwt.encode(claims(**other), key, algorithm=alg, headers={"kid": oauth_keys.KEY_ID})
+
+
+FORGED: dict[str, Callable[[], str]] = {
+    "signed by somebody else": lambda: signed(KEY),
+    "not signed": lambda: signed(None, "none"),
+    "for another app": lambda: oauth_keys.sign(claims(aud="another")),
+    "of another issuer": lambda: oauth_keys.sign(claims(iss="https://evil.example")),
+    "of another person": lambda: oauth_keys.sign(claims(sub="4100000002")),
+    "without a nonce": lambda: oauth_keys.sign(claims(nonce=None)),
+    "without an end": lambda: oauth_keys.sign(claims(exp=None)),
+    "long over": lambda: oauth_keys.sign(claims(exp=int(time.time()) - 3600)),
+    "no token": lambda: "hello",
+    "empty": lambda: "..",
+}
+
+
+async def test_no_forged_id_token_is_believed(stand_ins: StandIns) -> None:
+    for name, forge in FORGED.items():
+        answer = {"access_token": "x", "id_token": forge()}
+        stand_ins.wire.instead["/oauth/token"] = lambda _, a=answer: httpx.Response(200, json=a)  # type: ignore[misc]
+        stand_ins.wire.instead["/v2/user/me"] = lambda _: httpx.Response(
+            200, json={"id": 4100000001}
+        )
+        with pytest.raises(SocialRefused):
+            pytest.fail(f"{name}: {await identify(stand_ins)}")
+    good = {"access_token": "x", "id_token": oauth_keys.sign(claims())}
+    stand_ins.wire.instead["/oauth/token"] = lambda _: httpx.Response(200, json=good)
+    assert (await identify(stand_ins)).subject == "4100000001"
+
+
+async def test_a_new_key_of_the_provider_is_learnt(stand_ins: StandIns) -> None:
+    await identify(stand_ins)
+    new = RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "new", "alg": "RS256"}
+    token = jwt.encode(claims(), KEY, algorithm="RS256", headers={"kid": "new"})
+    answer = {"access_token": "x", "id_token": token}
+    stand_ins.wire.instead = {
+        "jwks.json": lambda _: httpx.Response(200, json={"keys": [new]}),
+        "/oauth/token": lambda _: httpx.Response(200, json=answer),
+        "/v2/user/me": lambda _: httpx.Response(200, json={"id": 4100000001}),
+    }
+    assert (await identify(stand_ins)).subject == "4100000001"
+
+
+def _cut(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("cut", request=request)
+
+
+async def test_every_trouble_of_a_provider_is_told_as_such(stand_ins: StandIns) -> None:
+    troubles = [
+        _cut,
+        lambda _: httpx.Response(500),
+        lambda _: httpx.Response(302, headers={"Location": "https://evil.example"}),
+        lambda _: httpx.Response(200, text="<html>"),
+        lambda _: httpx.Response(200, content=b"\xff"),
+        lambda _: httpx.Response(200, json=[]),
+        lambda _: httpx.Response(200, json={}),
+        lambda _: httpx.Response(200, json={"id": "no number", "resultcode": "99"}),
+    ]
+    for which, ends in enumerate((("oauth/token", "user/me"), ("2.0/token", "nid/me"))):
+        for end in ends:
+            for trouble in troubles:
+                stand_ins.wire.instead = {end: trouble}
+                with pytest.raises(SocialUnavailable):
+                    await identify(stand_ins, which)
+
+
+async def test_no_provider_is_asked_inside_a_transaction(stand_ins: StandIns, db: Database) -> None:
+    async with db.transaction():
+        with pytest.raises(RuntimeError, match="transaction"):
+            await stand_ins.providers[1].identify("code", BACK, HANDSHAKE)
+
+
+BORA = SocialIdentity("kakao", "1", "bora@example.com", email_verified=True, nickname="보라")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("보라", "보라"),
+        (None, "회원"),
+        (" \n", "회원"),
+        ("a\0b\u202ec", "abc"),
+        ("n" * 99, "n" * 30),
+    ],
+)
+def test_a_nickname_is_made_fit(said: str | None, shown: str) -> None:
+    assert (
+        SocialIdentity("kakao", "1", None, email_verified=False, nickname=said).shown_name == shown
+    )
+
+
+async def test_one_person_who_comes_twice_at_once_is_one_member(
+    market: Market, db: Database
+) -> None:
+    came = await asyncio.gather(*(market.social.admit(BORA) for _ in range(8)))
+    assert len({member.id for member in came}) == 1
+    assert await db.value("SELECT count(*) FROM members") == 1
+
+
+async def test_signing_up_and_coming_by_a_provider_at_once_makes_one_member(
+    market: Market, db: Database
+) -> None:
+    await asyncio.gather(
+        market.members.sign_up("bora@example.com", "no password", "b"),
+        market.social.admit(BORA),
+        return_exceptions=True,
+    )
+    assert await db.value("SELECT count(*) FROM members") == 1
+
+
+async def test_a_password_forgotten_while_it_is_checked_opens_nothing(
+    market: Market, db: Database, dsn: str
+) -> None:
+    hashed = await market.members.hash_password("a password")
+    member, _ = await market.members.sign_up("bora@example.com", hashed, "b")
+    # Both stand before the member's row: the one who comes with the provider is the first.
+    admitting = asyncio.create_task(
+        at_once(dsn, "members", member.id, market.social.admit(BORA), _sign_in(market), waiting=2)
+    )
+    outcomes = await admitting
+    live = await db.value("SELECT count(*) FROM sessions WHERE revoked_at IS NULL")
+    assert live == 0, outcomes
+    with pytest.raises(WrongCredentials):
+        await market.members.sign_in("bora@example.com", "a password")
+
+
+async def _sign_in(market: Market) -> object:
+    return await market.members.sign_in("bora@example.com", "a password")
+
+
+async def test_codes_nobody_took_are_forgotten(
+    market: Market, db: Database, stand_ins: StandIns, clock: MovableClock
+) -> None:
+    await market.codes.keep("p", "h", b"c", clock.now() - clock.now())
+    await forget(market)
+    assert await db.value("SELECT count(*) FROM one_time_codes") == 0
+
+
+async def test_the_question_asks_for_all_that_ties_the_answer_to_it(stand_ins: StandIns) -> None:
+    asked = parse_qs(urlsplit(stand_ins.providers[0].authorize_url(BACK, "s", HANDSHAKE)).query)
+    assert asked["nonce"] == [HANDSHAKE.nonce]
+    assert asked["code_challenge"] == [HANDSHAKE.challenge]
+    assert asked["code_challenge_method"] == ["S256"]
+    assert "openid" in asked["scope"][0]

@@ -1,0 +1,311 @@
+"""What must be true: each rule of the market in as few lines as possible, over plain data.
+
+No database, no clock of its own, no network. Every function is one transaction: it refuses before
+it changes anything. Which transactions and gateway calls follow each other is in `protocol`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from market.payments.cancellation import TRY_AGAIN_AFTER
+from market.payments.domain import LOOK_AT_AGES
+from market.payments.record import Seen, Snapshot
+from market.shared.clock import Clock
+
+from .state import (
+    APPROVED,
+    AWAITING,
+    BUYER,
+    CANCELLED,
+    CARD,
+    CONFIRMED,
+    ISSUED,
+    MARKET,
+    PAID,
+    READY,
+    SELLER,
+    Cancellation,
+    Hint,
+    Means,
+    Payment,
+    Product,
+    Refused,
+    Trade,
+)
+
+CLAIM = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Model:
+    clock: Clock
+    hold: timedelta
+    deposit: timedelta
+    fee_bps: int
+    products: dict[str, Product] = field(default_factory=dict)
+    trades: dict[str, Trade] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
+    cancellations: dict[str, Cancellation] = field(default_factory=dict)
+    hints: list[Hint] = field(default_factory=list)
+    revived: int = 0
+    incidents: set[tuple[str, str]] = field(default_factory=set)
+    # (kind, source) → debit, credit, amount, currency
+    ledger: dict[tuple[str, str], tuple[str, str, int, str]] = field(default_factory=dict)
+
+    # ── products and trades ──
+
+    def change(self, product: Product, by: str, price: int | None, quantity: int | None) -> None:
+        if by != product.seller:
+            raise Refused("not_your_product")
+        if quantity is not None and quantity < product.taken:
+            raise Refused("quantity_below_taken")
+        product.price = price or product.price
+        product.quantity = quantity or product.quantity
+
+    def buy(self, product: Product, buyer: str, made: Sequence[str]) -> None:
+        if buyer == product.seller:
+            raise Refused("own_product")
+        if self._has_live(product, buyer):
+            raise Refused("already_bought")
+        if product.taken == product.quantity:
+            raise Refused("sold_out")
+        now, price = self.clock.now(), product.price
+        fee = price * self.fee_bps // 10_000
+        trade = Trade(_id(made), product, buyer, price, fee, now, now + self.hold)
+        product.taken += 1
+        product.trades.append(trade)
+        self.trades[trade.id] = trade
+
+    def approve(self, trade: Trade, by: str) -> None:
+        trade.the(SELLER, by)
+        trade.step(PAID, APPROVED)
+
+    def confirm(self, trade: Trade, by: str) -> None:
+        trade.the(BUYER, by)
+        trade.step(APPROVED, CONFIRMED)
+        trade.product.confirmed += 1
+        held = trade.price - trade.refunded
+        fee = trade.fee * held // trade.price
+        self._book("SETTLED", trade.id, "escrow", f"seller:{trade.product.seller}", held - fee)
+        self._book("FEE", trade.id, "escrow", "fees", fee)
+
+    def expire(self, trade: Trade) -> bool:
+        if trade.status != AWAITING or trade.hold_until > self.clock.now():
+            return False
+        trade.cancel_by = MARKET
+        self._die(trade)
+        return True
+
+    # ── paying ──
+
+    def invoice(self, trade: Trade, payer: str) -> None:
+        trade.the(BUYER, payer)
+        if trade.status != AWAITING:
+            raise Refused("invalid_transition")
+        if trade.hold_until <= self.clock.now():
+            raise Refused("hold_expired")
+
+    def begin(self, trade: Trade, payer: str, means: Means, made: Sequence[str]) -> Payment | None:
+        self.invoice(trade, payer)
+        if trade.open_payment is not None:
+            return None
+        now = self.clock.now()
+        payment = Payment(_id(made), trade, means, now, now + LOOK_AT_AGES[0])
+        trade.payments.append(payment)
+        self.payments[payment.id] = payment
+        return payment
+
+    def expire_open(self, trade: Trade) -> Payment | None:
+        payment = trade.open_payment
+        if payment is not None:
+            payment.status = "EXPIRED"
+        return payment
+
+    def wait_for_deposit(self, trade: Trade) -> None:
+        trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
+
+    def apply(self, payment: Payment, seen: Snapshot | None, made: Sequence[str]) -> None:
+        """The gateway's record is the only witness, forward only (P3, P5)."""
+        if seen is not None:
+            arrived = seen.state is Seen.PAID and payment.captured is None
+            if arrived:
+                payment.captured = (seen.captured.amount, seen.captured.currency)
+            back = seen.returned - payment.cancelled if payment.captured else 0
+            payment.cancelled += max(back, 0)
+            if arrived:
+                self._arrived(payment, made)
+            if back > 0:
+                self._went_back(payment, back)
+            if seen.account and payment.status == READY and seen.state is Seen.UNPAID:
+                payment.status, payment.has_account = ISSUED, True
+            if seen.state is Seen.FAILED and payment.status in {READY, ISSUED}:
+                payment.status = "FAILED"
+        if payment.captured:
+            part = "PARTIALLY_CANCELLED" if payment.cancelled else PAID
+            payment.status = part if payment.left else CANCELLED
+        ages = (payment.created_at + age for age in LOOK_AT_AGES)
+        later = next((at for at in ages if at > self.clock.now()), None)
+        payment.look_at = None if payment.captured else later
+        asked = payment.open_cancellation
+        if asked is not None and payment.left <= asked.balance - asked.amount:
+            asked.end("SUCCEEDED")
+            payment.trade.refunding = False
+
+    def _arrived(self, payment: Payment, made: Sequence[str]) -> None:
+        assert payment.captured
+        trade, (amount, currency) = payment.trade, payment.captured
+        self._book("CAPTURED", payment.id, "gateway", "escrow", amount, currency)
+        if (amount, currency) != (trade.price, "KRW"):
+            wrong = "currency" if currency != "KRW" else "amount"
+            self.incidents.add((f"wrong_{wrong}", payment.id))
+        elif trade.status == AWAITING or self._revived(trade, payment):
+            trade.status, trade.paid_by = PAID, payment
+            return
+        if payment.left:
+            self.ask_back(payment, None, MARKET, account=False, made=made)
+            if payment.means != CARD:
+                self.incidents.add(("refund_account_needed", payment.id))
+
+    def _revived(self, trade: Trade, payment: Payment) -> bool:
+        """Only a deposit, only what ran out, only if a unit is left (P6)."""
+        product = trade.product
+        ran_out = trade.status == CANCELLED and trade.cancel_by == MARKET and not trade.paid_by
+        if payment.means == CARD or not ran_out or self._has_live(product, trade.buyer):
+            return False
+        if product.taken == product.quantity:
+            return False
+        product.taken += 1
+        trade.cancel_by = None
+        self.revived += 1
+        return True
+
+    def _went_back(self, payment: Payment, amount: int) -> None:
+        assert payment.captured
+        trade, source = payment.trade, f"{payment.id}:{payment.cancelled}"
+        settled = trade.status == CONFIRMED and trade.paid_by is payment
+        debit = "claims" if settled else "escrow"
+        self._book("RETURNED", source, debit, "gateway", amount, payment.captured[1])
+        if settled:
+            self.incidents.add(("returned_after_settlement", payment.id))
+        elif trade.paid_by is payment and payment.left:
+            trade.refunded = payment.cancelled
+        elif trade.paid_by is payment and trade.holds_money:
+            trade.cancel_by = trade.cancel_by or MARKET
+            self._die(trade)
+
+    # ── sending back ──
+
+    def call_off(self, trade: Trade, by: str) -> bool:
+        """True when its money must go back first (P7, P8)."""
+        party = trade.party(by)
+        again = trade.status == CANCELLED and trade.cancel_by == party
+        if not (trade.is_cancelling or again):
+            if not trade.may_cancel(party):
+                raise Refused("invalid_transition")
+            trade.cancel_by = party
+            if not trade.holds_money:
+                self._die(trade)
+        return trade.is_cancelling
+
+    def ask_back(
+        self, payment: Payment, amount: int | None, by: str, *, account: bool, made: Sequence[str]
+    ) -> Cancellation:
+        if payment.left == 0:
+            raise Refused("invalid_transition")
+        wanted = payment.left if amount is None else amount
+        if not 0 < wanted <= payment.left:
+            raise Refused("amount_exceeds_cancellable")
+        deposit = payment.means != CARD
+        if deposit and not account and by == BUYER:
+            raise Refused("refund_account_needed")
+        if payment.open_cancellation is not None:
+            raise Refused("cancellation_in_progress")
+        try_at = None if deposit and not account else self.clock.now()
+        asked = Cancellation(_id(made), payment, wanted, payment.left, by, try_at)
+        payment.cancellations.append(asked)
+        self.cancellations[asked.id] = asked
+        return asked
+
+    def tried(self, asked: Cancellation) -> None:
+        pause = TRY_AGAIN_AFTER[min(asked.tries, len(TRY_AGAIN_AFTER) - 1)]
+        asked.try_at = self.clock.now() + pause
+        asked.tries += 1
+
+    def refused(self, asked: Cancellation) -> None:
+        """The gateway said no, and we looked again."""
+        payment = asked.payment
+        if payment.left != asked.balance:
+            asked.amount -= asked.balance - payment.left
+            asked.balance, asked.try_at = payment.left, self.clock.now()
+            return
+        self.incidents.add(("refund_refused", payment.id))
+        if asked.by != MARKET and asked.tries == 1:
+            asked.end("FAILED")
+            payment.trade.refunding = False
+            if payment.trade.is_cancelling:
+                payment.trade.cancel_by = None
+
+    # ── what is due ──
+
+    def hinted(self, about: str) -> None:
+        if not any(h.about == about and not h.handled and not h.tries for h in self.hints):
+            self.hints.append(Hint(about, self.clock.now()))
+
+    def due_hints(self) -> list[Hint]:
+        now = self.clock.now()
+        return [hint for hint in self.hints if not hint.handled and hint.try_at <= now]
+
+    def due_holds(self) -> list[Trade]:
+        now = self.clock.now()
+        return [t for t in self.trades.values() if t.status == AWAITING and t.hold_until <= now]
+
+    def due_cancellations(self) -> list[Cancellation]:
+        now = self.clock.now()
+        return [c for c in self.cancellations.values() if c.try_at and c.try_at <= now]
+
+    def due_payments(self) -> list[Payment]:
+        now = self.clock.now()
+        return [p for p in self.payments.values() if p.look_at and p.look_at <= now]
+
+    def take_up(self, due: Hint | Cancellation | Payment) -> None:
+        """Whoever takes it up has it to himself for a while."""
+        now = self.clock.now()
+        match due:
+            case Hint():
+                due.try_at = now + min(HOUR, timedelta(seconds=2 * 2 ** min(due.tries, 12)))
+                due.tries += 1
+            case Cancellation():
+                due.try_at = now + CLAIM
+            case Payment():
+                due.look_at = now + CLAIM
+
+    def unfinished(self) -> list[Payment]:
+        """What a reconciliation looks at."""
+        return [
+            p
+            for p in self.payments.values()
+            if p.look_at or p.open_cancellation or (p.left and p.trade.holds_money)
+        ]
+
+    # ── what they share ──
+
+    def _has_live(self, product: Product, buyer: str) -> bool:
+        return any(t.buyer == buyer and t.status != CANCELLED for t in product.trades)
+
+    def _die(self, trade: Trade) -> None:
+        trade.status = CANCELLED
+        trade.product.taken -= 1
+
+    def _book(
+        self, kind: str, source: str, debit: str, credit: str, amount: int, currency: str = "KRW"
+    ) -> None:
+        if amount:
+            assert (kind, source) not in self.ledger, f"{kind} {source} is booked twice"
+            self.ledger[kind, source] = (debit, credit, amount, currency)
+
+
+def _id(made: Sequence[str]) -> str:
+    assert made, "something new should have been made"
+    return made[-1]

@@ -1,0 +1,255 @@
+"""In which order the market asks its gateway and commits: ARCHITECTURE.md's table, as scripts.
+
+A script is told what happens to the real operation, and says what must come next. It yields the
+next point (a transaction, or a call of the gateway about a payment) and is sent what came of it;
+it raises `Refused` for what the caller must be refused, and returns the status the caller must
+see, or None where that says nothing. What it does between two points is one indivisible segment.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from market.payments.record import Snapshot
+
+from .model import Model
+from .state import BUYER, CARD, READY, Cancellation, Hint, Means, Payment, Product, Refused, Trade
+
+
+class Point(NamedTuple):
+    """Where an operation meets the outside: a transaction's end, or a gateway's answer."""
+
+    kind: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of a point: ids that were made since the last one, or the gateway's record."""
+
+    made: Sequence[str] = ()
+    seen: Snapshot | None = None
+
+
+TX = Point("transaction")
+ANYTHING = Point("anything")
+UNANSWERED = {"gateway_unavailable", "outcome_unknown"}
+Script = Generator[Point, Any, str | None]
+
+
+class Protocol:
+    """Every operation of the market as a script."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def one(self, rule: Callable[[Sequence[str]], str | None]) -> Script:
+        """One transaction, one rule."""
+        heard: Heard = yield TX
+        return rule(heard.made)
+
+    def buy(self, product: Product, buyer: str) -> Script:
+        """One transaction, which many buyers may share: a refused one leaves nothing in it."""
+        heard: Heard = yield TX
+        try:
+            self.model.buy(product, buyer, heard.made)
+        except Refused as refusal:
+            raise Refused(refusal.code, late=True) from None
+        return None
+
+    def nothing(self) -> Script:
+        """Neither transaction nor call."""
+        yield from ()
+        return None
+
+    # ── paying ──
+
+    def start(self, trade: Trade, payer: str, means: Means) -> Script:
+        payment = yield from self._open_payment(trade, payer, means)
+        if means == CARD:
+            yield Point("register", payment.id)
+            return READY  # as it was begun, whatever has become of it meanwhile
+        yield TX
+        self.model.wait_for_deposit(trade)
+        yield from self.look(payment)
+        if payment.status == READY:
+            yield Point("issue_account", payment.id)
+            yield from self.look(payment)
+        return payment.status
+
+    def _open_payment(
+        self, trade: Trade, payer: str, means: Means
+    ) -> Generator[Point, Any, Payment]:
+        again = False
+        while True:
+            try:
+                self.model.invoice(trade, payer)
+            except Refused as refusal:
+                raise Refused(refusal.code, late=again) from None
+            again = True
+            heard: Heard = yield TX
+            begun = self.model.begin(trade, payer, means, heard.made)
+            if begun is not None:
+                return begun
+            known = trade.open_payment
+            if known is not None and known.means == means:
+                return known
+            if known is not None:
+                yield TX
+                yield from self._shut(self.model.expire_open(trade))
+
+    def _shut(self, payment: Payment | None) -> Generator[Point, Any, None]:
+        if payment is not None and payment.has_account:
+            with suppress(Refused):  # a deposit that comes all the same is found
+                yield Point("close_account", payment.id)
+
+    def complete(self, payment: Payment, buyer: str, token: str | None) -> Script:
+        if buyer != payment.trade.buyer:
+            raise Refused("not_found")
+        if token is not None and payment.status == READY:
+            self.model.invoice(payment.trade, buyer)
+            try:
+                yield Point("approve", payment.id)
+            except Refused as refusal:
+                if refusal.code in UNANSWERED:
+                    raise
+                yield from self.look(payment)
+                if payment.status == READY:
+                    raise Refused(refusal.code, late=True) from None
+        yield from self.look(payment)
+        return payment.status
+
+    def look(self, payment: Payment, hint: Hint | None = None) -> Script:
+        heard: Heard = yield Point("look", payment.id)
+        seen = heard.seen
+        heard = yield TX
+        self.model.apply(payment, seen, heard.made)
+        if hint is not None:
+            hint.handled = True
+        return payment.status
+
+    # ── sending back ──
+
+    def call_off(self, trade: Trade, by: str, *, account: bool) -> Script:
+        party = trade.party(by)
+        heard: Heard = yield TX
+        before = trade.cancel_by
+        fresh = closed = None
+        if self.model.call_off(trade, by):
+            try:
+                fresh = self._ask_all(trade, party, account and party == BUYER, heard.made)
+            except Refused:
+                trade.cancel_by = before
+                raise
+        else:
+            closed = self.model.expire_open(trade)
+        yield from self._shut(closed)
+        if fresh is not None:
+            yield from self.settle(fresh)
+        return None
+
+    def _ask_all(
+        self, trade: Trade, party: str, account: bool, made: Sequence[str]
+    ) -> Cancellation | None:
+        payment = trade.paid_by
+        assert payment is not None
+        underway = payment.open_cancellation
+        if underway is None:
+            asked = self.model.ask_back(payment, None, party, account=account, made=made)
+            return asked if asked.try_at else None
+        if underway.amount < payment.left:
+            raise Refused("cancellation_in_progress")
+        if not account or underway.try_at is not None:
+            return None
+        underway.try_at = self.model.clock.now()
+        return underway
+
+    def cancel(self, payment: Payment, by: str, amount: int | None, *, account: bool) -> Script:
+        trade, party = payment.trade, payment.trade.party(by)
+        waiting = payment.open_cancellation
+        if account and waiting is not None and waiting.try_at is None:
+            return (yield from self.send_to(payment, by))
+        if amount is None or amount == payment.left:
+            yield from self.call_off(trade, by, account=account)
+            return payment.status
+        heard: Heard = yield TX
+        if not (trade.may_cancel(party) and trade.holds_money):
+            raise Refused("invalid_transition")
+        if trade.is_cancelling or trade.refunding:
+            raise Refused("invalid_transition")
+        mine = account and party == BUYER
+        asked = self.model.ask_back(payment, amount, party, account=mine, made=heard.made)
+        trade.refunding = True
+        if asked.try_at is not None:
+            yield from self.settle(asked)
+        return payment.status
+
+    def send_to(self, payment: Payment, buyer: str) -> Script:
+        if buyer != payment.trade.buyer:
+            raise Refused("not_found")
+        yield TX
+        waiting = payment.open_cancellation
+        if waiting is None or waiting.try_at is not None:
+            raise Refused("invalid_transition")
+        waiting.try_at = self.model.clock.now()
+        yield from self.settle(waiting)
+        return payment.status
+
+    def settle(self, asked: Cancellation) -> Script:
+        """What goes wrong here is for the next try; nobody hears of it."""
+        payment = asked.payment
+        try:
+            if asked.tries:
+                yield from self.look(payment)
+            yield TX
+            if payment.open_cancellation is not asked:
+                return None
+            self.model.tried(asked)
+            try:
+                yield Point("cancel", f"{payment.id}:{asked.amount} of {asked.balance}")
+            except Refused as refusal:
+                if refusal.code in UNANSWERED:
+                    raise
+                yield from self.look(payment)
+                yield TX
+                if payment.open_cancellation is asked:
+                    self.model.refused(asked)
+            else:
+                yield from self.look(payment)
+        except Refused as trouble:
+            if trouble.code not in UNANSWERED:
+                raise
+        return None
+
+    # ── unasked ──
+
+    def expire_hold(self, trade: Trade) -> Script:
+        payment = trade.open_payment
+        if payment is not None:
+            with suppress(Refused):  # a dead gateway keeps no goods off the market
+                yield from self.look(payment)
+        yield TX
+        closed = self.model.expire_open(trade) if self.model.expire(trade) else None
+        yield from self._shut(closed)
+        return None
+
+    def follow(self, hint: Hint) -> Script:
+        payment = self.model.payments.get(hint.about)
+        if payment is None:
+            hint.handled = True
+            return None
+        yield from self.look(payment, hint)
+        return None
+
+    def free_looks(self) -> Script:
+        """The comparison: whichever payments it asks for, what it applies is what it saw last."""
+        seen: dict[str, Snapshot | None] = {}
+        last = ""
+        while True:
+            what, heard = yield ANYTHING
+            if what.kind == "look":
+                last = what.about
+                seen[last] = heard.seen
+            elif what == TX:
+                self.model.apply(self.model.payments[last], seen[last], heard.made)

@@ -1,0 +1,244 @@
+"""What happens next: drawn from the seed, mostly what makes sense, about what is going on."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+from market.payments.record import Seen
+
+from .actions import MEANS, RECENT, Actions, short
+from .gateway import BAD, CALM, DEAD, Record
+from .state import AWAITING, CANCELLED, CONFIRMED, PAID, Trade
+from .world import Step, World
+
+
+class Story:
+    """One world's, step by step: members, workers, the gateway, the clock, and deaths."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rng: random.Random = world.rng
+        self.model, self.gateway = world.model, world.gateway
+        self.actions = Actions(world)
+
+    # ── what to do next ──
+
+    async def next(self, *, storms: bool) -> None:
+        """Takes one step."""
+        world, rng = self.world, self.rng
+        world.clock.move(timedelta(microseconds=rng.randint(1, 900_000)))
+        kind = rng.choices(("market", "outside", "together", "clock"), (62, 24, 8, 6))[0]
+        if kind == "clock":
+            self._clock()
+        elif kind == "outside":
+            self._outside()
+        elif kind == "together":
+            storm = storms and rng.random() < 0.5
+            if not storm:
+                self._maybe_die()
+            await world.do(*self._together(storm), storm=storm)
+        else:
+            step = self._step()
+            self._maybe_die()
+            await world.do(step)
+
+    def _maybe_die(self) -> None:
+        if self.rng.random() < 0.03:
+            self.world.stage.dies_in = self.rng.randint(0, 8)
+
+    def _step(self) -> Step:
+        rng = self.rng
+        trade = self._trade()
+        left = sum(p.quantity - p.taken for p in list(self.model.products.values())[-RECENT:])
+        if not self.model.products or (left < 4 and rng.random() < 0.3):
+            return self.actions.any_listing()
+        if trade is None:
+            return self.actions.any_purchase()
+        kinds: dict[Callable[[], Step], float] = {
+            lambda: self._sensible(trade): 34,
+            self.actions.any_purchase: 16,
+            lambda: self._anything(trade): 18,
+            self.actions.any_sweep: 14,
+            self.actions.any_webhook: 12,
+            self.actions.any_listing: 1.5,
+            self.actions.any_change: 2.5,
+            self.actions.any_comparison: 0.4,
+        }
+        return rng.choices(list(kinds), list(kinds.values()))[0]()
+
+    def _trade(self) -> Trade | None:
+        trades = [t for t in self.model.trades.values() if not self._sleeps(t)]
+        chance = self.rng.random()
+        going_on = [t for t in trades[-5 * RECENT :] if t.status not in {CONFIRMED, CANCELLED}]
+        if going_on and chance < 0.7:
+            trades = going_on
+        elif chance < 0.95:
+            trades = trades[-RECENT:]
+        return self.rng.choice(trades) if trades else None
+
+    def _sensible(self, trade: Trade) -> Step:
+        """What would bring this trade further."""
+        payment = trade.open_payment
+        if trade.status == AWAITING and payment is None:
+            means = MEANS[-1] if _forgetful(trade) else self.rng.choice(MEANS)
+            return self.actions.start(trade, trade.buyer, means)
+        if payment is not None:
+            token = f"token {payment.id}" if self.rng.random() < 0.25 else None
+            return self.actions.complete(payment, trade.buyer, token)
+        waiting = [p for p in trade.payments if p.open_cancellation]
+        if waiting:
+            return self.actions.send_to(waiting[0], trade.buyer)
+        if trade.holds_money and self.rng.random() < 0.2:
+            return self._send_back(trade)
+        if trade.status == PAID:
+            return self.actions.approve(trade, trade.product.seller)
+        return self.actions.confirm(trade, trade.buyer)
+
+    def _send_back(self, trade: Trade) -> Step:
+        """A part of its money, or all of it, by whoever may."""
+        by = trade.buyer if trade.status == PAID else trade.product.seller
+        payment = trade.paid_by
+        if payment is None or self.rng.random() < 0.3:
+            return self.actions.call_off(trade, by)
+        return self.actions.cancel(payment, by, self.rng.randint(1, trade.price))
+
+    def _anything(self, trade: Trade) -> Step:
+        """What may make sense to nobody."""
+        rng = self.rng
+        who = rng.choice([trade.buyer, trade.buyer, trade.product.seller, self.actions.anybody()])
+        kinds: list[Callable[[], Step]] = [
+            lambda: self.actions.start(trade, who, rng.choice(MEANS)),
+            lambda: self.actions.approve(trade, who),
+            lambda: self.actions.confirm(trade, who),
+            lambda: self.actions.call_off(trade, who),
+        ]
+        if trade.payments:
+            payment = rng.choice(trade.payments)
+            token = rng.choice([None, f"token {payment.id}", "forged"])
+            amount = rng.choice([None, 1, payment.left, payment.left + 1, trade.price // 3])
+            kinds += [
+                lambda: self.actions.complete(payment, who, token),
+                lambda: self.actions.cancel(payment, who, amount),
+                lambda: self.actions.cancel(payment, who, amount),
+                lambda: self.actions.send_to(payment, who),
+                lambda: self.actions.look(payment),
+            ]
+        return rng.choice(kinds)()
+
+    def _together(self, storm: bool) -> list[Step]:
+        """Two to four at once, about one trade or one product."""
+        rng, trade = self.rng, self._trade()
+        if trade is None:
+            return [self._step()]
+        if rng.random() < 0.25:
+            product = self.actions.any_product()
+            return [
+                self.actions.buy(product, person) for person in rng.sample(self.world.members, 4)
+            ]
+        if storm:
+            return self._stormy(trade)
+        kinds: list[Callable[[], Step]] = [
+            lambda: self._sensible(trade),
+            lambda: self._sensible(trade),
+            lambda: self._anything(trade),
+            lambda: self._anything(trade),
+            self.actions.any_sweep,
+            self.actions.any_webhook,
+        ]
+        return [kind() for kind in rng.choices(kinds, k=rng.choice((2, 2, 3)))]
+
+    def _stormy(self, trade: Trade) -> list[Step]:
+        """Only what decides under its locks: what it read before may be old by the commit."""
+        buyer, seller = trade.buyer, trade.product.seller
+        kinds: list[Callable[[], Step]] = [
+            lambda: self.actions.approve(trade, seller),
+            lambda: self.actions.confirm(trade, buyer),
+            lambda: self.actions.confirm(trade, buyer),
+        ]
+        if trade.payments:
+            payment = self.rng.choice(trade.payments)
+            kinds += [lambda: self.actions.look(payment)] * 3
+        if not trade.holds_money:
+            kinds.append(lambda: self.actions.call_off(trade, self.rng.choice([buyer, seller])))
+        return [kind() for kind in self.rng.choices(kinds, k=self.rng.choice((2, 3, 4)))]
+
+    # ── behind the market's back ──
+
+    def _clock(self) -> None:
+        rng = self.rng
+        seconds = rng.choices(
+            (
+                rng.uniform(1, 60),
+                rng.uniform(60, 700),
+                -rng.uniform(0, 5),
+                rng.uniform(600, 90_000),
+            ),
+            (50, 20, 10, 8),
+        )[0]
+        self.world.clock.move(timedelta(microseconds=int(seconds * 1_000_000)))
+        self.world.told.append(f"the clock moves {seconds:.1f} s")
+
+    def _outside(self) -> None:
+        rng, gateway = self.rng, self.gateway
+        if rng.random() < 0.04:
+            gateway.weather = rng.choices((CALM, BAD, DEAD), (5, 4, 1))[0]
+            self.world.told.append(f"the gateway's weather: {gateway.weather}")
+        elif gateway.late and rng.random() < 0.06:
+            gateway.late.pop(rng.randrange(len(gateway.late)))[1]()
+            self.world.told.append("the gateway does late what it was asked for")
+        elif rng.random() < 0.004:
+            stranger = Record(f"{len(gateway.records):x}".rjust(32, "f"), 500)
+            gateway.records[stranger.id] = stranger
+            gateway.pay(stranger, 500)
+            self.world.told.append(f"money nobody here knows: {stranger.id}")
+        elif rng.random() < 0.08 and (dead := self._dead_accounts()):
+            self._happens_to(rng.choice(dead))
+        elif gateway.records:
+            records = [r for r in gateway.records.values() if not self._is_forgotten(r)]
+            recent = records[-RECENT:] if rng.random() < 0.9 else records
+            unpaid = [r for r in recent if r.state is not Seen.PAID]
+            if recent:
+                self._happens_to(rng.choice(unpaid if unpaid and rng.random() < 0.8 else recent))
+
+    def _sleeps(self, trade: Trade) -> bool:
+        payment = trade.open_payment
+        return payment is not None and payment.has_account and _forgetful(trade)
+
+    def _is_forgotten(self, record: Record) -> bool:
+        payment = self.model.payments.get(record.id)
+        return payment is not None and self._sleeps(payment.trade)
+
+    def _dead_accounts(self) -> list[Record]:
+        """Where a deposit would come too late."""
+        return [
+            record
+            for record in self.gateway.records.values()
+            if record.account is not None
+            and record.state is Seen.UNPAID
+            and (known := self.model.payments.get(record.id)) is not None
+            and known.status == "EXPIRED"
+        ]
+
+    def _happens_to(self, record: Record) -> None:
+        """Buyers pay, rightly, wrongly, in vain or too late; the console gives money back."""
+        rng, gateway = self.rng, self.gateway
+        if record.state is Seen.PAID:
+            if record.left and rng.random() < 0.15:
+                amount = rng.choice([record.left, 1, max(1, record.left // 2)])
+                gateway.give_back(record, amount)
+                self.world.told.append(f"the console gives {amount} of {short(record.id)} back")
+            return
+        if rng.random() < 0.15 and record.account is None:
+            gateway.fail(record)
+            self.world.told.append(f"{short(record.id)} is declined")
+            return
+        wrong = rng.random() < 0.05
+        amount = max(1, record.amount + rng.choice([-1, 1, 500])) if wrong else record.amount
+        currency = "USD" if rng.random() < 0.01 else "KRW"
+        gateway.pay(record, amount, currency)
+        self.world.told.append(f"{short(record.id)} is paid: {amount} {currency}")
+
+
+def _forgetful(trade: Trade) -> bool:
+    """Whether its buyer has an account opened and thinks of it again when it is too late."""
+    return int(trade.id, 16) % 5 == 0
