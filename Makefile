@@ -33,8 +33,8 @@ kills: $(VENV)/.dev ## kill processes at marked points, ROUNDS=100 times, and se
 fuzz: $(VENV)/.dev ## search long for a request that gets an answer it should not (FUZZ examples each)
 	@ATTACK_EXAMPLES=$(or $(FUZZ),500) $(BIN)/pytest tests/attacks/test_generated.py --timeout 3600
 
-bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
-	@$(BIN)/python bench/sandbox.py
+bench: $(VENV)/.bench ## rates beside pgbench and the usual stack: BENCH=purchase OUT=figures.json
+	@$(BIN)/python -m bench $(BENCH) $(if $(OUT),--out $(OUT))
 
 soak: $(VENV)/.dev ## simulate the market: STEPS=1000000 [SEED=…] [STORMS=1]
 	@exec $(BIN)/python -m tests.simulation --steps $(or $(STEPS),100000) \
@@ -49,6 +49,9 @@ lock: $(VENV)/.dev ## pin every package again, with hashes
 	  --generate-hashes --custom-compile-command "make lock" -o requirements.lock --upgrade
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra bench --universal --python-version 3.11 \
+	  --generate-hashes --custom-compile-command "make lock" -c requirements-dev.lock \
+	  -o requirements-bench.lock
 
 clean: ## forget the virtual environment (the data under ./var stays)
 	rm -rf $(VENV)
@@ -82,4 +85,9 @@ $(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@echo "· installing the packages the tests need"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.run requirements-bench.lock
+	@echo "· installing the packages the market is measured against"
+	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@

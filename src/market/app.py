@@ -68,6 +68,7 @@ from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
+from market.products.http import ShopWindow
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings, SettingsError, SocialSettings
@@ -104,6 +105,7 @@ class Market:
     browsers: Browsers
     addresses: Addresses
     products: ProductService
+    window: ShopWindow
     trades: TradeService
     counter: Counter
     payments: PaymentService
@@ -134,6 +136,7 @@ def assemble(
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db), clock)
     idempotency = Idempotency(db, clock, settings.secret)
+    listings = ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
     codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
@@ -206,7 +209,8 @@ def assemble(
         rate_limits=rate_limits,
         doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
         addresses=Addresses(settings.trusted_proxies),
-        products=ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids),
+        products=listings,
+        window=ShopWindow(listings, trades),
         trades=trades,
         counter=Counter(trades, idempotency),
         payments=paying,
@@ -340,7 +344,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             RequestMetrics,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
-        exception_handlers=_on_errors(),
+        exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path},
         before_request=about,
         after_request=only_problems,
         request_class=StrictRequest,
@@ -352,10 +356,6 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
     # nor what another middleware refuses, and somebody who tries doors would leave no trace.
     app.asgi_handler = RequestLog(app.asgi_handler)
     return app
-
-
-def _on_errors() -> dict[type[Exception] | int, Any]:
-    return {**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path}
 
 
 def _dependencies() -> dict[str, Provide]:
@@ -370,7 +370,7 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
+        *("counter", "window", "inbox", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),
         *("notices", "hearing", "shop"),
     )
