@@ -131,15 +131,16 @@ class Town:
         self._processes[role].wait(PATIENCE_S)
 
     def until_ready(self) -> None:
-        """Returns when the server serves."""
+        """Returns when the server serves and the worker works."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             self.revive()
             with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/health/ready", trust_env=False).is_success:
+                ready = httpx.get(f"{self.url}/health/ready", trust_env=False).is_success
+                if ready and asyncio.run(_is_at_work(self.dsn)):
                     return
             time.sleep(PAUSE_S)
-        raise AssertionError("the server did not become ready")
+        raise AssertionError("the market did not become ready")
 
     def end_market(self) -> None:
         for process in self._processes.values():
@@ -169,6 +170,15 @@ async def _create(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     await connection.execute("CREATE DATABASE market")
     await connection.close()
+
+
+async def _is_at_work(dsn: str) -> bool:
+    connection = await asyncpg.connect(dsn)
+    found = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'market jobs')"
+    )
+    await connection.close()
+    return bool(found)
 
 
 @contextmanager

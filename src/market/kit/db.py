@@ -39,8 +39,9 @@ _OVERLOAD = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.InterfaceError,  # a connection that was closed under us
-    ConnectionError,
-    TimeoutError,
+    # Refused, reset, too slow, or with no socket there to connect to: PostgreSQL takes its own away
+    # when it stops.
+    OSError,
 )
 
 

@@ -1,0 +1,34 @@
+"""A database that is gone, however thoroughly, is told as trouble that passes."""
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from market.kit.db import Database
+from market.shared.errors import Unavailable
+
+from .town import Postgres
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(prefix="kills-") as directory:
+        server = Postgres(Path(directory) / "pg")
+        yield server
+        server.end(signal.SIGINT)
+
+
+async def test_a_database_that_is_away_is_unavailable_and_then_back(postgres: Postgres) -> None:
+    db = await Database.connect(postgres.dsn, size=2, name="test")
+    # At its end it takes its socket away: from then on there is nothing to connect to at all.
+    postgres.end(signal.SIGQUIT)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await db.value("SELECT 1")
+    await asyncio.to_thread(postgres.start)
+    assert await db.value("SELECT 1") == 1
+    await db.close()
