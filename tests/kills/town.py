@@ -126,9 +126,11 @@ class Town:
                 self._processes[role] = self._start(role)
 
     def kill(self, role: str) -> None:
-        """From outside; of a server its main process alone, whose end its workers notice."""
-        self._processes[role].kill()
-        self._processes[role].wait(PATIENCE_S)
+        """From outside, with all its processes: a server's worker outlives its main process."""
+        process = self._processes[role]
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE_S)
 
     def until_ready(self) -> None:
         """Returns when the server serves and the worker works."""
@@ -145,8 +147,9 @@ class Town:
     def end_market(self) -> None:
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
-        for process in self._processes.values():
+        for role, process in self._processes.items():
             process.wait(PATIENCE_S)
+            self.kill(role)  # whatever of it had been left behind
         self._processes.clear()
 
     def close(self) -> None:
@@ -163,6 +166,7 @@ class Town:
             env={**os.environ, **self.environment, **settings},
             stdout=self._log,
             stderr=self._log,
+            start_new_session=True,
         )
 
 
