@@ -68,8 +68,10 @@ _OVERLOAD = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.InterfaceError,  # a connection that was closed under us
-    ConnectionError,
-    TimeoutError,
+    asyncpg.InternalClientError,  # the same, as it is noticed when a commit is about to be sent
+    # Refused, reset, too slow, or with no socket there to connect to: PostgreSQL takes its own away
+    # when it stops.
+    OSError,
 )
 
 
