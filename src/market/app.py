@@ -1,9 +1,10 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from litestar import Litestar
@@ -15,6 +16,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 
+from market.kit import logs
 from market.kit.db import Database
 from market.kit.http import StrictRequest, provide_caller, provide_once
 from market.kit.idempotency import Idempotency
@@ -56,6 +58,9 @@ from market.trades.http import ROUTES as TRADE_ROUTES
 from market.trades.service import Terms, TradeService
 from market.trades.sql import SqlTrades
 
+if TYPE_CHECKING:
+    from market.kit.tracing import Tracing
+
 LARGEST_BODY = 256 * 1024
 # Where a token has nothing to say, a bad one does no harm: who refreshes still sends the old one.
 NO_TOKEN_READ = ["^/api/auth/", "^/webhooks/", "^/health/", "^/metrics", "^/docs", "^/openapi"]
@@ -83,12 +88,18 @@ class Market:
 
 
 def assemble(
-    settings: Settings, db: Database, gateways: Gateways, clock: Clock, ids: Ids
+    settings: Settings,
+    db: Database,
+    gateways: Gateways,
+    clock: Clock,
+    ids: Ids,
+    carried: Callable[[], Mapping[str, str]] = dict,
 ) -> Market:
-    """Plugs adapters into services; the type checker proves that they fit."""
+    """Plugs adapters into services; the type checker proves that they fit. `carried` is what a job
+    is told of the trace that wakes it."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
-    inbox = SqlInbox(db, WakeUps(db), clock)
+    inbox = SqlInbox(db, WakeUps(db, carried), clock)
     books = Ledger(SqlTransfers(db))
     trades = TradeService(
         transactions=db,
@@ -152,16 +163,35 @@ def assemble(
 
 
 @asynccontextmanager
-async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
+async def open_market(
+    settings: Settings, dsn: str, name: str, tracing: "Tracing | None" = None
+) -> AsyncIterator[Market]:
     """The market on a database and its gateways, for as long as it is needed."""
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
     try:
         async with connections() as to_v1, connections() as to_v2:
             gateways = portone(settings, to_v1, to_v2, clock)
-            yield assemble(settings, db, gateways, clock, TimeOrderedIds())
+            if tracing is None:
+                yield assemble(settings, db, gateways, clock, TimeOrderedIds())
+            else:
+                tracing.on(to_v1, "V1")
+                tracing.on(to_v2, "V2")
+                yield assemble(settings, db, gateways, clock, TimeOrderedIds(), tracing.carried)
     finally:
         await db.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
+
+
+def traced(settings: Settings) -> "Tracing | None":
+    """Traces, where a collector is named; and then every line of the log tells its span."""
+    if not settings.tracing:
+        return None
+    from market.kit.tracing import Tracing, noted  # noqa: PLC0415 # off, it is not even loaded
+
+    logs.configure(noted)
+    return Tracing.to_collector("wanted-market")
 
 
 def portone(
@@ -208,7 +238,9 @@ def v2_account(settings: Settings) -> V2Account:
     )
 
 
-def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Litestar:
+def web_app(
+    opening: Callable[[], AbstractAsyncContextManager[Market]], tracing: "Tracing | None" = None
+) -> Litestar:
     """The HTTP face of a market that is opened when the server starts and closed when it stops."""
 
     @asynccontextmanager
@@ -241,6 +273,8 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
     )
     # Around the routes, not among their middleware: what matches no route passes through it too.
     app.asgi_handler = RequestLog(app.asgi_handler)
+    if tracing is not None:
+        app.asgi_handler = tracing.around(app.asgi_handler)
     return app
 
 

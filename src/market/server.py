@@ -9,7 +9,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from litestar import Litestar
 
-from market.app import open_market, web_app
+from market.app import open_market, traced, web_app
 from market.kit import logs
 from market.kit.ports import require_free
 from market.settings import Settings, from_environment
@@ -45,4 +45,7 @@ def app() -> Litestar:
     """What each worker process runs."""
     logs.configure()
     settings = from_environment()
-    return web_app(lambda: open_market(settings, os.environ[DSN], "market server"))
+    tracing = traced(settings)
+    return web_app(
+        lambda: open_market(settings, os.environ[DSN], "market server", tracing), tracing
+    )

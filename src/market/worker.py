@@ -5,7 +5,7 @@ import signal
 
 import structlog
 
-from market.app import Market, open_market
+from market.app import Market, open_market, traced
 from market.kit import jobs
 from market.payments.ports import WAKE
 from market.settings import Settings
@@ -25,7 +25,8 @@ async def run(settings: Settings, dsn: str) -> None:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with open_market(settings, dsn, "market worker") as market:
+    tracing = traced(settings)
+    async with open_market(settings, dsn, "market worker", tracing) as market:
         sweep = market.sweep
         _log.info("worker_ready")
         await jobs.work(
@@ -41,6 +42,7 @@ async def run(settings: Settings, dsn: str) -> None:
             },
             stop=stop,
             grace=settings.stop_within,
+            around=tracing.job if tracing else jobs.nothing_around,
         )
 
 
