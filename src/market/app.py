@@ -1,9 +1,10 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from litestar import Litestar
@@ -15,6 +16,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
+from market.kit import logs
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
@@ -82,6 +84,9 @@ from market.web.errors import on_unknown_path
 from market.web.routes import ROUTES as PAGE_ROUTES
 from market.web.visitor import Shop
 
+if TYPE_CHECKING:
+    from market.kit.tracing import Tracing
+
 # What a changed trade is told on, by the database itself: see migration 0016.
 TRADES_CHANGED = "trades_changed"
 LARGEST_BODY = 256 * 1024
@@ -130,11 +135,13 @@ def assemble(
     clock: Clock,
     ids: Ids,
     providers: Sequence[Kakao | Naver] = (),
+    carried: Callable[[], Mapping[str, str]] = dict,
 ) -> Market:
-    """Plugs adapters into services; the type checker proves that they fit."""
+    """Plugs adapters into services; the type checker proves that they fit. `carried` is what a job
+    is told of the trace that wakes it."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
-    inbox = SqlInbox(db, WakeUps(db), clock)
+    inbox = SqlInbox(db, WakeUps(db, carried), clock)
     idempotency = Idempotency(db, clock, settings.secret)
     listings = ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
@@ -230,7 +237,9 @@ def assemble(
 
 
 @asynccontextmanager
-async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
+async def open_market(
+    settings: Settings, dsn: str, name: str, tracing: "Tracing | None" = None
+) -> AsyncIterator[Market]:
     """The market on a database and its gateways, for as long as it is needed."""
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
@@ -242,13 +251,31 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
         ):
             gateways = portone(settings, to_v1, to_v2, clock)
             providers = social_providers(settings, to_providers, clock)
-            market = assemble(settings, db, gateways, clock, TimeOrderedIds(), providers)
+            carried: Callable[[], Mapping[str, str]] = dict
+            if tracing is not None:
+                tracing.on(to_v1, "V1")
+                tracing.on(to_v2, "V2")
+                carried = tracing.carried
+            ids = TimeOrderedIds()
+            market = assemble(settings, db, gateways, clock, ids, providers, carried)
             try:
                 yield market
             finally:
                 await market.hearing.close()
     finally:
         await db.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
+
+
+def traced(settings: Settings) -> "Tracing | None":
+    """Traces, where a collector is named; and then every line of the log tells its span."""
+    if not settings.tracing:
+        return None
+    from market.kit.tracing import Tracing, noted  # noqa: PLC0415 # off, it is not even loaded
+
+    logs.configure(noted)
+    return Tracing.to_collector("wanted-market")
 
 
 def portone(
@@ -319,7 +346,9 @@ def v2_account(settings: Settings) -> V2Account:
     )
 
 
-def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Litestar:
+def web_app(
+    opening: Callable[[], AbstractAsyncContextManager[Market]], tracing: "Tracing | None" = None
+) -> Litestar:
     """The HTTP face of a market that is opened when the server starts and closed when it stops."""
 
     @asynccontextmanager
@@ -355,6 +384,8 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
     # Around everything: as a middleware it would not see what is refused before a route is found,
     # nor what another middleware refuses, and somebody who tries doors would leave no trace.
     app.asgi_handler = RequestLog(app.asgi_handler)
+    if tracing is not None:
+        app.asgi_handler = tracing.around(app.asgi_handler)
     return app
 
 

@@ -11,7 +11,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from litestar import Litestar
 
-from market.app import open_market, web_app
+from market.app import open_market, traced, web_app
 from market.kit import logs
 from market.kit.ports import require_free
 from market.settings import Settings, from_environment
@@ -58,4 +58,7 @@ def app() -> Litestar:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     settings = from_environment()
-    return web_app(lambda: open_market(settings, os.environ[DSN], "market server"))
+    tracing = traced(settings)
+    return web_app(
+        lambda: open_market(settings, os.environ[DSN], "market server", tracing), tracing
+    )

@@ -48,6 +48,6 @@ class Dying:
 
 
 async def test_a_connection_that_breaks_at_the_commit_is_unavailable() -> None:
-    db = Database(Dying())  # type: ignore[arg-type] # as much of a pool as is asked for
+    db = Database(Dying(), "", "")  # type: ignore[arg-type] # as much of a pool as is asked for
     with pytest.raises(Unavailable):
         await db.value("COMMIT")
