@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix kills fuzz bench soak format lock clean
+.PHONY: help demo test check screenshots matrix kills fuzz bench soak format lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s%s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## market, worker, sandbox and a PostgreSQL of its own, with sample goods
 	@exec $(BIN)/market demo
 
 test: $(VENV)/.dev tools ## every test, on real PostgreSQL and real processes
 	@$(BIN)/pytest $(TESTS)
+
+screenshots: $(VENV)/.dev tools ## every page of the shop, into docs/screenshots
+	@$(BIN)/python -m tests.web.screenshots
 
 check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(BIN)/ruff check src tests migrations bench

@@ -80,6 +80,7 @@ class Visitor:
     seal: str
     path: str
     say: str = ""
+    refused: str = ""
     newcomer: bool = False
 
     @property
@@ -134,6 +135,7 @@ def _visit(
         seal=shop.seal(bearer),
         path=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         say=request.query_params.get("say", ""),
+        refused=request.query_params.get("refused", ""),
         newcomer=newcomer,
     )
 
