@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test check guards bench format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(BIN)/ruff format --check src tests migrations bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+guards: $(VENV)/.dev ## take each lock, check and constraint out in turn: a test must miss it (ONLY=text)
+	@$(BIN)/python -m tests.guards $(ONLY)
 
 bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
 	@$(BIN)/python bench/sandbox.py
