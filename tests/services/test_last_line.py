@@ -144,6 +144,27 @@ REFUSED = {
         SELECT kind, source, debit, credit, amount, currency, occurred_at FROM transfers
     """,
 }
+# … and what each foreign key refuses.
+UNRELATED = {
+    "sessions_member_id_fkey": "UPDATE sessions SET member_id = gen_random_uuid()",
+    "products_seller_id_fkey": "UPDATE products SET seller_id = gen_random_uuid()",
+    "trades_product_id_fkey": "UPDATE trades SET product_id = gen_random_uuid()",
+    "trades_seller_id_fkey": "UPDATE trades SET seller_id = gen_random_uuid()",
+    "trades_buyer_id_fkey": "UPDATE trades SET buyer_id = gen_random_uuid()",
+    "trades_payment_id_fkey": "UPDATE trades SET payment_id = gen_random_uuid()",
+    "payments_trade_id_fkey": "UPDATE payments SET trade_id = gen_random_uuid()",
+    "payments_payer_id_fkey": "UPDATE payments SET payer_id = gen_random_uuid()",
+    "cancellations_payment_id_fkey": "UPDATE cancellations SET payment_id = gen_random_uuid()",
+    "incidents_payment_id_fkey": """
+        INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
+        SELECT 'x', 'y', gen_random_uuid(), id, '{}' FROM trades LIMIT 1
+    """,
+    "incidents_trade_id_fkey": """
+        INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
+        SELECT 'x', 'y', id, gen_random_uuid(), '{}' FROM payments LIMIT 1
+    """,
+}
+REFUSED |= UNRELATED
 REWRITES = [
     "UPDATE transfers SET amount = 1",
     "DELETE FROM transfers",
@@ -192,7 +213,7 @@ async def test_every_constraint_of_ours_is_tried(db: Database) -> None:
     rows = await db.fetch(
         """
         SELECT conname AS name FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
-        WHERE contype IN ('c', 'u') AND t.relnamespace = 'public'::regnamespace
+        WHERE contype IN ('c', 'u', 'f', 'x') AND t.relnamespace = 'public'::regnamespace
         UNION
         SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
         WHERE x.indisunique AND NOT x.indisprimary AND i.relnamespace = 'public'::regnamespace
