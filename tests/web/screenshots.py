@@ -30,11 +30,15 @@ def main() -> None:
         data = Path(kept)
         databases = Databases.prepare(postgres.start(data / "postgres", keep=False))
         dsn = asyncio.run(databases.create())
-        with running_sandbox(data) as sandbox, running_market(dsn, data, 1, sandbox) as market:
-            with chromium() as browser, httpx.Client(base_url=sandbox, trust_env=False) as gateway:
-                people = [Person(browser, market.servers[0], viewport=WIDE) for _ in range(2)]
-                for name, person in tour(people[0], people[1], gateway):
-                    _take(person.page, name)
+        with (
+            running_sandbox(data) as sandbox,
+            running_market(dsn, data, 1, sandbox) as market,
+            chromium() as browser,
+            httpx.Client(base_url=sandbox, trust_env=False) as gateway,
+        ):
+            people = [Person(browser, market.servers[0], viewport=WIDE) for _ in range(2)]
+            for name, person in tour(people[0], people[1], gateway):
+                _take(person.page, name)
 
 
 def _take(page: Page, name: str) -> None:

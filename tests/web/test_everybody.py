@@ -1,7 +1,7 @@
 """Everybody can use every page: by screen reader, by keyboard, on a phone, in English."""
 
 import httpx
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
 from .conftest import Visit
 from .tour import tour

@@ -35,7 +35,7 @@ def test_a_form_that_another_site_sends_changes_nothing(visit: Visit, shop: Runn
     buyer = visit().sign_up("준")
     product = visit().sign_up("보라").sell()
     there = shop.sandbox  # another site, on another port
-    seal = {"seal": "0" * 64}
+    seal: Any = {"seal": "0" * 64}
     asked = buyer.page.context.request
 
     def refused(**more: Any) -> bool:
@@ -45,7 +45,7 @@ def test_a_form_that_another_site_sends_changes_nothing(visit: Visit, shop: Runn
     assert refused(form=seal)
     assert refused(form={})
     buyer.go(product)
-    own = {"seal": buyer.page.locator("form [name=seal]").first.input_value()}
+    own: Any = {"seal": buyer.page.locator("form [name=seal]").first.input_value()}
     assert refused(form=own, headers={"origin": there})
     assert refused(form=own, headers={"origin": "null"})
     assert refused(form=own, headers={"sec-fetch-site": "cross-site"})
