@@ -12,6 +12,7 @@ from market.app import Market
 from market.kit.db import Database
 from market.kit.vault import Vault
 from market.members.sql import SqlSessions
+from market.payments.history import Entry
 from market.payments.sql import SqlCancellations, SqlPayments
 from market.products.domain import Change
 from market.products.ports import Picture
@@ -109,6 +110,26 @@ REFUSED = {
     "operator_acts_say_why": """
         INSERT INTO operator_acts (actor, act, subject, reason) VALUES ('bora', 'cancel', 'x', '')
     """,
+    "payment_events_what": """
+        INSERT INTO payment_events (payment_id, what, status_after)
+        SELECT id, 'DREAMT', status FROM payments
+    """,
+    "payment_events_door": """
+        INSERT INTO payment_events (payment_id, what, status_after, door)
+        SELECT id, 'LOOKED', status, 'WINDOW' FROM payments
+    """,
+    "payment_events_look_by_a_door": """
+        INSERT INTO payment_events (payment_id, what, status_after)
+        SELECT id, 'LOOKED', status FROM payments
+    """,
+    "payment_events_record_whole": """
+        INSERT INTO payment_events (payment_id, what, status_after, door, state)
+        SELECT id, 'LOOKED', status, 'SWEEP', 'PAID' FROM payments
+    """,
+    "payment_events_registered_once": """
+        INSERT INTO payment_events (payment_id, what, status_after)
+        SELECT id, 'REGISTERED', status FROM payments
+    """,
     "transfers_kind": """
         INSERT INTO transfers VALUES (DEFAULT, 'GIFT', 's', 'a', 'b', 1, 'KRW', now())
     """,
@@ -130,6 +151,9 @@ REWRITES = [
     "UPDATE operator_acts SET reason = 'another'",
     "DELETE FROM operator_acts",
     "TRUNCATE operator_acts",
+    "UPDATE payment_events SET note = 'another'",
+    "DELETE FROM payment_events",
+    "TRUNCATE payment_events",
 ]
 
 
@@ -157,7 +181,7 @@ async def test_a_constraint_refuses(db: Database, name: str) -> None:
 
 @pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize("rewrite", REWRITES)
-async def test_the_books_and_the_audit_log_are_only_ever_added_to(
+async def test_the_books_the_audit_log_and_histories_are_only_ever_added_to(
     db: Database, rewrite: str
 ) -> None:
     with pytest.raises(asyncpg.RestrictViolationError):
@@ -222,16 +246,17 @@ async def test_what_changed_since_it_was_read_is_not_overwritten(
     acts: Acts, market: Market, db: Database
 ) -> None:
     trade, payment_id = await acts.paid_trade()
-    stores: list[tuple[Any, Any]] = [
-        (SqlProducts(db), await SqlProducts(db).get(trade.product_id)),
-        (SqlTrades(db), await SqlTrades(db).get(trade.id)),
-        (SqlPayments(db), await SqlPayments(db).get(payment_id)),
+    payment = await SqlPayments(db).get(payment_id)
+    stores: list[tuple[Any, Any, list[Any]]] = [
+        (SqlProducts(db), await SqlProducts(db).get(trade.product_id), []),
+        (SqlTrades(db), await SqlTrades(db).get(trade.id), []),
+        (SqlPayments(db), payment, [Entry.expired(payment, payment.status)]),
     ]
-    for store, read in stores:
-        await store.save(read)
+    for store, read, entry in stores:
+        await store.save(read, *entry)
         read.version -= 1
         with pytest.raises(VersionConflict):
-            await store.save(read)
+            await store.save(read, *entry)
 
 
 async def fail_after(db: Database, sql: str, *, retryable: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from market.kit.together import Together
+from market.kit.together import Shared, Together
 from market.shared.errors import Conflict, MarketError, Unavailable
 
 
@@ -15,19 +15,15 @@ class Desk:
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
         self.open = asyncio.Event()
+        self.called = asyncio.Event()
 
     async def serve(self, asked: Sequence[int]) -> Sequence[int | MarketError]:
         self.groups.append(list(asked))
+        self.called.set()
         await self.open.wait()
         if 13 in asked:
             raise ZeroDivisionError
         return [Conflict() if number == 7 else number * 2 for number in asked]
-
-
-async def begun(*acts: "asyncio.Task[int]") -> None:
-    """Lets every task run up to where it waits."""
-    while not all(act.get_coro().cr_await for act in acts):  # type: ignore[union-attr]  # noqa: ASYNC110
-        await asyncio.sleep(0)
 
 
 def asking(line: Together[int, int], *numbers: int) -> "list[asyncio.Task[int]]":
@@ -38,10 +34,10 @@ async def test_who_waits_at_the_same_time_is_served_in_one_go() -> None:
     desk = Desk()
     line = Together("test", desk.serve, most=3)
     acts = asking(line, 1, 2, 3, 4, 5)
-    await begun(*acts)
+    await desk.called.wait()
     desk.open.set()
     assert await asyncio.gather(*acts) == [2, 4, 6, 8, 10]
-    assert sorted(len(group) for group in desk.groups) == [2, 3]
+    assert [len(group) for group in desk.groups] == [3, 2]
 
 
 async def test_the_refusal_of_one_is_its_own() -> None:
@@ -66,11 +62,9 @@ async def test_a_full_line_sheds_who_comes_last() -> None:
     desk = Desk()
     line = Together("test", desk.serve, most=1, queue=2)
     first = asking(line, 1)
-    await begun(*first)
-    while not desk.groups:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await desk.called.wait()
     waiting = asking(line, 2, 3)
-    await begun(*waiting)
+    await asyncio.sleep(0)  # both stand in line now
     with pytest.raises(Unavailable):
         await line.ask(4)
     desk.open.set()
@@ -89,12 +83,47 @@ async def test_who_went_away_is_not_served() -> None:
     desk = Desk()
     line = Together("test", desk.serve, most=1)
     first, gone = asking(line, 1, 2)
-    await begun(first, gone)
-    while not desk.groups:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await desk.called.wait()
     gone.cancel()
     desk.open.set()
     assert await first == 2
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert desk.groups == [[1]]
+
+
+async def test_who_asks_the_same_while_it_is_found_out_waits_for_a_fresh_answer() -> None:
+    """What was begun before they asked may not know of what happened meanwhile."""
+    told, found = iter(range(9)), asyncio.Event()
+
+    async def find_out(_: str) -> int:
+        number = next(told)
+        await found.wait()
+        return number
+
+    shared = Shared("test", find_out)
+    first = asyncio.create_task(shared.ask("price"))
+    for _ in range(3):
+        await asyncio.sleep(0)  # it is being found out now
+    later = [asyncio.create_task(shared.ask("price")) for _ in range(5)]
+    other = asyncio.create_task(shared.ask("name"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    found.set()
+    assert await asyncio.gather(first, *later) == [0, 2, 2, 2, 2, 2]
+    assert await other == 1
+
+
+async def test_a_refusal_is_shared_and_then_forgotten() -> None:
+    answers: list[Conflict | int] = [5, Conflict()]
+
+    async def find_out(_: str) -> int:
+        answer = answers.pop()
+        if isinstance(answer, Conflict):
+            raise answer
+        return answer
+
+    shared = Shared("test", find_out)
+    both = await asyncio.gather(shared.ask("x"), shared.ask("x"), return_exceptions=True)
+    assert [type(one) for one in both] == [Conflict, Conflict]
+    assert await shared.ask("x") == 5

@@ -113,8 +113,9 @@ _current: ContextVar[Thread] = ContextVar("simulated_operation")
 class Stage:
     """Lets operations go on, one port call after the other, or kills them."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, tick: Callable[[], None]) -> None:
         self._rng = rng
+        self._tick = tick  # time may pass whenever somebody waits
         self.in_turns = False
         self.dead = False
         self.dies_in: int | None = None
@@ -201,6 +202,10 @@ class Stage:
         chosen = mine[0] if mine else self._rng.choice(self._waiting)
         self._waiting.remove(chosen)
         self._last = chosen[0]
+        # A statement that waits may hold the time already, as one that is under way does.
+        holds_time = chosen[1] or any(sticky for _, sticky, _ in self._waiting)
+        if not holds_time and self._rng.random() < 0.15:
+            self._tick()
         self._idle.clear()
         self._busy += 1
         chosen[2].set_result(None)

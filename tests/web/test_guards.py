@@ -45,7 +45,9 @@ def test_a_form_that_another_site_sends_changes_nothing(visit: Visit, shop: Runn
     assert refused(form=seal)
     assert refused(form={})
     buyer.go(product)
-    own: Any = {"seal": buyer.page.locator("form [name=seal]").first.input_value()}
+    own: dict[str, str | float | bool] = {
+        "seal": buyer.page.locator("form [name=seal]").first.input_value()
+    }
     assert refused(form=own, headers={"origin": there})
     assert refused(form=own, headers={"origin": "null"})
     assert refused(form=own, headers={"sec-fetch-site": "cross-site"})

@@ -1,15 +1,16 @@
 """Structured logs: one JSON object a line on standard error, each with its request's id and with
 the trade and payment it is about."""
 
+import json
 import logging
 import re
 import sys
 import time
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -19,7 +20,15 @@ from market.shared.ids import well_formed
 # What a path may name that a line is about.
 _NAMED = ("product_id", "trade_id", "payment_id")
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+LONGEST_PATH = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
 _access = structlog.get_logger("access")
+
+
+def _json(event: dict[str, Any], **_: object) -> bytes:
+    line = msgspec.json.encode(event, enc_hook=str)
+    # ASCII alone: what a terminal takes for a command, or a reader for the end of a line (U+009B,
+    # U+2028 …), can come in a path.
+    return line if line.isascii() else json.dumps(event, default=str).encode()
 
 
 def configure(*more: structlog.typing.Processor) -> None:
@@ -31,10 +40,10 @@ def configure(*more: structlog.typing.Processor) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
 
@@ -61,7 +70,7 @@ class RequestLog:
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableScopeHeaders.from_message(message)["X-Request-Id"] = id
+                message["headers"] = [*message["headers"], (b"x-request-id", id.encode())]
                 _note(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
@@ -83,7 +92,7 @@ def _note(scope: Any, status: int, seconds: float) -> None:
         "request",
         **{**_named(scope), **structlog.contextvars.get_contextvars()},
         method=scope["method"],
-        path=scope["path"],
+        path=scope["path"][:LONGEST_PATH],
         status=status,
         ms=round(seconds * 1000, 1),
     )

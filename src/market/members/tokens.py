@@ -1,9 +1,14 @@
 """JSON Web Tokens (RFC 7519), signed with HMAC-SHA256 and nothing else."""
 
-from datetime import datetime
+import base64
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import jwt
+from jwt.algorithms import HMACAlgorithm
 
 from market.shared.ids import MemberId, SessionId, well_formed
 
@@ -11,6 +16,20 @@ from .domain import AccessClaims, RefreshClaims, TokenExpired, TokenInvalid
 
 ALGORITHM = "HS256"
 ISSUER = "wanted-market"
+# Per process; a token and its claims are about a kilobyte.
+MOST_REMEMBERED = 10_000
+
+
+class _Examined(HMACAlgorithm):
+    """HMAC with a key that was examined when it was made: the library would ask again for every
+    token whether it is a certificate."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key if isinstance(key, bytes) else key.encode()
+
+
+# Between server processes. A token from further ahead in time is none that we gave.
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 class JwtTokens:
@@ -22,6 +41,12 @@ class JwtTokens:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
+        octets = base64.urlsafe_b64encode(secret.encode()).decode()
+        self._key = jwt.PyJWK({"kty": "oct", "k": octets}, ALGORITHM)
+        self._key.Algorithm = _Examined(HMACAlgorithm.SHA256)
+        # Whether a token was signed by us never changes, and its bearer sends it again and again.
+        # Whether it is still good is asked each time: its time here, its session in the database.
+        self._genuine = lru_cache(MOST_REMEMBERED)(self._verify)
 
     def sign_access(self, claims: AccessClaims, now: datetime, expires_at: datetime) -> str:
         return self._sign(
@@ -52,11 +77,19 @@ class JwtTokens:
         body |= {"iss": ISSUER, "iat": now, "exp": expires_at}
         return jwt.encode(body, self._secret, algorithm=ALGORITHM, headers={"typ": kind})
 
-    def _read(self, kind: str, token: str, now: datetime) -> dict[str, Any]:
+    def _read(self, kind: str, token: str, now: datetime) -> Mapping[str, Any]:
+        body = self._genuine(kind, token)
+        if body["iat"] > (now + CLOCKS_DIFFER_BY).timestamp():
+            raise TokenInvalid
+        if body["exp"] <= now.timestamp():
+            raise TokenExpired
+        return body
+
+    def _verify(self, kind: str, token: str) -> Mapping[str, Any]:
         try:
             read = jwt.decode_complete(
                 token,
-                self._secret,
+                self._key,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
                 # Our clock decides below, not the library's.
@@ -71,18 +104,16 @@ class JwtTokens:
         if read["header"].get("typ") != kind:
             raise TokenInvalid
         body: dict[str, Any] = read["payload"]
-        if not isinstance(body["exp"], int):
+        if not isinstance(body["exp"], int) or not isinstance(body["iat"], int):
             raise TokenInvalid
-        if body["exp"] <= now.timestamp():
-            raise TokenExpired
-        return body
+        return MappingProxyType(body)
 
 
-def _claims(body: dict[str, Any]) -> AccessClaims:
+def _claims(body: Mapping[str, Any]) -> AccessClaims:
     return AccessClaims(MemberId(_id(body, "sub")), SessionId(_id(body, "sid")))
 
 
-def _id(body: dict[str, Any], claim: str) -> str:
+def _id(body: Mapping[str, Any], claim: str) -> str:
     value = body.get(claim)
     if not isinstance(value, str) or not well_formed(value):
         raise TokenInvalid

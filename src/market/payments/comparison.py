@@ -18,6 +18,7 @@ from market.shared.ids import PaymentId, well_formed
 from market.shared.money import Money
 
 from .domain import Payment
+from .history import Door
 from .incident import AMOUNTS_DIFFER, UNKNOWN_AT_GATEWAY, UNKNOWN_HERE
 from .ports import Gateways, Incidents, PaymentGateway, Payments
 from .record import Seen, Snapshot
@@ -172,7 +173,7 @@ class Comparison:
 
     async def _apply_news(self, id: PaymentId) -> None:
         try:
-            await self._looking.synchronize(id)
+            await self._looking.synchronize(id, door=Door.COMPARISON)
         except GatewayTrouble:
             raise
         except Exception:

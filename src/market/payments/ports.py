@@ -13,6 +13,7 @@ from market.shared.purchase import Invoice
 
 from .cancellation import Cancellation
 from .domain import Payment
+from .history import Entry
 from .incident import Incident
 from .record import Snapshot, Till
 
@@ -119,9 +120,9 @@ class Gateways:
 
 
 class Payments(Protocol):
-    """Keeps payments and their cancellations."""
+    """Keeps payments, and what they went through."""
 
-    async def add(self, payment: Payment) -> bool:
+    async def add(self, payment: Payment, entry: Entry) -> bool:
         """False when its trade has an open payment already: one at a time, by constraint."""
         ...
 
@@ -137,8 +138,16 @@ class Payments(Protocol):
         """Locks the row, after its product and trade. Raises NotFound."""
         ...
 
-    async def save(self, payment: Payment) -> None:
-        """Raises VersionConflict when it was changed since it was read."""
+    async def save(self, payment: Payment, entry: Entry) -> None:
+        """The payment, and in the same statement what is new of it: a look that showed what the
+        last one did, and moved nothing, adds nothing to the history.
+
+        Raises VersionConflict when it was changed since it was read.
+        """
+        ...
+
+    async def remember(self, id: PaymentId, entry: Entry) -> None:
+        """Adds to its history. What can happen once alone is added once."""
         ...
 
     async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:

@@ -15,6 +15,7 @@ from market.shared.transactions import Transactions
 
 from .cancellation import Cancellation, CancellationInProgress
 from .domain import Payment
+from .history import Door, Entry, What
 from .ports import (
     Cancellations,
     GatewayRefused,
@@ -168,6 +169,7 @@ class RefundService:
                 raise InvalidTransition(payment_id=id, status=payment.status)
             waiting.send_to(account, self._clock.now())
             await self._cancellations.save(waiting)
+            await self._payments.remember(id, Entry.of(What.ACCOUNT_NAMED, payment))
         await self.settle(waiting.id)
         return await self._payments.get(id)
 
@@ -195,7 +197,7 @@ class RefundService:
         try:
             if cancellation.tries:
                 # The answer to an earlier try was lost: it may have been a yes.
-                await self._looking.synchronize(cancellation.payment_id)
+                await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
             trying = await self._begin_try(cancellation)
             if trying is None:
                 return
@@ -204,7 +206,7 @@ class RefundService:
             except GatewayRefused as refusal:
                 await self._refused(cancellation, refusal)
             else:
-                await self._looking.synchronize(cancellation.payment_id)
+                await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
         except GatewayTrouble as trouble:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
 
@@ -240,6 +242,7 @@ class RefundService:
             return None
         underway.send_to(account, self._clock.now())
         await self._cancellations.save(underway)
+        await self._payments.remember(payment_id, Entry.of(What.ACCOUNT_NAMED, payment))
         return underway
 
     async def _note(self, party: Party, by: MemberId, act: str, subject: str, reason: str) -> None:
@@ -250,17 +253,20 @@ class RefundService:
     async def _begin_try(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
         """Notes that the gateway is about to be asked; None when there is nothing left to ask."""
         async with self._transactions.transaction():
-            payment = await self._payments.get(cancellation.payment_id)
+            # Locked before its cancellation, as everywhere: adding to its history locks it too.
+            payment = await self._payments.get_for_update(cancellation.payment_id)
             current = await self._cancellations.find_open_for_update(payment.id)
             if current is None or current.id != cancellation.id:
                 return None
             current.tried(self._clock.now())
             await self._cancellations.save(current)
+            trying = Entry.of(What.REFUND_TRIED, payment, amount=current.amount)
+            await self._payments.remember(payment.id, trying)
             return payment, current
 
     async def _refused(self, cancellation: Cancellation, refusal: GatewayRefused) -> None:
         """The gateway said no: because it was done already, or the balance moved, or for good."""
-        payment = await self._looking.synchronize(cancellation.payment_id)
+        payment = await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
             payment = await self._payments.get_for_update(payment.id)
@@ -271,6 +277,8 @@ class RefundService:
                 current.try_at = self._clock.now()
             else:
                 await self._incidents.report("refund_refused", payment, {"why": refusal.detail})
+                refused = Entry.of(What.REFUND_REFUSED, payment, note=refusal.detail)
+                await self._payments.remember(payment.id, refused)
                 if current.may_be_final:
                     current.refuse(refusal.detail, self._clock.now())
                     await self._purchases.refund_failed(payment.trade_id)

@@ -20,6 +20,7 @@ from .domain import (
     Returned,
     Status,
 )
+from .history import Door, Entry, What
 from .ports import (
     Books,
     Cancellations,
@@ -81,6 +82,7 @@ class PaymentService:
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
         await self._gateways.of(payment).register(payment)
+        await self._payments.remember(payment.id, Entry.of(What.REGISTERED, payment))
         return payment
 
     async def _open_payment(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
@@ -91,7 +93,7 @@ class PaymentService:
             await self._purchases.lock(trade_id)
             invoice = await self._purchases.invoice(trade_id, payer)
             payment = Payment.ask(PaymentId(self._ids.new()), invoice, version, means, now)
-            if await self._payments.add(payment):
+            if await self._payments.add(payment, Entry.asked(payment)):
                 return payment
         existing = await self._payments.find_open(trade_id)
         if existing is not None and existing.is_by(means):
@@ -108,10 +110,10 @@ class PaymentService:
         """Has the account opened, unless an earlier try whose answer was lost did it."""
         async with self._transactions.transaction():
             due_at = await self._purchases.wait_for_deposit(payment.trade_id)
-        payment = await self.synchronize(payment.id)
+        payment = await self.synchronize(payment.id, door=Door.BUYER)
         if payment.status is Status.READY:
             await self._gateways.of(payment).issue_account(payment, due_at)
-            payment = await self.synchronize(payment.id)
+            payment = await self.synchronize(payment.id, door=Door.BUYER)
         return payment
 
     async def expire_open(self, trade_id: TradeId) -> Payment | None:
@@ -121,8 +123,9 @@ class PaymentService:
         if found is None:
             return None
         payment = await self._payments.get_for_update(found.id)
+        before = payment.status
         payment.expire()
-        await self._payments.save(payment)
+        await self._payments.save(payment, Entry.expired(payment, before))
         return payment
 
     async def shut(self, payment: Payment | None) -> None:
@@ -161,13 +164,15 @@ class PaymentService:
                 await self._gateways.of(payment).approve(payment, token)
             except GatewayRefused:
                 # Perhaps because an earlier try, whose answer was lost, had charged it.
-                if (await self.synchronize(id)).status is Status.READY:
+                if (await self.synchronize(id, door=Door.BUYER)).status is Status.READY:
                     raise
-        return await self.synchronize(id)
+        return await self.synchronize(id, door=Door.BUYER)
 
     # ── looking ──
 
-    async def synchronize(self, id: PaymentId, hint: Hint | None = None) -> Payment:
+    async def synchronize(
+        self, id: PaymentId, hint: Hint | None = None, door: Door = Door.SWEEP
+    ) -> Payment:
         """Looks at the gateway's record and applies what it shows; whoever hinted (P3, P5).
 
         Raises NotFound, GatewayTrouble.
@@ -179,10 +184,11 @@ class PaymentService:
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
             payment = await self._payments.get_for_update(id)
+            before = payment.status
             for event in payment.apply(seen, self._clock.now(), gateway.till):
                 await self._record(payment, event)
             await self._settle_cancellation(payment)
-            await self._payments.save(payment)
+            await self._payments.save(payment, Entry.looked(payment, before, seen, door))
             if hint is not None:
                 await self._inbox.handled(hint.id)
         return payment

@@ -22,6 +22,8 @@ from .domain import (
     Payment,
     Status,
 )
+from .history import Entry
+from .history_book import REMEMBER, arguments, told_if_added, told_if_news
 
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
 CLAIM = timedelta(minutes=1)
@@ -44,6 +46,20 @@ _MOVED = """
           WHERE kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
     ORDER BY id LIMIT $5
 """
+_ADD = told_if_added("""
+    INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
+                          status, look_at, created_at, bank)
+    VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    ON CONFLICT (trade_id) WHERE status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') DO NOTHING
+""")
+_SAVE = told_if_news("""
+    UPDATE payments
+    SET status = $15, look_at = $16, captured_amount = $17, captured_currency = $18,
+        cancelled_amount = $19, reference = $20, paid_at = $21, failure = $22,
+        account_bank = $23, account_number = $24, account_holder = $25,
+        account_due_at = $26, version = version + 1
+    WHERE id = $1 AND version = $14
+""")
 _CANCELLATION = """
     SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
            settled_at, failure, refund_account
@@ -57,15 +73,10 @@ class SqlPayments:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def add(self, payment: Payment) -> bool:
+    async def add(self, payment: Payment, entry: Entry) -> bool:
         added = await self._db.execute(
-            """
-            INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
-                                  status, look_at, created_at, bank)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-            ON CONFLICT (trade_id) WHERE status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') DO NOTHING
-            """,
-            payment.id,
+            _ADD,
+            *arguments(payment.id, entry),
             payment.trade_id,
             payment.payer,
             payment.title,
@@ -104,18 +115,11 @@ class SqlPayments:
             raise NotFound
         return _payment(row)
 
-    async def save(self, payment: Payment) -> None:
+    async def save(self, payment: Payment, entry: Entry) -> None:
         captured, account = payment.captured, payment.account
         saved = await self._db.execute(
-            """
-            UPDATE payments
-            SET status = $3, look_at = $4, captured_amount = $5, captured_currency = $6,
-                cancelled_amount = $7, reference = $8, paid_at = $9, failure = $10,
-                account_bank = $11, account_number = $12, account_holder = $13,
-                account_due_at = $14, version = version + 1
-            WHERE id = $1 AND version = $2
-            """,
-            payment.id,
+            _SAVE,
+            *arguments(payment.id, entry),
             payment.version,
             payment.status,
             payment.look_at,
@@ -133,6 +137,9 @@ class SqlPayments:
         if not saved:
             raise VersionConflict(payment_id=payment.id)
         payment.version += 1
+
+    async def remember(self, id: PaymentId, entry: Entry) -> None:
+        await self._db.execute(REMEMBER, *arguments(id, entry))
 
     async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:
         rows = await self._db.fetch(

@@ -9,6 +9,7 @@ import structlog
 from market.shared.clock import Clock
 from market.shared.errors import MarketError
 
+from .history import Door
 from .ports import Cancellations, Hint, Inbox, Payments, Purchases
 from .refunds import RefundService
 from .service import PaymentService
@@ -81,7 +82,7 @@ class Sweep:
         if payment is None:
             await self._inbox.handled(hint.id)  # not one of ours: nothing to look at
         else:
-            await self._looking.synchronize(payment.id, hint)
+            await self._looking.synchronize(payment.id, hint, Door.WEBHOOK)
 
     async def _each(self, items: Sequence[Item], do: Callable[[Item], Awaitable[object]]) -> int:
         """Does it to all of them, a few side by side so that a slow gateway holds up few; to how

@@ -1,0 +1,70 @@
+"""What the market does in a second, beside what else would do the same job.
+
+    python -m bench [PART …] [--out FILE]
+
+Parts: purchase, checkout, catalogue, latency, growth, sandbox; without any, all of them. Each runs
+on an embedded PostgreSQL of its own with fsync and synchronous_commit on, prints its figures, and
+ends with `market verify`. Figures are ratios wherever there is something to compare with: sides
+take turns, and a ratio is the median of the rounds' ratios.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import catalogue, checkout, growth, latency, purchase
+from bench.figures import Figures, rows
+from bench.stand import WORKERS, Cluster, cluster
+
+PARTS: Mapping[str, Callable[[Cluster], Figures]] = {
+    "purchase": purchase.run,
+    "checkout": checkout.run,
+    "catalogue": catalogue.run,
+    "latency": latency.run,
+    "growth": growth.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=", ".join([*PARTS, "sandbox"]))
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    wanted = parser.parse_args()
+    unknown = set(wanted.parts) - {*PARTS, "sandbox"}
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    parts = wanted.parts or [*PARTS, "sandbox"]
+    figures: Figures = {"machine": _machine()}
+    for part in parts:
+        if part == "sandbox":
+            subprocess.run([sys.executable, "bench/sandbox.py"], check=False)
+            continue
+        began = time.monotonic()
+        print(f"· {part}", flush=True)
+        with cluster() as stand:
+            figures[part] = PARTS[part](stand)
+        for name, value in rows({part: figures[part]}):
+            print(f"  {name:<44} {value}", flush=True)
+        print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
+        if wanted.out:
+            wanted.out.write_text(json.dumps(figures, indent=1, ensure_ascii=False))
+
+
+def _machine() -> Figures:
+    return {
+        "cores": WORKERS,
+        "python": platform.python_version(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_before": round(os.getloadavg()[0], 1),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A payment's history: an entry for whatever was learned of it or done to it, kept for good."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from .domain import Payment, Status
+from .record import Snapshot
+
+
+class Door(StrEnum):
+    """What had the gateway asked: the buyer's completion, a webhook, the market by itself, the end
+    of a cancellation, the comparison of lists, an operator."""
+
+    BUYER = "BUYER"
+    WEBHOOK = "WEBHOOK"
+    SWEEP = "SWEEP"
+    REFUND = "REFUND"
+    COMPARISON = "COMPARISON"
+    OPERATOR = "OPERATOR"
+
+
+class What(StrEnum):
+    ASKED = "ASKED"  # begun: so much is asked for
+    REGISTERED = "REGISTERED"  # the gateway knows how much, before any checkout
+    LOOKED = "LOOKED"  # the gateway's record showed this
+    EXPIRED = "EXPIRED"  # its trade waits for it no longer
+    REFUND_TRIED = "REFUND_TRIED"  # the gateway is asked to send so much back
+    REFUND_REFUSED = "REFUND_REFUSED"
+    ACCOUNT_NAMED = "ACCOUNT_NAMED"  # where a deposit is to go back to; never which account
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of it. `before` and `after` are the payment's status; `amount` is in minor units.
+
+    Of `seen`, the gateway's record, amounts and state are kept, and its name for the attempt: no
+    account.
+    """
+
+    what: What
+    after: Status
+    before: Status | None = None
+    amount: int | None = None
+    door: Door | None = None
+    seen: Snapshot | None = None
+    note: str | None = None
+
+    @classmethod
+    def asked(cls, payment: Payment) -> Self:
+        return cls(What.ASKED, payment.status, amount=payment.amount.amount)
+
+    @classmethod
+    def looked(cls, payment: Payment, before: Status, seen: Snapshot | None, door: Door) -> Self:
+        note = seen.failure if seen else None
+        return cls(What.LOOKED, payment.status, before, door=door, seen=seen, note=note)
+
+    @classmethod
+    def of(
+        cls, what: What, payment: Payment, *, amount: int | None = None, note: str | None = None
+    ) -> Self:
+        """Of something that left the payment's status as it was."""
+        return cls(what, payment.status, payment.status, amount=amount, note=note)
+
+    @classmethod
+    def expired(cls, payment: Payment, before: Status) -> Self:
+        return cls(What.EXPIRED, payment.status, before)
