@@ -35,7 +35,7 @@ def test_a_form_that_another_site_sends_changes_nothing(visit: Visit, shop: Runn
     buyer = visit().sign_up("준")
     product = visit().sign_up("보라").sell()
     there = shop.sandbox  # another site, on another port
-    seal = {"seal": "0" * 64}
+    seal: Any = {"seal": "0" * 64}
     asked = buyer.page.context.request
 
     def refused(**more: Any) -> bool:

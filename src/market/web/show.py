@@ -85,7 +85,7 @@ def tone(id: str) -> str:
     return f"tone-{int(id[-4:], 16) % TONES}"
 
 
-_TOLD_BUYER: Mapping[Kind, str] = {
+TOLD_BUYER: Mapping[Kind, str] = {
     Kind.PAID: "결제를 확인했어요. 판매승인을 기다려 주세요.",
     Kind.APPROVED: "판매자가 판매승인했어요. 물건을 받으면 구매확정을 눌러 주세요.",
     Kind.CONFIRM_PLEASE: "물건을 받으셨나요? 구매확정을 눌러 주세요.",
@@ -94,8 +94,8 @@ _TOLD_BUYER: Mapping[Kind, str] = {
     Kind.REFUNDED: "결제금을 돌려드렸어요.",
     Kind.ACCOUNT_NEEDED: "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.",
 }
-_TOLD_SELLER: Mapping[Kind, str] = {
-    **_TOLD_BUYER,
+TOLD_SELLER: Mapping[Kind, str] = {
+    **TOLD_BUYER,
     Kind.PAID: "구매자가 결제했어요. 판매승인을 눌러 주세요.",
     Kind.CONFIRMED: "구매자가 구매확정했어요. 곧 정산돼요.",
     Kind.REFUNDED: "결제금 일부가 구매자에게 돌아갔어요.",
@@ -104,7 +104,7 @@ _TOLD_SELLER: Mapping[Kind, str] = {
 
 def notice_words(notice: Notice) -> str:
     """What a notice says, to a buyer or to a seller."""
-    return (_TOLD_BUYER if notice.buying else _TOLD_SELLER)[notice.kind]
+    return (TOLD_BUYER if notice.buying else TOLD_SELLER)[notice.kind]
 
 
 FILTERS: Mapping[str, Any] = {
