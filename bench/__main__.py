@@ -2,10 +2,10 @@
 
     python -m bench [PART …] [--out FILE]
 
-Parts: purchase, checkout, catalogue, latency, growth, sandbox, inbox; without any, all of them. Each
-runs on an embedded PostgreSQL of its own with fsync and synchronous_commit on, prints its figures, and
-ends with `market verify`. Figures are ratios wherever there is something to compare with: sides
-take turns, and a ratio is the median of the rounds' ratios.
+Parts: purchase, checkout, catalogue, latency, growth, sandbox, inbox; without any, all of them.
+Each runs on an embedded PostgreSQL of its own with fsync and synchronous_commit on, prints its
+figures, and ends with `market verify`. Figures are ratios wherever there is something to compare
+with: sides take turns, and a ratio is the median of the rounds' ratios.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
     for part in parts:
         print(f"· {part}", flush=True)
         if part in SCRIPTS:
-            subprocess.run([sys.executable, f"bench/{part}.py"], check=False)
+            subprocess.run([sys.executable, f"bench/{part}.py"], check=False)  # noqa: S603
             continue
         began = time.monotonic()
         with cluster() as stand:
