@@ -108,8 +108,8 @@ def _size(database: Database, ours: Server, size: int) -> Figures:
                 "rounds": {key: [round(rate) for rate in each] for key, each in rates.items()},
             }
     if "list_1000" in figures:
-        figures["page_1000_vs_page_1"] = ratio(
-            figures["list_1000"]["rounds"]["ours"], figures["list"]["rounds"]["ours"]
+        figures["page_1_vs_page_1000"] = ratio(
+            figures["list"]["rounds"]["ours"], figures["list_1000"]["rounds"]["ours"]
         )
     return figures
 
