@@ -167,6 +167,12 @@ class Stage:
         thread.wake()
         return thread
 
+    async def start(self) -> None:
+        """Nobody begins before the seed says so: others may have gone far, and time passed."""
+        if self.in_turns:
+            await self.begin()
+            self.end()
+
     def end(self) -> None:
         if self.in_turns:
             self._busy -= 1
@@ -202,9 +208,8 @@ class Stage:
         chosen = mine[0] if mine else self._rng.choice(self._waiting)
         self._waiting.remove(chosen)
         self._last = chosen[0]
-        # A statement that waits may hold the time already, as one that is under way does.
-        holds_time = chosen[1] or any(sticky for _, sticky, _ in self._waiting)
-        if not holds_time and self._rng.random() < 0.15:
+        # Not before a statement that goes on with what was begun: it may hold the time already.
+        if not chosen[1] and self._rng.random() < 0.15:
             self._tick()
         self._idle.clear()
         self._busy += 1

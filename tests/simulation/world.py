@@ -152,6 +152,7 @@ class World:
         self.stage.enter(thread)
         assert step.act is not None
         try:
+            await self.stage.start()
             result = await step.act(self.market)
         except Died:
             return "died"
