@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
@@ -347,9 +348,12 @@ def v2_account(settings: Settings) -> V2Account:
 
 
 def web_app(
-    opening: Callable[[], AbstractAsyncContextManager[Market]], tracing: "Tracing | None" = None
+    opening: Callable[[], AbstractAsyncContextManager[Market]],
+    tracing: "Tracing | None" = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Litestar:
-    """The HTTP face of a market that is opened when the server starts and closed when it stops."""
+    """The HTTP face of a market that is opened when the server starts and closed when it stops;
+    `stopping` tells streams without an end to come to one."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -368,6 +372,7 @@ def web_app(
             *PAGE_ROUTES,
         ],
         lifespan=[lifespan],
+        state=State({"stopping": stopping}),
         dependencies=_dependencies(),
         middleware=[
             RequestMetrics,
