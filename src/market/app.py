@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
@@ -276,9 +277,12 @@ def traced(settings: Settings) -> "Tracing | None":
 
 
 def web_app(
-    opening: Callable[[], AbstractAsyncContextManager[Market]], tracing: "Tracing | None" = None
+    opening: Callable[[], AbstractAsyncContextManager[Market]],
+    tracing: "Tracing | None" = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Litestar:
-    """The HTTP face of a market that is opened when the server starts and closed when it stops."""
+    """The HTTP face of a market that is opened when the server starts and closed when it stops;
+    `stopping` tells streams without an end to come to one."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -297,6 +301,7 @@ def web_app(
             *PAGE_ROUTES,
         ],
         lifespan=[lifespan],
+        state=State({"stopping": stopping}),
         dependencies=_dependencies(),
         middleware=[
             RequestMetrics,

@@ -4,11 +4,13 @@ import gc
 import multiprocessing
 import os
 import tempfile
+from pathlib import Path
+from typing import Any
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 from litestar import Litestar
 
 from market.app import open_market, traced, web_app
@@ -18,8 +20,19 @@ from market.settings import Settings, from_environment
 
 # How the processes learn what the command line has found out.
 DSN = "MARKET_SERVER_DSN"
+# And where to look for the word that it is over.
+STOPPING = "MARKET_SERVER_STOPPING"
 # Who takes longer to send a request's headers, or to send the next request, loses the connection.
 HEADERS_WITHIN_MS = 10_000
+
+
+class Server(MPServer):
+    """Granian, whose processes can tell that they are about to be stopped: it waits for requests
+    in flight, and a stream of events would be in flight for as long as somebody looks."""
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        Path(os.environ[STOPPING]).touch()
+        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
 
 
 def serve(settings: Settings, dsn: str) -> None:
@@ -29,9 +42,10 @@ def serve(settings: Settings, dsn: str) -> None:
     # A process that is forked would share what is already open and imported here; Prometheus also
     # decides as it is imported whether it sums over processes, through files of this run only.
     multiprocessing.set_start_method("spawn")
-    with tempfile.TemporaryDirectory() as metrics:
-        os.environ |= {DSN: dsn, "PROMETHEUS_MULTIPROC_DIR": metrics}
-        Granian(
+    with tempfile.TemporaryDirectory() as metrics, tempfile.TemporaryDirectory() as place:
+        mark = Path(place) / "stopping"
+        os.environ |= {DSN: dsn, "PROMETHEUS_MULTIPROC_DIR": metrics, STOPPING: str(mark)}
+        Server(
             "market.server:app",
             factory=True,
             interface=Interfaces.ASGI,
@@ -60,5 +74,7 @@ def app() -> Litestar:
     settings = from_environment()
     tracing = traced(settings)
     return web_app(
-        lambda: open_market(settings, os.environ[DSN], "market server", tracing), tracing
+        lambda: open_market(settings, os.environ[DSN], "market server", tracing),
+        tracing,
+        Path(os.environ[STOPPING]).exists,
     )

@@ -1,7 +1,7 @@
 """A trade's page, for its two parties: what has happened, and what is theirs to do next."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ Asked = Request[Any, Any, State]
 
 # A stream ends after a while, and the browser opens the next: so no dead one is kept for long.
 STREAM_LASTS_S = 50.0
+# So soon it ends when the server stops: a stream must not hold it up.
+BEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class TradingController(Controller):
     async def events(
         self,
         trade_id: FromPath[str],
+        request: Asked,
         visitor: Here,
         trades: Trades,
         hearing: NamedDependency[Hearing],
@@ -132,7 +135,8 @@ class TradingController(Controller):
         id = TradeId(path_id(trade_id))
         await trades.see(id, visitor.me.id)
         return ServerSentEvent(
-            _changes(hearing, id), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            changes(hearing, id, request.app.state.stopping),
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     @post("/trades/{trade_id:str}/approve")
@@ -265,11 +269,13 @@ def _refund_account_page(
     )
 
 
-async def _changes(hearing: Hearing, id: TradeId) -> AsyncIterator[ServerSentEventMessage]:
+async def changes(
+    hearing: Hearing, id: TradeId, stopping: Callable[[], bool]
+) -> AsyncIterator[ServerSentEventMessage]:
     """An event at once, for what happened before we listened, then one for each change."""
     async with hearing.of(id) as heard:
         yield ServerSentEventMessage(data="now", event="ready", retry=1000)
         ends = asyncio.get_running_loop().time() + STREAM_LASTS_S
-        while (left := ends - asyncio.get_running_loop().time()) > 0:
-            if await heard.within(left):
+        while asyncio.get_running_loop().time() < ends and not stopping():
+            if await heard.within(BEAT_S):
                 yield ServerSentEventMessage(data="now", event="changed")

@@ -1,0 +1,51 @@
+"""Pages that wait hear of their own trade, and hold up nobody."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from market.app import Market
+from market.kit.db import Database
+from market.kit.hearing import Hearing
+from market.web.trading import changes
+from tests.support.acts import Acts
+
+PATIENCE_S = 30
+
+
+@pytest.fixture
+async def hearing(market: Market) -> AsyncIterator[Hearing]:
+    yield market.hearing
+    await market.hearing.close()
+
+
+async def test_a_change_is_heard_by_those_who_wait_for_it_alone(
+    acts: Acts, market: Market, hearing: Hearing
+) -> None:
+    (one, _), other = await acts.paid_trade(), await acts.trade()
+    async with hearing.of(one.id) as first, hearing.of(other.id) as second:
+        await first.within(0.2)  # whatever was said of it before
+        await second.within(0.2)
+        await market.trades.approve(one.id, one.seller.id)
+        assert await first.within(PATIENCE_S)
+        assert not await second.within(0)
+
+
+async def test_what_was_said_while_the_line_was_cut_is_made_up_for(
+    acts: Acts, market: Market, hearing: Hearing, db: Database, dsn: str
+) -> None:
+    trade, _ = await acts.paid_trade()
+    async with hearing.of(trade.id) as heard:
+        await heard.within(0.2)
+        admin = await asyncpg.connect(dsn)
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
+        await admin.execute(cut, "test hearing")
+        await admin.close()
+        assert await heard.within(PATIENCE_S)
+
+
+async def test_a_stream_ends_when_the_server_stops(acts: Acts, hearing: Hearing) -> None:
+    trade = await acts.trade()
+    events = [event.event async for event in changes(hearing, trade.id, lambda: True)]
+    assert events == ["ready"]
