@@ -15,6 +15,8 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
+from market.console.ports import Console
+from market.console.sql import SqlConsole
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
@@ -113,6 +115,7 @@ class Market:
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
+    console: Console
     audit: SqlAudit
     hearing: Hearing
     shop: Shop
@@ -213,7 +216,8 @@ def assemble(
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
-        operators=OperatorDesk(db, incidents, audit, clock),
+        operators=OperatorDesk(db, incidents, audit, paying, clock),
+        console=SqlConsole(db),
         hearing=Hearing(db.listening, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
@@ -366,6 +370,7 @@ def _dependencies() -> dict[str, Provide]:
         *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),
         *("hearing", "shop"),
+        *("console", "operators", "ledger"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
