@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix kills bench soak format lock clean
+.PHONY: help demo test check screenshots matrix kills guards fuzz bench soak format lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s%s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## market, worker, sandbox and a PostgreSQL of its own, with sample goods
 	@exec $(BIN)/market demo
 
 test: $(VENV)/.dev tools ## every test, on real PostgreSQL and real processes
 	@$(BIN)/pytest $(TESTS)
+
+screenshots: $(VENV)/.dev tools ## every page of the shop, into docs/screenshots
+	@$(BIN)/python -m tests.web.screenshots
 
 check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(BIN)/ruff check src tests migrations bench
@@ -30,8 +33,14 @@ kills: ROUNDS ?= 100
 kills: $(VENV)/.dev ## kill processes at marked points, ROUNDS=100 times, and see that nothing is lost
 	@ROUNDS=$(ROUNDS) $(BIN)/pytest tests/kills
 
-bench: $(VENV)/.run ## the sandbox under load, in an open loop; prints rate and latency
-	@$(BIN)/python bench/sandbox.py
+guards: $(VENV)/.dev ## take each lock, check and constraint out in turn: a test must miss it (ONLY=text)
+	@$(BIN)/python -m tests.guards $(ONLY)
+
+fuzz: $(VENV)/.dev ## search long for a request that gets an answer it should not (FUZZ examples each)
+	@ATTACK_EXAMPLES=$(or $(FUZZ),500) $(BIN)/pytest tests/attacks/test_generated.py --timeout 3600
+
+bench: $(VENV)/.bench ## rates beside pgbench and the usual stack: BENCH=purchase OUT=figures.json
+	@$(BIN)/python -m bench $(BENCH) $(if $(OUT),--out $(OUT))
 
 soak: $(VENV)/.dev ## simulate the market: STEPS=1000000 [SEED=…] [STORMS=1]
 	@exec $(BIN)/python -m tests.simulation --steps $(or $(STEPS),100000) \
@@ -46,6 +55,9 @@ lock: $(VENV)/.dev ## pin every package again, with hashes
 	  --generate-hashes --custom-compile-command "make lock" -o requirements.lock --upgrade
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra bench --universal --python-version 3.11 \
+	  --generate-hashes --custom-compile-command "make lock" -c requirements-dev.lock \
+	  -o requirements-bench.lock
 
 clean: ## forget the virtual environment (the data under ./var stays)
 	rm -rf $(VENV)
@@ -79,4 +91,9 @@ $(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@echo "· installing the packages the tests need"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.run requirements-bench.lock
+	@echo "· installing the packages the market is measured against"
+	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@

@@ -1,9 +1,10 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from litestar import Litestar
@@ -17,6 +18,7 @@ from litestar.types import Scope
 
 from market.console.ports import Console
 from market.console.sql import SqlConsole
+from market.kit import logs
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
@@ -51,6 +53,8 @@ from market.members.social_http import Browsers
 from market.members.social_sign_in import Providers, SocialSignIn
 from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
 from market.members.tokens import JwtTokens
+from market.notices.service import NoticeService
+from market.notices.sql import SqlNotices
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
@@ -68,6 +72,7 @@ from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.products.darkroom import PillowDarkroom
 from market.products.http import ROUTES as PRODUCT_ROUTES
+from market.products.http import ShopWindow
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings, SettingsError, SocialSettings
@@ -80,6 +85,9 @@ from market.trades.sql import SqlTrades
 from market.web.errors import on_unknown_path
 from market.web.routes import ROUTES as PAGE_ROUTES
 from market.web.visitor import Shop
+
+if TYPE_CHECKING:
+    from market.kit.tracing import Tracing
 
 # What a changed trade is told on, by the database itself: see migration 0016.
 TRADES_CHANGED = "trades_changed"
@@ -104,6 +112,7 @@ class Market:
     browsers: Browsers
     addresses: Addresses
     products: ProductService
+    window: ShopWindow
     trades: TradeService
     counter: Counter
     payments: PaymentService
@@ -116,6 +125,7 @@ class Market:
     comparison: Comparison
     operators: OperatorDesk
     console: Console
+    notices: NoticeService
     audit: SqlAudit
     hearing: Hearing
     shop: Shop
@@ -128,12 +138,15 @@ def assemble(
     clock: Clock,
     ids: Ids,
     providers: Sequence[Kakao | Naver] = (),
+    carried: Callable[[], Mapping[str, str]] = dict,
 ) -> Market:
-    """Plugs adapters into services; the type checker proves that they fit."""
+    """Plugs adapters into services; the type checker proves that they fit. `carried` is what a job
+    is told of the trace that wakes it."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
-    inbox = SqlInbox(db, WakeUps(db), clock)
+    inbox = SqlInbox(db, WakeUps(db, carried), clock)
     idempotency = Idempotency(db, clock, settings.secret)
+    listings = ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
     codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
@@ -148,12 +161,14 @@ def assemble(
         ids=ids,
         lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
     )
+    notices = NoticeService(SqlNotices(db), clock, ids)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
         stock=StockRoom(products),
         escrow=books,
         receipts=SqlReceipts(db),
+        notices=notices,
         clock=clock,
         ids=ids,
         terms=Terms(settings.hold, settings.deposit, settings.fee_bps),
@@ -204,7 +219,8 @@ def assemble(
         rate_limits=rate_limits,
         doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
         addresses=Addresses(settings.trusted_proxies),
-        products=ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids),
+        products=listings,
+        window=ShopWindow(listings, trades),
         trades=trades,
         counter=Counter(trades, idempotency),
         payments=paying,
@@ -218,13 +234,16 @@ def assemble(
         audit=audit,
         operators=OperatorDesk(db, incidents, audit, paying, clock),
         console=SqlConsole(db),
+        notices=notices,
         hearing=Hearing(db.listening, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
 
 
 @asynccontextmanager
-async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
+async def open_market(
+    settings: Settings, dsn: str, name: str, tracing: "Tracing | None" = None
+) -> AsyncIterator[Market]:
     """The market on a database and its gateways, for as long as it is needed."""
     db = await Database.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()
@@ -236,13 +255,31 @@ async def open_market(settings: Settings, dsn: str, name: str) -> AsyncIterator[
         ):
             gateways = portone(settings, to_v1, to_v2, clock)
             providers = social_providers(settings, to_providers, clock)
-            market = assemble(settings, db, gateways, clock, TimeOrderedIds(), providers)
+            carried: Callable[[], Mapping[str, str]] = dict
+            if tracing is not None:
+                tracing.on(to_v1, "V1")
+                tracing.on(to_v2, "V2")
+                carried = tracing.carried
+            ids = TimeOrderedIds()
+            market = assemble(settings, db, gateways, clock, ids, providers, carried)
             try:
                 yield market
             finally:
                 await market.hearing.close()
     finally:
         await db.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
+
+
+def traced(settings: Settings) -> "Tracing | None":
+    """Traces, where a collector is named; and then every line of the log tells its span."""
+    if not settings.tracing:
+        return None
+    from market.kit.tracing import Tracing, noted  # noqa: PLC0415 # off, it is not even loaded
+
+    logs.configure(noted)
+    return Tracing.to_collector("wanted-market")
 
 
 def portone(
@@ -313,7 +350,9 @@ def v2_account(settings: Settings) -> V2Account:
     )
 
 
-def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Litestar:
+def web_app(
+    opening: Callable[[], AbstractAsyncContextManager[Market]], tracing: "Tracing | None" = None
+) -> Litestar:
     """The HTTP face of a market that is opened when the server starts and closed when it stops."""
 
     @asynccontextmanager
@@ -338,7 +377,7 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
             RequestMetrics,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
-        exception_handlers=_on_errors(),
+        exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path},
         before_request=about,
         after_request=only_problems,
         request_class=StrictRequest,
@@ -346,13 +385,12 @@ def web_app(opening: Callable[[], AbstractAsyncContextManager[Market]]) -> Lites
         openapi_config=_openapi(),
         logging_config=None,
     )
-    # Around the routes, not among their middleware: what matches no route passes through it too.
+    # Around everything: as a middleware it would not see what is refused before a route is found,
+    # nor what another middleware refuses, and somebody who tries doors would leave no trace.
     app.asgi_handler = RequestLog(app.asgi_handler)
+    if tracing is not None:
+        app.asgi_handler = tracing.around(app.asgi_handler)
     return app
-
-
-def _on_errors() -> dict[type[Exception] | int, Any]:
-    return {**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path}
 
 
 def _dependencies() -> dict[str, Provide]:
@@ -367,9 +405,9 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("counter", "inbox", "seal", "sources", "clock", "idempotency"),
+        *("counter", "window", "inbox", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),
-        *("hearing", "shop"),
+        *("notices", "hearing", "shop"),
         *("console", "operators", "ledger"),
     )
     return {name: part(name) for name in names} | {

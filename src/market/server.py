@@ -6,17 +6,20 @@ import os
 import tempfile
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from litestar import Litestar
 
-from market.app import open_market, web_app
+from market.app import open_market, traced, web_app
 from market.kit import logs
 from market.kit.ports import require_free
 from market.settings import Settings, from_environment
 
 # How the processes learn what the command line has found out.
 DSN = "MARKET_SERVER_DSN"
+# Who takes longer to send a request's headers, or to send the next request, loses the connection.
+HEADERS_WITHIN_MS = 10_000
 
 
 def serve(settings: Settings, dsn: str) -> None:
@@ -36,6 +39,10 @@ def serve(settings: Settings, dsn: str) -> None:
             port=settings.port,
             workers=settings.workers,
             backlog=2048,
+            # What no client of ours speaks is one more thing to attack.
+            http=HTTPModes.http1,
+            websockets=False,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
             workers_kill_timeout=int(settings.stop_within.total_seconds()),
@@ -51,4 +58,7 @@ def app() -> Litestar:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     settings = from_environment()
-    return web_app(lambda: open_market(settings, os.environ[DSN], "market server"))
+    tracing = traced(settings)
+    return web_app(
+        lambda: open_market(settings, os.environ[DSN], "market server", tracing), tracing
+    )

@@ -70,6 +70,7 @@ class Settings:
     database_url: str | None
     pool_size: int
     stop_within: timedelta
+    tracing: bool
     secret: str
     public_url: str
     portone_version: Literal["V1", "V2"]
@@ -110,6 +111,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         data=data,
         database_url=env.get("DATABASE_URL") or None,
         pool_size=_whole(env, "MARKET_POOL_SIZE", 10, 1, 500),
+        tracing=_tracing(env),
         stop_within=timedelta(seconds=_whole(env, "MARKET_STOP_SECONDS", 75, 1, 600)),
         secret=secret,
         public_url=(env.get("MARKET_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
@@ -137,6 +139,13 @@ def _version(env: Mapping[str, str]) -> Literal["V1", "V2"]:
         case "V2":
             return "V2"
     raise SettingsError("PORTONE_VERSION must be V1 or V2.")
+
+
+def _tracing(env: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's own variables name a collector, and don't switch it off."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    off = env.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return any(env.get(name) for name in names) and not off
 
 
 def _test_channel(env: Mapping[str, str]) -> bool:

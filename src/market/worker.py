@@ -4,24 +4,30 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
-from market.app import Market, open_market
+from market.app import Market, open_market, traced
 from market.kit import jobs
 from market.payments.ports import WAKE
 from market.settings import Settings
 
+if TYPE_CHECKING:
+    from market.kit.tracing import Tracing
+
 # Cron with seconds in the sixth field: a hold ends within a second or two of its deadline.
 EVERY_SECOND = "* * * * * */1"
 EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "7 * * * *"
 EVERY_NIGHT = "17 4 * * *"
 EVERY_NIGHT_LATER = "37 4 * * *"
 
 _log = structlog.get_logger()
 
-
-Opening = Callable[[Settings, str, str], AbstractAsyncContextManager[Market]]
+Opening: TypeAlias = Callable[
+    [Settings, str, str, "Tracing | None"], AbstractAsyncContextManager[Market]
+]
 
 
 async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> None:
@@ -30,7 +36,8 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with opening(settings, dsn, "market worker") as market:
+    tracing = traced(settings)
+    async with opening(settings, dsn, "market worker", tracing) as market:
         sweep = market.sweep
         _log.info("worker_ready")
         await jobs.work(
@@ -41,11 +48,13 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("cancellations", EVERY_SECOND): sweep.cancellations,
                 ("hints_again", EVERY_MINUTE): sweep.hints,
                 ("payments", EVERY_MINUTE): sweep.payments,
+                ("reminders", EVERY_HOUR): market.notices.remind,
                 ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
                 ("forget", EVERY_NIGHT): lambda: forget(market),
             },
             stop=stop,
             grace=settings.stop_within,
+            around=tracing.job if tracing else jobs.nothing_around,
         )
 
 

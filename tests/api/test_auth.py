@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -10,6 +10,8 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.members.domain import TokenInvalid
+from market.members.tokens import JwtTokens
 from market.settings import Settings
 from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
@@ -194,3 +196,16 @@ async def test_a_sign_up_that_makes_no_sense_makes_nobody(
     assert problem(refused) == (400, "invalid_request")
     assert await market.db.value("SELECT count(*) FROM members") == 0
     assert "short" not in refused.text
+
+
+@pytest.mark.parametrize("kind", ["at+jwt", "rt+jwt"])
+def test_a_token_is_of_the_kind_it_says_whatever_else_it_claims(kind: str) -> None:
+    now = datetime.now(UTC)
+    every_claim = {"sub": "1" * 32, "sid": "2" * 32, "jti": "3" * 32}
+    tokens = JwtTokens("x" * 32)
+    token = tokens._sign(kind, every_claim, now, now + timedelta(minutes=1))
+    readers = {"at+jwt": tokens.read_access, "rt+jwt": tokens.read_refresh}
+    readers.pop(kind)(token, now)
+    (other,) = readers.values()
+    with pytest.raises(TokenInvalid):
+        other(token, now)

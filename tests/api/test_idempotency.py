@@ -137,3 +137,11 @@ async def test_keys_are_forgotten_in_time(
     assert await market.idempotency.forget_old() == 0
     clock.move(seconds=timedelta(seconds=1).total_seconds())
     assert await market.idempotency.forget_old() == 1
+
+
+async def test_a_key_is_for_one_path_though_the_bodies_are_the_same(client: Client) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    first, second = [(await seller.product())["id"] for _ in range(2)]
+    await buyer.post(f"/api/products/{first}/trades", Idempotency_Key="k")
+    other = await buyer.call("POST", f"/api/products/{second}/trades", Idempotency_Key="k")
+    assert problem(other) == (422, "idempotency_key_reused")

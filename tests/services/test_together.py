@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from market.kit.together import Together
+from market.kit.together import Shared, Together
 from market.shared.errors import Conflict, MarketError, Unavailable
 
 
@@ -90,3 +90,40 @@ async def test_who_went_away_is_not_served() -> None:
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert desk.groups == [[1]]
+
+
+async def test_who_asks_the_same_while_it_is_found_out_waits_for_a_fresh_answer() -> None:
+    """What was begun before they asked may not know of what happened meanwhile."""
+    told, found = iter(range(9)), asyncio.Event()
+
+    async def find_out(_: str) -> int:
+        number = next(told)
+        await found.wait()
+        return number
+
+    shared = Shared("test", find_out)
+    first = asyncio.create_task(shared.ask("price"))
+    for _ in range(3):
+        await asyncio.sleep(0)  # it is being found out now
+    later = [asyncio.create_task(shared.ask("price")) for _ in range(5)]
+    other = asyncio.create_task(shared.ask("name"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    found.set()
+    assert await asyncio.gather(first, *later) == [0, 2, 2, 2, 2, 2]
+    assert await other == 1
+
+
+async def test_a_refusal_is_shared_and_then_forgotten() -> None:
+    answers: list[Conflict | int] = [5, Conflict()]
+
+    async def find_out(_: str) -> int:
+        answer = answers.pop()
+        if isinstance(answer, Conflict):
+            raise answer
+        return answer
+
+    shared = Shared("test", find_out)
+    both = await asyncio.gather(shared.ask("x"), shared.ask("x"), return_exceptions=True)
+    assert [type(one) for one in both] == [Conflict, Conflict]
+    assert await shared.ask("x") == 5

@@ -6,7 +6,7 @@ it changes anything. Which transactions and gateway calls follow each other is i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from market.payments.cancellation import TRY_AGAIN_AFTER
 from market.payments.domain import LOOK_AT_AGES
@@ -107,11 +107,12 @@ class Model:
         if trade.hold_until <= self.clock.now():
             raise Refused("hold_expired")
 
-    def begin(self, trade: Trade, payer: str, means: Means, made: Sequence[str]) -> Payment | None:
+    def begin(
+        self, trade: Trade, payer: str, means: Means, now: datetime, made: Sequence[str]
+    ) -> Payment | None:
         self.invoice(trade, payer)
         if trade.open_payment is not None:
             return None
-        now = self.clock.now()
         payment = Payment(_id(made), trade, means, now, now + LOOK_AT_AGES[0])
         trade.payments.append(payment)
         self.payments[payment.id] = payment

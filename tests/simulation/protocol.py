@@ -87,9 +87,9 @@ class Protocol:
                 self.model.invoice(trade, payer)
             except Refused as refusal:
                 raise Refused(refusal.code, late=again) from None
-            again = True
+            again, now = True, self.model.clock.now()
             heard: Heard = yield TX
-            begun = self.model.begin(trade, payer, means, heard.made)
+            begun = self.model.begin(trade, payer, means, now, heard.made)
             if begun is not None:
                 return begun
             known = trade.open_payment

@@ -113,8 +113,9 @@ _current: ContextVar[Thread] = ContextVar("simulated_operation")
 class Stage:
     """Lets operations go on, one port call after the other, or kills them."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, tick: Callable[[], None]) -> None:
         self._rng = rng
+        self._tick = tick  # time may pass whenever somebody waits
         self.in_turns = False
         self.dead = False
         self.dies_in: int | None = None
@@ -166,6 +167,12 @@ class Stage:
         thread.wake()
         return thread
 
+    async def start(self) -> None:
+        """Nobody begins before the seed says so: others may have gone far, and time passed."""
+        if self.in_turns:
+            await self.begin()
+            self.end()
+
     def end(self) -> None:
         if self.in_turns:
             self._busy -= 1
@@ -201,6 +208,9 @@ class Stage:
         chosen = mine[0] if mine else self._rng.choice(self._waiting)
         self._waiting.remove(chosen)
         self._last = chosen[0]
+        # Not before a statement that goes on with what was begun: it may hold the time already.
+        if not chosen[1] and self._rng.random() < 0.15:
+            self._tick()
         self._idle.clear()
         self._busy += 1
         chosen[2].set_result(None)

@@ -8,7 +8,7 @@ from market.payments.record import Seen
 
 from .actions import MEANS, RECENT, Actions, short
 from .gateway import BAD, CALM, DEAD, Record
-from .state import AWAITING, CANCELLED, CONFIRMED, PAID, Trade
+from .state import APPROVED, AWAITING, CANCELLED, CONFIRMED, PAID, Trade
 from .world import Step, World
 
 
@@ -137,6 +137,8 @@ class Story:
             ]
         if storm:
             return self._stormy(trade)
+        if trade.status == AWAITING and rng.random() < 0.4:
+            return self._in_the_last_second(trade)
         kinds: list[Callable[[], Step]] = [
             lambda: self._sensible(trade),
             lambda: self._sensible(trade),
@@ -146,6 +148,14 @@ class Story:
             self.actions.any_webhook,
         ]
         return [kind() for kind in rng.choices(kinds, k=rng.choice((2, 2, 3)))]
+
+    def _in_the_last_second(self, trade: Trade) -> list[Step]:
+        """The hold runs out while its buyer begins to pay, by any means, and a worker comes by."""
+        left = trade.hold_until - self.model.clock.now() - timedelta(seconds=1)
+        if left > timedelta():
+            self.world.clock.move(left)
+        starting = self.actions.start(trade, trade.buyer, self.rng.choice(MEANS))
+        return [starting, self.actions.holds(), self._sensible(trade)]
 
     def _stormy(self, trade: Trade) -> list[Step]:
         """Only what decides under its locks: what it read before may be old by the commit."""
@@ -158,8 +168,9 @@ class Story:
         if trade.payments:
             payment = self.rng.choice(trade.payments)
             kinds += [lambda: self.actions.look(payment)] * 3
-        if not trade.holds_money:
-            kinds.append(lambda: self.actions.call_off(trade, self.rng.choice([buyer, seller])))
+        if trade.status == APPROVED:
+            kinds = [lambda: self.actions.confirm(trade, buyer)]
+        kinds.append(lambda: self.actions.call_off(trade, self.rng.choice([buyer, seller])))
         return [kind() for kind in self.rng.choices(kinds, k=self.rng.choice((2, 3, 4)))]
 
     # ── behind the market's back ──

@@ -79,7 +79,7 @@ class World:
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)  # noqa: S311 # it is to be repeated
         self.clock = SteppedClock()
-        self.stage = Stage(random.Random(self.seed + 1))  # noqa: S311
+        self.stage = Stage(random.Random(self.seed + 1), self._tick)  # noqa: S311
         self.db.stage = self.stage
         self.plain = Database(
             self.db._pool, self.db._dsn, "onlooker"
@@ -97,6 +97,11 @@ class World:
 
     def _started(self) -> Market:
         return assemble(self.settings, self.db, Gateways(self.gateway), self.clock, self.ids)
+
+    def _tick(self) -> None:
+        """Time passes in the middle of a step: mostly little, now and then a hold's worth."""
+        most = self.rng.choice((2, 2, 2, 700))
+        self.clock.move(timedelta(microseconds=self.rng.randint(1, most * 1_000_000)))
 
     async def people(self) -> None:
         """Members who never sign in, so that no password need be hashed."""
@@ -147,6 +152,7 @@ class World:
         self.stage.enter(thread)
         assert step.act is not None
         try:
+            await self.stage.start()
             result = await step.act(self.market)
         except Died:
             return "died"

@@ -20,7 +20,7 @@ def running(databases: Databases, tmp_path: Path) -> Iterator[RunningMarket]:
     dsn = asyncio.run(databases.create())
     with (
         running_sandbox(tmp_path) as sandbox,
-        running_market(dsn, tmp_path, 1, sandbox, **stand_ins(sandbox)) as market,
+        running_market(dsn, tmp_path, 1, sandbox, environment=stand_ins(sandbox)) as market,
     ):
         yield market
 

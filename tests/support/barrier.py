@@ -32,9 +32,9 @@ class Held:
     def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._connection = connection
 
-    async def until_waiting(self, count: int) -> None:
+    async def until_waiting(self, count: int, patience_s: float = PATIENCE_S) -> None:
         """Returns when so many transactions wait for a lock."""
-        await asyncio.wait_for(self._wait(count), PATIENCE_S)
+        await asyncio.wait_for(self._wait(count), patience_s)
 
     async def let_go(self) -> None:
         """Lets the row go before the block ends."""

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import httpx
 from tests.sandbox.process import SandboxProcess, free_port
 
 SECRET = "a secret of the tests, long enough"
-READY_WITHIN_S = 60
+READY_WITHIN_S = 120
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,11 @@ def running_market(
     servers: int,
     sandbox: str,
     version: str = "V1",
-    **environment: str,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[RunningMarket]:
-    """So many server processes and a worker on one database, until the end of the block."""
+    """So many server processes and a worker on one database, until the end of the block; all that
+    they print goes to `log`, if one is given, and `environment` has the last word on settings."""
     env = {
         **os.environ,
         "DATABASE_URL": dsn,
@@ -47,11 +49,11 @@ def running_market(
         "MARKET_RATE_LIMITS": "off",
         "PORTONE_VERSION": version,
         "SANDBOX_PORT": sandbox.rpartition(":")[2],
-        **environment,
+        **(environment or {}),
     }
     ports = [free_port() for _ in range(servers)]
-    processes = [_start(["worker"], env)]
-    processes += [_start(["serve"], env | {"MARKET_PORT": str(port)}) for port in ports]
+    processes = [_start(["worker"], env, log)]
+    processes += [_start(["serve"], env | {"MARKET_PORT": str(port)}, log) for port in ports]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     try:
         for url in urls:
@@ -94,9 +96,12 @@ def running_sandbox(data: Path, **environment: str) -> Iterator[str]:
         sandbox.end()
 
 
-def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
-    # Our own interpreter on our own module.
-    return subprocess.Popen([sys.executable, "-m", "market", *command], env=env)  # noqa: S603
+def _start(command: list[str], env: dict[str, str], log: Path | None) -> subprocess.Popen[bytes]:
+    with log.open("ab") if log else contextlib.nullcontext() as out:
+        # Our own interpreter on our own module.
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "market", *command], env=env, stdout=out, stderr=out
+        )
 
 
 def _await_ready(url: str, processes: Sequence[subprocess.Popen[bytes]]) -> None:

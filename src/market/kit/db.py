@@ -4,22 +4,34 @@ Inside `transaction()` every query of the same task runs on its connection; outs
 one from the pool for itself. Ids travel as 32 hex digits and are stored as `uuid`.
 """
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
+from prometheus_client import Histogram
 
 from market.shared.errors import Invalid, Unavailable
 
 Row: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[Row]"
 
+
+@dataclass(slots=True)
+class _Open:
+    """A transaction that is open, and since when it holds row locks."""
+
+    connection: Connection
+    locked_at: float | None = None
+
+
 # An open transaction belongs to the task that opened it, so it is found through the context.
-_open: ContextVar["Connection | None"] = ContextVar("open_transaction", default=None)
+_open: ContextVar[_Open | None] = ContextVar("open_transaction", default=None)
 
 # A statement waits at most this long for a row somebody else holds, and runs at most this long:
 # a request that can't be served soon is better told so (503) than left to pile up.
@@ -27,6 +39,23 @@ LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_MS = 15_000
 ACQUIRE_TIMEOUT_S = 5.0
+# So many may wait per connection; whoever comes then would hardly be served in time.
+MOST_WAITING = 50
+
+_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_CONNECTION_HELD = Histogram(
+    "market_connection_held_seconds", "from borrowing a connection to its return", buckets=_BUCKETS
+)
+_LOCK_HELD = Histogram(
+    "market_lock_held_seconds",
+    "from the first row lock of a transaction to its end",
+    buckets=_BUCKETS,
+)
+_CONNECTION_AWAITED = Histogram(
+    "market_connection_awaited_seconds",
+    "from asking for a connection to having it",
+    buckets=_BUCKETS,
+)
 
 _log = structlog.get_logger()
 
@@ -39,8 +68,10 @@ _OVERLOAD = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.InterfaceError,  # a connection that was closed under us
-    ConnectionError,
-    TimeoutError,
+    asyncpg.InternalClientError,  # the same, as it is noticed when a commit is about to be sent
+    # Refused, reset, too slow, or with no socket there to connect to: PostgreSQL takes its own away
+    # when it stops.
+    OSError,
 )
 
 
@@ -54,6 +85,8 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[Row]", dsn: str, name: str) -> None:
         self._pool = pool
+        self._waiting = 0
+        self._most_waiting = MOST_WAITING * pool.get_max_size()
         self._dsn = dsn
         self._name = name
 
@@ -93,17 +126,23 @@ class Database:
         outer = _open.get()
         if outer is not None:
             if retryable:
-                async with outer.transaction():
+                async with outer.connection.transaction():
                     yield
             else:
                 yield
             return
-        async with self._borrowed() as connection, connection.transaction():
-            token = _open.set(connection)
-            try:
-                yield
-            finally:
-                _open.reset(token)
+        mine: _Open | None = None
+        try:
+            async with self._borrowed() as connection, connection.transaction():
+                mine = _Open(connection)
+                token = _open.set(mine)
+                try:
+                    yield
+                finally:
+                    _open.reset(token)
+        finally:
+            if mine is not None and mine.locked_at is not None:
+                _LOCK_HELD.observe(time.perf_counter() - mine.locked_at)
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         async with self._connection() as connection:
@@ -116,15 +155,13 @@ class Database:
 
     async def lock(self, sql: str, *args: object) -> Row | None:
         """Like `find`, for SELECT … FOR UPDATE: outside a transaction that would lock nothing."""
-        if not in_transaction():
-            raise RuntimeError("a row lock needs a transaction around it")
-        return await self.find(sql, *args)
+        async with self._locking():
+            return await self.find(sql, *args)
 
     async def lock_all(self, sql: str, *args: object) -> list[Row]:
         """Like `lock`, for several rows, which the statement takes in an order of its own."""
-        if not in_transaction():
-            raise RuntimeError("a row lock needs a transaction around it")
-        return await self.fetch(sql, *args)
+        async with self._locking():
+            return await self.fetch(sql, *args)
 
     async def value(self, sql: str, *args: object) -> Any:
         async with self._connection() as connection:
@@ -138,10 +175,20 @@ class Database:
         return int(count) if count.isdigit() else 0
 
     @asynccontextmanager
+    async def _locking(self) -> AsyncIterator[None]:
+        mine = _open.get()
+        if mine is None:
+            raise RuntimeError("a row lock needs a transaction around it")
+        yield
+        # Only now: until the statement is through, it may have waited for somebody else's lock.
+        if mine.locked_at is None:
+            mine.locked_at = time.perf_counter()
+
+    @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        connection = _open.get()
-        if connection is not None:
-            yield connection
+        mine = _open.get()
+        if mine is not None:
+            yield mine.connection
         else:
             async with self._borrowed() as connection:
                 yield connection
@@ -149,13 +196,30 @@ class Database:
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Connection]:
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            connection = await self._acquired()
+            began = time.perf_counter()
+            try:
                 yield connection
+            finally:
+                await self._pool.release(connection)
+                _CONNECTION_HELD.observe(time.perf_counter() - began)
         except _OVERLOAD as cause:
             _log.warning("database_unavailable", trouble=repr(cause))
             raise Unavailable from cause
         except (asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError) as cause:
             raise Invalid("Text has a character that cannot be kept.") from cause
+
+    async def _acquired(self) -> Connection:
+        """A connection from the pool. Raises Unavailable where too many wait for one already."""
+        if self._waiting >= self._most_waiting:
+            raise Unavailable
+        self._waiting += 1
+        began = time.perf_counter()
+        try:
+            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        finally:
+            self._waiting -= 1
+            _CONNECTION_AWAITED.observe(time.perf_counter() - began)
 
 
 async def _speak_hex_ids(connection: "asyncpg.Connection[Row]") -> None:

@@ -1,5 +1,6 @@
 """What every HTTP edge shares: the signed-in caller, idempotent POSTs, pages, ids in paths."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Generic, TypeVar
@@ -9,6 +10,7 @@ from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.exceptions import ClientException, InternalServerException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Meta, Struct
@@ -23,12 +25,39 @@ from .addresses import Addresses
 from .idempotency import Answer, Idempotency, Key, Scope
 from .problems import PROBLEM_JSON, BodyInvalid
 
+# The largest body takes a second on a slow line. Who needs longer only holds a connection.
+BODY_WITHIN_S = 15.0
+_UTF_8 = ("", "charset=utf-8")
+# No control characters, line ends or marks that turn the direction of what follows: a nickname or
+# a name must look like what it is, in a page, a shell and a gateway's window alike.
+_ODD = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+ONE_LINE = rf"^[^{_ODD}]*[^\s{_ODD}][^{_ODD}]*$"
+
 
 class StrictRequest(Request[Any, Any, State]):
     """Reads a JSON body as exactly what its handler takes: Litestar by itself would let "1000"
-    pass for 1000."""
+    pass for 1000, and text of any kind for JSON."""
+
+    body_within_s = BODY_WITHIN_S
+
+    async def body(self) -> bytes:
+        """The whole body, if it comes within `body_within_s` seconds; 408 if not."""
+        try:
+            async with asyncio.timeout(self.body_within_s):
+                return await super().body()
+        except TimeoutError as slow:
+            raise ClientException("The body took too long to come.", status_code=408) from slow
+        except InternalServerException as gone:  # no fault of ours, and nobody waits for the answer
+            raise ClientException("The body ended too soon.") from gone
 
     async def json(self) -> Any:
+        # A page of another site can post text and forms here with its visitor's cookies, but not
+        # JSON, which browsers ask about first (CORS).
+        kind, _, charset = self.headers.get("content-type", "").lower().partition(";")
+        if kind.strip() != "application/json" or charset.strip().replace('"', "") not in _UTF_8:
+            raise ClientException("This takes application/json in UTF-8.", status_code=415)
+        if "content-encoding" in self.headers:
+            raise ClientException("This takes a body as it is, not compressed.", status_code=415)
         wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
         try:
             # msgspec lets bytes through that are no UTF-8; decoding first does not.
@@ -81,8 +110,9 @@ class AccountIn(Struct):
     """Somebody's own bank account; `bank` by PortOne's name or by its three digits."""
 
     bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
-    number: Annotated[str, Meta(pattern=f"^{ACCOUNT_NUMBER}$")]
-    holder: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_HOLDER)]
+    # Python's $ would let a line end pass behind the last digit.
+    number: Annotated[str, Meta(pattern=rf"^{ACCOUNT_NUMBER}$(?!\n)")]
+    holder: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_HOLDER)]
 
     def read(self) -> RefundAccount:
         """Raises Invalid for a bank we don't know."""

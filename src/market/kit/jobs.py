@@ -2,9 +2,11 @@
 workers run what they and a timetable name."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import structlog
@@ -21,6 +23,12 @@ _log = structlog.get_logger()
 RECONNECT_AFTER_S = 1.0
 
 Work = Callable[[], Awaitable[object]]
+# What is around a job, by its name and by what it was told.
+Around = Callable[[str, Mapping[str, Any] | None], AbstractContextManager[None]]
+
+
+def nothing_around(_: str, __: Mapping[str, Any] | None) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class WakeUps:
@@ -29,13 +37,16 @@ class WakeUps:
     PgQueuer's own `Queries` wants a connection for good; its statement is all that is needed here.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, carried: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`carried` is what a job is told of the trace it was woken in."""
         self._db = db
+        self._carried = carried
         self._insert = QueryQueueBuilder().build_enqueue_query("raise")
 
     async def enqueue(self, name: str) -> None:
         """Lets a worker run `name` as soon as this transaction has committed."""
-        await self._db.execute(self._insert, [0], [name], [None], [timedelta()], [None], ["{}"])
+        told = json.dumps(dict(self._carried()))
+        await self._db.execute(self._insert, [0], [name], [None], [timedelta()], [None], [told])
 
 
 async def work(
@@ -44,6 +55,7 @@ async def work(
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
     grace: timedelta,
+    around: Around = nothing_around,
 ) -> None:
     """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression). What runs then
     has `grace` to come to an end; after that it is broken off.
@@ -52,7 +64,7 @@ async def work(
     """
     while not stop.is_set():
         try:
-            await _work_while_connected(dsn, woken, timetable, stop, grace)
+            await _work_while_connected(dsn, woken, timetable, stop, grace, around)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             _log.warning("worker_lost_the_database", trouble=repr(trouble))
             with suppress(TimeoutError):
@@ -65,12 +77,13 @@ async def _work_while_connected(
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
     grace: timedelta,
+    around: Around,
 ) -> None:
     connection = await asyncpg.connect(dsn, server_settings={"application_name": "market jobs"})
     try:
         queuer = PgQueuer(AsyncpgDriver(connection))
         for name, run in woken.items():
-            queuer.entrypoint(name)(_on_job(name, run))
+            queuer.entrypoint(name)(_on_job(name, run, around))
         for (name, cron), run in timetable.items():
             queuer.schedule(name, cron)(_on_schedule(name, run))
         running = asyncio.create_task(queuer.run())
@@ -89,9 +102,9 @@ async def _work_while_connected(
         await connection.close()
 
 
-def _on_job(name: str, run: Work) -> Callable[[Job], Awaitable[None]]:
-    async def on_job(_: Job) -> None:
-        with bound_contextvars(job=name):
+def _on_job(name: str, run: Work, around: Around) -> Callable[[Job], Awaitable[None]]:
+    async def on_job(job: Job) -> None:
+        with bound_contextvars(job=name), around(name, job.headers):
             await run()
 
     return on_job

@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on standard error, each with its request's id and with
 the trade and payment it is about."""
 
+import json
 import logging
 import re
 import sys
@@ -19,11 +20,15 @@ from market.shared.ids import well_formed
 # What a path may name that a line is about.
 _NAMED = ("product_id", "trade_id", "payment_id")
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+LONGEST_PATH = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
 _access = structlog.get_logger("access")
 
 
 def _json(event: dict[str, Any], **_: object) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str)
+    line = msgspec.json.encode(event, enc_hook=str)
+    # ASCII alone: what a terminal takes for a command, or a reader for the end of a line (U+009B,
+    # U+2028 …), can come in a path.
+    return line if line.isascii() else json.dumps(event, default=str).encode()
 
 
 def configure(*more: structlog.typing.Processor) -> None:
@@ -87,7 +92,7 @@ def _note(scope: Any, status: int, seconds: float) -> None:
         "request",
         **{**_named(scope), **structlog.contextvars.get_contextvars()},
         method=scope["method"],
-        path=scope["path"],
+        path=scope["path"][:LONGEST_PATH],
         status=status,
         ms=round(seconds * 1000, 1),
     )

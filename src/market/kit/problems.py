@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from litestar import Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
@@ -35,6 +35,7 @@ _CODE_OF_STATUS: Mapping[int, str] = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "body_too_slow",
     413: "body_too_large",
     415: "unsupported_media_type",
     429: "rate_limited",
@@ -94,7 +95,7 @@ def on_http_exception(_: Request[Any, Any, State], error: HTTPException) -> Resp
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status.value not in _CODE_OF_STATUS:
         return _internal(error)
     code = _CODE_OF_STATUS.get(status, "invalid_request")
-    problem = _problem(status, code, error.detail or status.phrase, fields=_fields(error.extra))
+    problem = _problem(status, code, _detail(error, status), fields=_fields(error.extra))
     response = respond(problem)
     response.headers.update(error.headers or {})
     return response
@@ -118,8 +119,15 @@ EXCEPTION_HANDLERS: Mapping[type[Exception] | int, Any] = {
 }
 
 
-def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """For a route's OpenAPI entry: it may answer these statuses with a problem."""
+# What may become of any request, and of any that has a body.
+_ALWAYS = (503,)
+_WITH_BODY = (400, 408, 413, 415)
+
+
+def documented(*statuses: int, body: bool = False) -> dict[int, ResponseSpec]:
+    """For a route's OpenAPI entry: it may answer these statuses with a problem, and those that
+    any route may; with `body`, those too that any body may get."""
+    every = {*statuses, *_ALWAYS, *(_WITH_BODY if body else ())}
     return {
         status: ResponseSpec(
             Problem,
@@ -127,7 +135,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=PROBLEM_JSON,
             generate_examples=False,
         )
-        for status in statuses
+        for status in sorted(every)
     }
 
 
@@ -158,6 +166,14 @@ def _problem(
         about=dict(about or {}),
         errors=fields or [],
     )
+
+
+def _detail(error: HTTPException, status: HTTPStatus) -> str:
+    """The framework's words on parameters repeat the whole address: a secret that somebody put
+    into its query would come back in the answer."""
+    if isinstance(error, ValidationException):
+        return "The request does not have what this takes."
+    return error.detail or status.phrase
 
 
 def _fields(extra: object) -> list[dict[str, str]]:

@@ -69,6 +69,11 @@ class Together(Generic[Ask, Told]):
             task.add_done_callback(self._running.discard)
         return await told
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is being served or waits."""
+        return not self._waiting and not self._running
+
     async def _work(self) -> None:
         """Serves group after group until nobody waits."""
         try:
@@ -111,6 +116,37 @@ class Together(Generic[Ask, Told]):
         else:
             for (_, told), answer in zip(group, answers, strict=True):
                 _tell(told, answer)
+
+
+class Shared(Generic[Ask, Told]):
+    """Who asks the same thing at the same time is told the same, found out once.
+
+    It is found out after the last of them has asked: nobody is told less than what was so when
+    they asked, as if each had been served alone.
+    """
+
+    def __init__(self, name: str, find_out: Callable[[Ask], Awaitable[Told]]) -> None:
+        self._name = name
+        self._find_out = find_out
+        self._lines: dict[Ask, Together[Ask, Told]] = {}
+
+    async def ask(self, ask: Ask) -> Told:
+        line = self._lines.get(ask)
+        if line is None:
+            line = Together(self._name, self._for_all, most=1_000)
+            self._lines[ask] = line
+        try:
+            return await line.ask(ask)
+        finally:
+            if line.idle and self._lines.get(ask) is line:
+                del self._lines[ask]
+
+    async def _for_all(self, asks: Sequence[Ask]) -> Answers[Told]:
+        try:
+            told: Told | MarketError = await self._find_out(asks[0])
+        except MarketError as refusal:
+            told = refusal
+        return [told] * len(asks)
 
 
 def _tell(told: "asyncio.Future[Told]", answer: Told | Exception) -> None:

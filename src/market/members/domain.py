@@ -8,7 +8,7 @@ from market.shared.errors import Conflict, Unauthenticated
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Person
 
-EMAIL = r"^\s*[^@\s]+@[^@\s]+\s*$"
+EMAIL = r"^\s*[^@\s\u0000-\u001f\u007f]+@[^@\s\u0000-\u001f\u007f]+\s*$"
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128

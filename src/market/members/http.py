@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 from litestar import Controller, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -11,7 +12,15 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from market.kit.http import BEARER, ClientAddress, Idempotent, KeyParam, SignedIn, member_only
+from market.kit.http import (
+    BEARER,
+    ONE_LINE,
+    ClientAddress,
+    Idempotent,
+    KeyParam,
+    SignedIn,
+    member_only,
+)
 from market.kit.problems import documented
 
 from .domain import (
@@ -31,7 +40,7 @@ Door = NamedDependency[Doorkeeper]
 
 Email = Annotated[str, Meta(pattern=EMAIL, max_length=LONGEST_EMAIL, examples=["bora@example.com"])]
 Password = Annotated[str, Meta(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
-Nickname = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_NICKNAME)]
+Nickname = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_NICKNAME)]
 
 
 class SignUp(Struct):
@@ -86,7 +95,7 @@ class AuthController(Controller):
     path = "/api/auth"
     tags = ["auth"]
 
-    @post("/signup", responses=documented(400, 409, 422, 429))
+    @post("/signup", responses=documented(409, 422, 429, body=True))
     async def sign_up(
         self,
         data: JSONBody[SignUp],
@@ -111,7 +120,7 @@ class AuthController(Controller):
 
         return await once(work, status=201)
 
-    @post("/login", status_code=200, responses=documented(400, 401, 429))
+    @post("/login", status_code=200, responses=documented(401, 429, body=True))
     async def sign_in(
         self,
         data: JSONBody[SignIn],
@@ -123,7 +132,7 @@ class AuthController(Controller):
         await doorkeeper.sign_in(client_address, data.email)
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
-    @post("/refresh", status_code=200, responses=documented(400, 401, 429))
+    @post("/refresh", status_code=200, responses=documented(401, 429, body=True))
     async def refresh(
         self,
         data: JSONBody[RefreshTokenIn],
@@ -135,7 +144,7 @@ class AuthController(Controller):
         await doorkeeper.refresh(client_address)
         return TokensOut.of(await members.refresh(data.refresh_token))
 
-    @post("/logout", status_code=204, responses=documented(400, 401))
+    @post("/logout", status_code=204, responses=documented(401, body=True))
     async def sign_out(self, data: JSONBody[RefreshTokenIn], members: Service) -> None:
         """Ends the session; its access token is refused from now on."""
         await members.sign_out(data.refresh_token)
@@ -171,7 +180,9 @@ class Authentication(AbstractAuthenticationMiddleware):
         if scheme.lower() != "bearer" or not token:
             raise TokenInvalid
         members: MemberService = connection.app.state.market.members
-        return AuthenticationResult(user=await members.identify(token.strip()), auth=None)
+        caller = await members.identify(token.strip())
+        structlog.contextvars.bind_contextvars(member_id=caller.id)  # from here on in every line
+        return AuthenticationResult(user=caller, auth=None)
 
 
 ROUTES = (AuthController, show_me)

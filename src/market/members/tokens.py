@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,10 @@ class _Examined(HMACAlgorithm):
 
     def prepare_key(self, key: str | bytes) -> bytes:
         return key if isinstance(key, bytes) else key.encode()
+
+
+# Between server processes. A token from further ahead in time is none that we gave.
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 class JwtTokens:
@@ -75,6 +79,8 @@ class JwtTokens:
 
     def _read(self, kind: str, token: str, now: datetime) -> Mapping[str, Any]:
         body = self._genuine(kind, token)
+        if body["iat"] > (now + CLOCKS_DIFFER_BY).timestamp():
+            raise TokenInvalid
         if body["exp"] <= now.timestamp():
             raise TokenExpired
         return body
@@ -98,7 +104,7 @@ class JwtTokens:
         if read["header"].get("typ") != kind:
             raise TokenInvalid
         body: dict[str, Any] = read["payload"]
-        if not isinstance(body["exp"], int):
+        if not isinstance(body["exp"], int) or not isinstance(body["iat"], int):
             raise TokenInvalid
         return MappingProxyType(body)
 

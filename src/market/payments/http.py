@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
+    ONE_LINE,
     AccountIn,
     Idempotent,
     KeyParam,
@@ -51,7 +52,7 @@ class CancelIn(Struct):
     """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
     needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_REASON)]
+    reason: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_REASON)]
     amount: Annotated[int, Meta(ge=1)] | None = None
     refund_account: AccountIn | None = None
 
@@ -123,7 +124,7 @@ class PaymentController(Controller):
 
     @post(
         "/trades/{trade_id:str}/payment",
-        responses=documented(400, 401, 403, 404, 409, 422, 502),
+        responses=documented(401, 403, 404, 409, 422, 502, body=True),
     )
     async def start(
         self,
@@ -158,7 +159,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/cancel",
         status_code=200,
-        responses=documented(400, 401, 404, 409, 422)
+        responses=documented(401, 404, 409, 422, body=True)
         | {202: ResponseSpec(PaymentOut, description="the money is on its way back")},
     )
     async def cancel(
@@ -198,7 +199,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/complete",
         status_code=200,
-        responses=documented(400, 401, 404, 409, 422, 502),
+        responses=documented(401, 404, 409, 422, 502, body=True),
     )
     async def complete(
         self,
@@ -231,7 +232,7 @@ class Stored(Struct):
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(400, 401, 413),
+    responses=documented(401, body=True),
 )
 async def receive_v1(
     request: Request[Any, Any, State],
@@ -251,7 +252,7 @@ async def receive_v1(
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(400, 401, 413),
+    responses=documented(401, body=True),
 )
 async def receive_v2(
     request: Request[Any, Any, State],

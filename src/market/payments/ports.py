@@ -255,6 +255,10 @@ class Purchases(Protocol):
         """So much of a payment is back by now, in minor units."""
         ...
 
+    async def account_needed(self, id: TradeId, payment_id: PaymentId) -> None:
+        """Its buyer must say where a deposit goes back to."""
+        ...
+
     async def refund_settled(self, id: TradeId) -> None:
         """What was to go back of it is back."""
         ...

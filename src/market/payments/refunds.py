@@ -232,7 +232,10 @@ class RefundService:
                 account,
             )
             await self._cancellations.add(cancellation)
-            return None if cancellation.waits_for_account else cancellation
+            if not cancellation.waits_for_account:
+                return cancellation
+            await self._purchases.account_needed(payment.trade_id, payment_id)
+            return None
         if underway.amount < payment.cancellable:  # a part is on its way: first that, then all
             raise CancellationInProgress(payment_id=payment_id)
         if account is None or by is Party.SELLER or not underway.waits_for_account:

@@ -247,6 +247,7 @@ class PaymentService:
         if cancellation.waits_for_account:
             owed = {"amount": cancellation.amount}
             await self._incidents.report("refund_account_needed", payment, owed)
+            await self._purchases.account_needed(payment.trade_id, payment.id)
 
     async def _settle_cancellation(self, payment: Payment) -> None:
         cancellation = await self._cancellations.find_open_for_update(payment.id)

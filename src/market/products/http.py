@@ -1,8 +1,10 @@
 """The doors of products."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self, TypeVar
 
+import msgspec
 from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
@@ -10,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from market.kit.http import (
     BEARER,
+    ONE_LINE,
     CursorParam,
     Idempotent,
     KeyParam,
@@ -17,14 +20,19 @@ from market.kit.http import (
     PageOut,
     SignedIn,
     Visit,
+    answered,
     member_only,
     paged,
     path_id,
     wanted,
 )
+from market.kit.idempotency import Answer
 from market.kit.problems import documented
+from market.kit.together import Shared, Together
+from market.shared.errors import MarketError, NotFound
 from market.shared.ids import MemberId, ProductId, well_formed
 from market.shared.money import Money
+from market.shared.page import Slice
 from market.shared.people import Caller, Person
 from market.shared.purchase import Deal
 
@@ -46,7 +54,7 @@ T = TypeVar("T")
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
-Name = Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_NAME)]
+Name = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_NAME)]
 Price = Annotated[int, Meta(ge=1, le=MOST_WON, description="minor units; for KRW, won")]
 Quantity = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
 Description = Annotated[str, Meta(max_length=LONGEST_DESCRIPTION)]
@@ -113,6 +121,37 @@ class ProductDetail(ProductOut, kw_only=True):
     trades: list[Deal]
 
 
+class ShopWindow:
+    """What anyone may look at (R1): who looks at the same thing at the same time is shown the same
+    bytes."""
+
+    def __init__(self, products: ProductService, own_trades: OwnTrades) -> None:
+        self._products = products
+        self._own_trades = own_trades
+        self._pages = Shared[tuple[Search, Slice], bytes]("pages", self._look_up)
+        self._details = Together[ProductId, bytes]("details", self._look_at, most=100, lanes=2)
+
+    async def page(self, search: Search, wanted: Slice) -> bytes:
+        return await self._pages.ask((search, wanted))
+
+    async def detail(self, id: ProductId, viewer: Caller | None) -> bytes:
+        """Raises NotFound."""
+        if viewer is None:
+            return await self._details.ask(id)
+        product = await self._products.get(id)
+        return msgspec.json.encode(await _detail(product, viewer, self._own_trades))
+
+    async def _look_up(self, asked: tuple[Search, Slice]) -> bytes:
+        found = await self._products.page(*asked)
+        return msgspec.json.encode(paged(found, ProductOut.of))
+
+    async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[bytes | MarketError]:
+        found = await self._products.find_all(set(ids))
+        shown = {product.id: _shown(product, []) for product in found}
+        details = {id: msgspec.json.encode(detail) for id, detail in shown.items()}
+        return [details.get(id, NotFound()) for id in ids]
+
+
 class ProductController(Controller):
     """The list, the detail page, selling and editing (R1, R2)."""
 
@@ -122,7 +161,7 @@ class ProductController(Controller):
     @get("/", responses=documented(400, 401))
     async def page(
         self,
-        products: Service,
+        window: NamedDependency[ShopWindow],
         status: FromQuery[Status | None] = None,
         q: Annotated[
             str | None, QueryParameter(max_length=100, description="part of a name")
@@ -130,15 +169,20 @@ class ProductController(Controller):
         seller_id: FromQuery[str | None] = None,
         limit: LimitParam = 20,
         cursor: CursorParam = None,
-    ) -> PageOut[ProductOut]:
+    ) -> Response[PageOut[ProductOut]]:
         """Products, newest first."""
         if seller_id is not None and not well_formed(seller_id):
-            return PageOut([], None)
+            return Response(PageOut([], None))
         seller = MemberId(seller_id) if seller_id else None
-        found = await products.page(Search(status, q, seller), wanted(limit, cursor))
-        return paged(found, ProductOut.of)
+        page = await window.page(Search(status, q, seller), wanted(limit, cursor))
+        return answered(Answer(200, page))
 
-    @post("/", guards=[member_only], security=BEARER, responses=documented(400, 401, 409, 422))
+    @post(
+        "/",
+        guards=[member_only],
+        security=BEARER,
+        responses=documented(401, 409, 422, body=True),
+    )
     async def list_new(
         self,
         data: JSONBody[NewProduct],
@@ -162,18 +206,17 @@ class ProductController(Controller):
         self,
         product_id: FromPath[str],
         request: Visit,
-        products: Service,
-        own_trades: Trades,
-    ) -> ProductDetail:
+        window: NamedDependency[ShopWindow],
+    ) -> Response[ProductDetail]:
         """One product, with the viewer's own trades of it."""
-        product = await products.get(ProductId(path_id(product_id)))
-        return await _detail(product, request.user, own_trades)
+        detail = await window.detail(ProductId(path_id(product_id)), request.user)
+        return answered(Answer(200, detail))
 
     @patch(
         "/{product_id:str}",
         guards=[member_only],
         security=BEARER,
-        responses=documented(400, 401, 403, 404, 409),
+        responses=documented(401, 403, 404, 409, body=True),
     )
     async def change(
         self,
@@ -190,6 +233,10 @@ class ProductController(Controller):
 
 async def _detail(product: Product, viewer: Caller | None, own_trades: OwnTrades) -> ProductDetail:
     deals = await own_trades.deals(product.id, viewer.id) if viewer else []
+    return _shown(product, deals)
+
+
+def _shown(product: Product, deals: Sequence[Deal]) -> ProductDetail:
     return ProductDetail.of(product, description=product.description, trades=list(deals))
 
 

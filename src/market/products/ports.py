@@ -31,6 +31,10 @@ class Products(Protocol):
         """Without a lock. Raises NotFound."""
         ...
 
+    async def find_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
+        """Those of them that exist, without a lock."""
+        ...
+
     async def get_for_update(self, id: ProductId) -> Product:
         """Locks the row exclusively (R12): who comes second sees what the first did.
 

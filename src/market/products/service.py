@@ -66,6 +66,10 @@ class ProductService:
         """Raises NotFound."""
         return await self._products.get(id)
 
+    async def find_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
+        """Those of them that exist."""
+        return await self._products.find_all(ids)
+
     async def page(self, search: Search, wanted: Slice) -> Page[Product]:
         return await self._products.page(search, wanted)
 

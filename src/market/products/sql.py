@@ -47,6 +47,10 @@ class SqlProducts:
     async def get(self, id: ProductId) -> Product:
         return _found(await self._db.find(_SELECT + "WHERE p.id = $1", id))
 
+    async def find_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
+        rows = await self._db.fetch(_SELECT + "WHERE p.id = ANY ($1::uuid[])", list(ids))
+        return [_product(row) for row in rows]
+
     async def get_for_update(self, id: ProductId) -> Product:
         return _found(await self._db.lock(_SELECT + "WHERE p.id = $1 FOR UPDATE OF p", id))
 
@@ -98,21 +102,21 @@ class SqlProducts:
         product.version += 1
 
     async def page(self, search: Search, wanted: Slice) -> Page[Product]:
+        asked = {
+            "p.status = {}": search.status,
+            "lower(p.name) LIKE lower({})": (
+                f"%{_literally(search.text)}%" if search.text else None
+            ),
+            "p.seller_id = {}": search.seller_id,
+            "p.id < {}": wanted.cursor,
+        }
+        # Only what is asked for: a plan that serves "or not asked" as well can use no index.
+        given = [(term, value) for term, value in asked.items() if value is not None]
+        terms = [term.format(f"${number}") for number, (term, _) in enumerate(given, 1)]
+        where = f"WHERE {' AND '.join(terms)}" if terms else ""
         rows = await self._db.fetch(
-            _SELECT
-            + """
-            WHERE ($1::text IS NULL OR p.status = $1)
-              AND ($2::text IS NULL OR lower(p.name) LIKE lower($2))
-              AND ($3::uuid IS NULL OR p.seller_id = $3)
-              AND ($4::uuid IS NULL OR p.id < $4)
-            ORDER BY p.id DESC
-            LIMIT $5
-            """,
-            search.status,
-            f"%{_literally(search.text)}%" if search.text else None,
-            search.seller_id,
-            wanted.cursor,
-            wanted.limit + 1,
+            f"{_SELECT} {where} ORDER BY p.id DESC LIMIT {wanted.limit + 1}",
+            *(value for _, value in given),
         )
         return Page.cut([_product(row) for row in rows], wanted, lambda product: product.id)
 

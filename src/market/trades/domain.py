@@ -8,7 +8,7 @@ A trade that holds money is not cancelled at once: the cancellation is asked for
 back, and then the trade dies and its unit returns (P7). Meanwhile nothing else may happen to it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -179,6 +179,13 @@ class Trade:
     def is_cancelling(self) -> bool:
         """Called off, but its money is not back yet."""
         return self.cancelling is not None and self.status is not Status.CANCELLED
+
+    @property
+    def told_of_its_end(self) -> Sequence[MemberId]:
+        """Its parties, but for the one who called it off."""
+        asked = self.cancelling.by if self.cancelling else None
+        sides = {Party.BUYER: self.buyer.id, Party.SELLER: self.seller.id}
+        return [member for party, member in sides.items() if party is not asked]
 
     def party(self, member: MemberId, *, operator: bool = False) -> Party:
         """Which side a member is on; an operator who is on neither is on the market's.

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from market.kit.http import (
     BEARER,
+    ONE_LINE,
     AccountIn,
     CursorParam,
     Idempotent,
@@ -124,7 +125,7 @@ class TradeWithPayment(TradeOut, kw_only=True):
 class CancelIn(Struct):
     """`refund_account` is the buyer's, and needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=r"\S", min_length=1, max_length=LONGEST_REASON)]
+    reason: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_REASON)]
     refund_account: AccountIn | None = None
 
 
@@ -166,7 +167,10 @@ class TradeController(Controller):
     guards = [member_only]
     security = BEARER
 
-    @post("/products/{product_id:str}/trades", responses=documented(401, 403, 404, 409, 422, 503))
+    @post(
+        "/products/{product_id:str}/trades",
+        responses=documented(401, 403, 404, 409, 422, body=True),
+    )
     async def buy(
         self,
         product_id: FromPath[str],
@@ -191,7 +195,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/approve",
         status_code=200,
-        responses=documented(401, 403, 404, 409, 422),
+        responses=documented(401, 403, 404, 409, 422, body=True),
     )
     async def approve(
         self,
@@ -211,7 +215,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/confirm",
         status_code=200,
-        responses=documented(401, 403, 404, 409, 422, 503),
+        responses=documented(401, 403, 404, 409, 422, body=True),
     )
     async def confirm(
         self,
@@ -231,7 +235,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/cancel",
         status_code=200,
-        responses=documented(400, 401, 404, 409, 422)
+        responses=documented(401, 404, 409, 422, body=True)
         | {202: ResponseSpec(TradeOut, description="the refund is under way")},
     )
     async def cancel(

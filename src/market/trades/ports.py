@@ -7,6 +7,7 @@ from typing import Protocol
 
 from market.shared.banking import RefundAccount
 from market.shared.ids import MemberId, ProductId, TradeId
+from market.shared.notice import Kind
 from market.shared.page import Page, Slice
 from market.shared.people import Party
 from market.shared.purchase import Offer, Receipt, Settlement
@@ -107,6 +108,16 @@ class Receipts(Protocol):
 
     async def find(self, trade_id: TradeId) -> Receipt | None:
         """The trade's latest payment."""
+        ...
+
+
+class Notices(Protocol):
+    """Tells members what became of a trade of theirs."""
+
+    async def tell(
+        self, trade_id: TradeId, kind: Kind, to: Sequence[MemberId], source: str
+    ) -> None:
+        """Once per member, kind and `source`; within the caller's transaction."""
         ...
 
 

@@ -8,13 +8,14 @@ from market.kit.retry import while_version_conflicts
 from market.shared.clock import Clock
 from market.shared.errors import Conflict, MarketError
 from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
+from market.shared.notice import Kind
 from market.shared.page import Page, Slice
 from market.shared.people import Party, Person
 from market.shared.purchase import Deal, Invoice, Receipt
 from market.shared.transactions import Transactions
 
 from .domain import RUNNING, Holdings, Order, Status, Trade
-from .ports import Escrow, Receipts, Shelf, Stock, Trades
+from .ports import Escrow, Notices, Receipts, Shelf, Stock, Trades
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TradeService:
         stock: Stock,
         escrow: Escrow,
         receipts: Receipts,
+        notices: Notices,
         clock: Clock,
         ids: Ids,
         terms: Terms,
@@ -49,6 +51,7 @@ class TradeService:
         self._stock = stock
         self._escrow = escrow
         self._receipts = receipts
+        self._notices = notices
         self._clock = clock
         self._ids = ids
         self._terms = terms
@@ -98,6 +101,7 @@ class TradeService:
             trade = await self._trades.get_for_update(id)
             trade.approve(by, self._clock.now())
             await self._trades.save(trade)
+            await self._notices.tell(id, Kind.APPROVED, [trade.buyer.id], "approved")
             return trade
 
     async def confirm(self, id: TradeId, by: MemberId) -> Trade:
@@ -116,6 +120,7 @@ class TradeService:
                     await self._stock.confirm(trade.product_id, version)
                     await self._trades.save(trade)
                     await self._escrow.release(settlement, self._clock.now())
+                    await self._notices.tell(id, Kind.CONFIRMED, [trade.seller.id], "confirmed")
         return trade
 
     async def see(
@@ -171,6 +176,8 @@ class TradeService:
         trade = await self._lock(id)
         accepted = trade.accept_payment(payment_id, paid_at)
         await self._trades.save(trade)
+        if accepted:
+            await self._tell_both(trade, Kind.PAID, payment_id)
         return accepted
 
     async def lock(self, id: TradeId) -> None:
@@ -197,6 +204,7 @@ class TradeService:
             return False
         trade.revive(payment_id, paid_at)
         await self._trades.save(trade)
+        await self._tell_both(trade, Kind.PAID, payment_id)
         return True
 
     async def cancel(self, id: TradeId, by: Party, reason: str) -> PaymentId | None:
@@ -221,6 +229,7 @@ class TradeService:
         trade = await self._lock(id)
         if trade.money_returned(payment_id, at):
             await self._bury(trade)
+        await self._notices.tell(id, Kind.REFUNDED, [trade.buyer.id], payment_id)
 
     async def refund_part(self, id: TradeId, by: Party) -> None:
         """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
@@ -233,6 +242,12 @@ class TradeService:
         trade = await self._lock(id)
         trade.partly_returned(payment_id, total)
         await self._trades.save(trade)
+        await self._tell_both(trade, Kind.REFUNDED, f"{payment_id}:{total}")
+
+    async def account_needed(self, id: TradeId, payment_id: PaymentId) -> None:
+        """A deposit can't go back before its buyer says where to: asks them (P6)."""
+        trade = await self._trades.get(id)
+        await self._notices.tell(id, Kind.ACCOUNT_NEEDED, [trade.buyer.id], payment_id)
 
     async def refund_settled(self, id: TradeId) -> None:
         """What was to go back of it is back."""
@@ -263,6 +278,11 @@ class TradeService:
         """A dead trade's unit goes back on sale (R9), in the same transaction."""
         await self._stock.release(trade.product_id)
         await self._trades.save(trade)
+        source = trade.payment_id or "unpaid"
+        await self._notices.tell(trade.id, Kind.CANCELLED, trade.told_of_its_end, source)
+
+    async def _tell_both(self, trade: Trade, kind: Kind, source: str) -> None:
+        await self._notices.tell(trade.id, kind, [trade.buyer.id, trade.seller.id], source)
 
 
 def _alive_or(status: Status | None) -> Sequence[Status]:

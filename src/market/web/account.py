@@ -1,13 +1,15 @@
 """Membership in a browser: signing up, in and out, the profile, the language."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, SkipValidation
 
+from market.kit.http import ClientAddress
 from market.members.domain import (
     EMAIL,
     LONGEST_EMAIL,
@@ -17,42 +19,85 @@ from market.members.domain import (
     EmailTaken,
     WrongCredentials,
 )
+from market.members.doorkeeper import Doorkeeper
 from market.members.service import MemberService, TokenPair
-from market.shared.errors import NotFound, Unauthenticated
+from market.members.social_sign_in import SocialCodeInvalid, SocialSignIn
+from market.shared.errors import MarketError, NotFound, Unauthenticated
 
 from .forms import Form
 from .page import go, render
-from .visitor import LANGUAGE_LASTS_S, Here, Shop, local_path
+from .visitor import LANGUAGE_LASTS_S, Here, Shop, Visitor, local_path
 
+Door = NamedDependency[Doorkeeper]
+Social = NamedDependency[SocialSignIn]
 Members = NamedDependency[MemberService]
 House = NamedDependency[Shop]
 Asked = Request[Any, Any, State]
+
+
+class Browsers(Protocol):
+    """Tells the browser that began a social sign-in from every other."""
+
+    def find(self, request: Asked) -> str | None: ...
 
 
 class AccountController(Controller):
     """Sign-up, sign-in, sign-out, profile (R14)."""
 
     @get("/signin")
-    async def sign_in_page(self, request: Asked, visitor: Here, shop: House) -> Response[Any]:
+    async def sign_in_page(
+        self, request: Asked, visitor: Here, shop: House, social: Social
+    ) -> Response[Any]:
         """The form; who is signed in already is sent on."""
         next = local_path(request.query_params.get("next"))
         if visitor.caller is not None:
             return go(next)
-        return render(shop, "signin.html", visitor, next=next, form=None)
+        return _sign_in_page(shop, visitor, social, next, None)
 
     @post("/signin")
     async def sign_in(
-        self, request: Asked, visitor: Here, shop: House, members: Members
+        self,
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        members: Members,
+        social: Social,
+        doorkeeper: Door,
+        client_address: ClientAddress,
     ) -> Response[Any]:
         form = await Form.of(request)
         next = local_path(form.raw("next"))
+        await doorkeeper.sign_in(client_address, form.raw("email")[:LONGEST_EMAIL])
         try:
             pair = await members.sign_in(
                 form.raw("email")[:LONGEST_EMAIL], form.raw("password")[:LONGEST_PASSWORD]
             )
         except WrongCredentials as error:
             form.fault("password", error.code)
-            return render(shop, "signin.html", visitor, status=401, next=next, form=form)
+            return _sign_in_page(shop, visitor, social, next, form)
+        return welcome(shop, members, pair, next)
+
+    @get("/signin/social")
+    async def come_from_provider(
+        self,
+        request: Asked,
+        shop: House,
+        members: Members,
+        social: Social,
+        browsers: NamedDependency[SkipValidation[Browsers]],
+        doorkeeper: Door,
+        client_address: ClientAddress,
+    ) -> Response[Any]:
+        """Back from a provider with a code of ours, good once, in the browser that began alone."""
+        await doorkeeper.social(client_address)
+        given = request.query_params
+        next, browser = local_path(given.get("next")), browsers.find(request)
+        try:
+            if browser is None or "code" not in given:
+                raise SocialCodeInvalid
+            pair = await social.exchange(browser, given["code"])
+        except MarketError as refusal:
+            return go("/signin", next=next, refused=given.get("error", refusal.code))
         return welcome(shop, members, pair, next)
 
     @get("/signup")
@@ -64,10 +109,17 @@ class AccountController(Controller):
 
     @post("/signup")
     async def sign_up(
-        self, request: Asked, visitor: Here, shop: House, members: Members
+        self,
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        members: Members,
+        doorkeeper: Door,
+        client_address: ClientAddress,
     ) -> Response[Any]:
         form = await Form.of(request)
         next = local_path(form.raw("next"))
+        await doorkeeper.sign_up(client_address, form.raw("email")[:LONGEST_EMAIL])
         email = form.text("email", most=LONGEST_EMAIL, pattern=EMAIL)
         nickname = form.text("nickname", most=LONGEST_NICKNAME)
         password = form.raw("password")
@@ -100,6 +152,21 @@ class AccountController(Controller):
             raise NotFound
         next = local_path(request.query_params.get("next"))
         return go(next, cookies=[shop.cookie("lang", lang, LANGUAGE_LASTS_S)])
+
+
+def _sign_in_page(
+    shop: Shop, visitor: Visitor, social: SocialSignIn, next: str, form: Form | None
+) -> Response[str]:
+    back = urlencode({"next": f"/signin/social?{urlencode({'next': next})}"})
+    return render(
+        shop,
+        "signin.html",
+        visitor,
+        status=401 if form else 200,
+        next=next,
+        form=form,
+        ways={name: f"/api/auth/social/{name}?{back}" for name in social.names},
+    )
 
 
 def welcome(shop: Shop, members: MemberService, pair: TokenPair, next: str) -> Response[Any]:

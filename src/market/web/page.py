@@ -17,7 +17,7 @@ from market.shared.errors import NotFound
 from . import console_show
 from .show import BANKS, FILTERS
 from .visitor import Shop, Visitor
-from .words import TOLD, translator
+from .words import CODES, TOLD, translator
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -95,7 +95,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update({**FILTERS, **console_show.FILTERS})
-_templates.globals.update(asset=_asset_url, more_url=more_url, banks=BANKS, told=TOLD)
+_templates.globals.update(asset=_asset_url, more_url=more_url, banks=BANKS, told=TOLD, codes=CODES)
 
 
 def render(

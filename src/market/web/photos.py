@@ -19,14 +19,14 @@ _HEADERS = {
 Products = NamedDependency[ProductService]
 
 
-@get("/photos/{photo_id:str}")
+@get("/photos/{photo_id:str}", include_in_schema=False)
 async def photo(photo_id: FromPath[str], products: Products) -> Response[bytes]:
     """A photo as the detail page shows it."""
     body = await products.photo(PhotoId(path_id(photo_id)), small=False)
     return Response(body, media_type="image/jpeg", headers=_HEADERS)
 
 
-@get("/photos/{photo_id:str}/small")
+@get("/photos/{photo_id:str}/small", include_in_schema=False)
 async def small_photo(photo_id: FromPath[str], products: Products) -> Response[bytes]:
     """A photo as lists show it."""
     body = await products.photo(PhotoId(path_id(photo_id)), small=True)

@@ -13,6 +13,7 @@ from .catalogue import CatalogueController
 from .console import ConsoleController, operators_only
 from .console_acts import ConsoleActsController
 from .mine import MineController
+from .notices import NoticeController
 from .page import asset
 from .photos import photo, small_photo
 from .selling import SellingController
@@ -33,9 +34,8 @@ PAGES = Router(
         BuyingController,
         TradingController,
         MineController,
+        NoticeController,
         AccountController,
-        photo,
-        small_photo,
     ],
     dependencies={"visitor": Provide(provide_visitor)},
     guards=[own_forms_only],
@@ -55,4 +55,4 @@ CONSOLE = Router(
     include_in_schema=False,
 )
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, CONSOLE, asset)
+ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, CONSOLE, asset, photo, small_photo)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from market.notices.domain import Notice
 from market.shared.banking import Bank
 from market.shared.money import Money
+from market.shared.notice import Kind
 
 # Korea keeps one time all year round, and every member reads it.
 KOREA = timezone(timedelta(hours=9))
@@ -83,6 +85,28 @@ def tone(id: str) -> str:
     return f"tone-{int(id[-4:], 16) % TONES}"
 
 
+TOLD_BUYER: Mapping[Kind, str] = {
+    Kind.PAID: "결제를 확인했어요. 판매승인을 기다려 주세요.",
+    Kind.APPROVED: "판매자가 판매승인했어요. 물건을 받으면 구매확정을 눌러 주세요.",
+    Kind.CONFIRM_PLEASE: "물건을 받으셨나요? 구매확정을 눌러 주세요.",
+    Kind.CONFIRMED: "구매확정했어요.",
+    Kind.CANCELLED: "거래가 취소됐어요.",
+    Kind.REFUNDED: "결제금을 돌려드렸어요.",
+    Kind.ACCOUNT_NEEDED: "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.",
+}
+TOLD_SELLER: Mapping[Kind, str] = {
+    **TOLD_BUYER,
+    Kind.PAID: "구매자가 결제했어요. 판매승인을 눌러 주세요.",
+    Kind.CONFIRMED: "구매자가 구매확정했어요. 곧 정산돼요.",
+    Kind.REFUNDED: "결제금 일부가 구매자에게 돌아갔어요.",
+}
+
+
+def notice_words(notice: Notice) -> str:
+    """What a notice says, to a buyer or to a seller."""
+    return (TOLD_BUYER if notice.buying else TOLD_SELLER)[notice.kind]
+
+
 FILTERS: Mapping[str, Any] = {
     "won": won,
     "moment": moment,
@@ -90,6 +114,7 @@ FILTERS: Mapping[str, Any] = {
     "iso": iso,
     "bank": bank,
     "tone": tone,
+    "notice_words": notice_words,
     "product_status": PRODUCT_STATUS.__getitem__,
     "trade_status": TRADE_STATUS.__getitem__,
     "method": METHOD.__getitem__,

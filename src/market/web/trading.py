@@ -66,7 +66,8 @@ class Scene:
     @property
     def waits(self) -> bool:
         """Whether this page may change by itself."""
-        return self.trade.status not in {Status.PURCHASE_CONFIRMED, Status.CANCELLED}
+        over = self.trade.status in {Status.PURCHASE_CONFIRMED, Status.CANCELLED}
+        return not over or self.by_deposit  # which may come too late
 
     @property
     def by_deposit(self) -> bool:

@@ -80,6 +80,7 @@ class Visitor:
     seal: str
     path: str
     say: str = ""
+    refused: str = ""
     newcomer: bool = False
 
     @property
@@ -104,7 +105,8 @@ async def _visitor(request: Request[Any, Any, State]) -> Visitor:
     caller = await _caller(market.members, cookie)
     if caller is None:
         return stranger(request)
-    return _visit(request, caller, f"session {caller.session_id}")
+    unread = await market.notices.unread(caller.id)
+    return _visit(request, caller, f"session {caller.session_id}", unread=unread)
 
 
 def stranger(request: Request[Any, Any, State]) -> Visitor:
@@ -117,17 +119,23 @@ def stranger(request: Request[Any, Any, State]) -> Visitor:
 
 
 def _visit(
-    request: Request[Any, Any, State], caller: Caller | None, bearer: str, *, newcomer: bool = False
+    request: Request[Any, Any, State],
+    caller: Caller | None,
+    bearer: str,
+    *,
+    unread: int = 0,
+    newcomer: bool = False,
 ) -> Visitor:
     shop: Shop = request.app.state.market.shop
     return Visitor(
         caller=caller,
         lang="en" if request.cookies.get(shop.named("lang")) == "en" else "ko",
-        unread=0,
+        unread=unread,
         bearer=bearer,
         seal=shop.seal(bearer),
         path=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         say=request.query_params.get("say", ""),
+        refused=request.query_params.get("refused", ""),
         newcomer=newcomer,
     )
 

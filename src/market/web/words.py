@@ -69,6 +69,28 @@ CODES: Mapping[str, tuple[str, str]] = {
         "아쉽게도 방금 다 팔렸어요.",
         "Somebody was faster: every unit is taken.",
     ),
+    "rate_limited": (
+        "너무 자주 시도했어요. 잠시 뒤에 다시 해 주세요.",
+        "Too many attempts. Try again in a while.",
+    ),
+    "social_account_conflict": (
+        "이 이메일의 회원은 이미 다른 계정으로 연결돼 있어요.",
+        "The member with this address signs in with another account there.",
+    ),
+    "social_code_invalid": (
+        "로그인이 오래 걸렸거나 다른 브라우저에서 시작됐어요. 다시 해 주세요.",
+        "That sign-in took too long, or began in another browser. Begin again.",
+    ),
+    "social_declined": ("로그인이 취소됐어요.", "The sign-in was declined."),
+    "social_refused": ("로그인하지 못했어요. 다시 해 주세요.", "That did not work. Begin again."),
+    "social_state_invalid": (
+        "로그인이 오래 걸렸거나 다른 브라우저에서 시작됐어요. 다시 해 주세요.",
+        "That sign-in took too long, or began in another browser. Begin again.",
+    ),
+    "social_unavailable": (
+        "지금은 연결되지 않아요. 잠시 뒤에 다시 해 주세요.",
+        "It can't be reached now. Try again shortly.",
+    ),
     "too_many_photos": ("사진은 다섯 장까지 올릴 수 있어요.", "Five photos at most."),
     "too_many_requests": ("너무 자주 했어요. 잠시 뒤에 해 주세요.", "Too often. Wait a moment."),
     "unavailable": (
@@ -325,6 +347,31 @@ EN: Mapping[str, str] = {
     "형식이 맞지 않아요.": "That doesn't look right.",
     "{least}부터 {most}까지의 숫자를 적어 주세요.": "A number from {least} to {most}.",
     "하나를 골라 주세요.": "Choose one.",
+    "모두 읽음": "Mark all as read",
+    "새 알림": "New",
+    "아직 알림이 없어요": "No notices yet",
+    "결제, 판매승인, 환불 소식을 여기에서 알려 드려요.": (
+        "Payments, approvals and refunds are told here."
+    ),
+    "결제를 확인했어요. 판매승인을 기다려 주세요.": (
+        "Your payment has arrived. The seller approves next."
+    ),
+    "판매자가 판매승인했어요. 물건을 받으면 구매확정을 눌러 주세요.": (
+        "The seller approved. Confirm the purchase when the item has arrived."
+    ),
+    "물건을 받으셨나요? 구매확정을 눌러 주세요.": "Has it arrived? Please confirm the purchase.",
+    "구매확정했어요.": "You confirmed the purchase.",
+    "거래가 취소됐어요.": "The trade was cancelled.",
+    "결제금을 돌려드렸어요.": "Your money went back to you.",
+    "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.": (
+        "There is money to send back to you. Name a refund account."
+    ),
+    "구매자가 결제했어요. 판매승인을 눌러 주세요.": "The buyer has paid. Please approve the sale.",
+    "구매자가 구매확정했어요. 곧 정산돼요.": "The buyer confirmed. You are paid soon.",
+    "결제금 일부가 구매자에게 돌아갔어요.": "A part of the money went back to the buyer.",
+    "다른 방법으로 시작하기": "Other ways in",
+    "카카오로 시작하기": "Continue with Kakao",
+    "네이버로 시작하기": "Continue with Naver",
     "용품을 올렸어요.": "Your item is listed.",
     "바뀐 내용을 저장했어요.": "Your changes are saved.",
     "이미 거래하고 있는 용품이에요.": "You have a trade of this item already.",

@@ -1,6 +1,9 @@
 // Deadlines that count down. Everything else works without.
 "use strict";
 
+// What stands in for scripts goes away when they really run, not when they merely may.
+document.documentElement.classList.add("js");
+
 const left = (seconds, korean) => {
   const d = Math.floor(seconds / 86400);
   const h = Math.floor((seconds % 86400) / 3600);

@@ -1,0 +1,1 @@
+"""Notices: what a member is told of their trades, and whether they have seen it."""

@@ -1,0 +1,23 @@
+"""A notice, as its member reads it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from market.shared.ids import TradeId
+from market.shared.notice import Kind
+
+# So long after the approval a buyer who has not confirmed is asked to, once.
+CONFIRM_PLEASE_AFTER = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something happened to a trade of the member's; `buying` says on which side they are."""
+
+    id: str
+    kind: Kind
+    trade_id: TradeId
+    product_name: str
+    buying: bool
+    created_at: datetime
+    read_at: datetime | None

@@ -1,0 +1,41 @@
+"""What notices need of the outside."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from market.shared.ids import MemberId, TradeId
+from market.shared.notice import Kind
+from market.shared.page import Page, Slice
+
+from .domain import Notice
+
+
+class Notices(Protocol):
+    """Keeps notices: one per member, trade, kind and source, by constraint."""
+
+    async def add(
+        self,
+        id: str,
+        member: MemberId,
+        trade_id: TradeId,
+        kind: Kind,
+        source: str,
+        now: datetime,
+    ) -> None:
+        """A repeat adds nothing."""
+        ...
+
+    async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]: ...
+
+    async def unread(self, member: MemberId) -> int: ...
+
+    async def mark_read(self, member: MemberId, until: str, now: datetime) -> None:
+        """Those up to the notice `until`."""
+        ...
+
+    async def unconfirmed(
+        self, approved_before: datetime, limit: int
+    ) -> Sequence[tuple[TradeId, MemberId]]:
+        """Trades approved so long ago and still not confirmed, whose buyers were not yet asked."""
+        ...

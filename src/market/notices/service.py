@@ -1,0 +1,49 @@
+"""Telling members, and what they have been told."""
+
+from collections.abc import Sequence
+
+from market.shared.clock import Clock
+from market.shared.ids import Ids, MemberId, TradeId
+from market.shared.notice import Kind
+from market.shared.page import Page, Slice
+
+from .domain import CONFIRM_PLEASE_AFTER, Notice
+from .ports import Notices
+
+AT_ONCE = 500
+
+
+class NoticeService:
+    """A member's inbox, written in the transactions of what it tells of (Q3)."""
+
+    def __init__(self, notices: Notices, clock: Clock, ids: Ids) -> None:
+        self._notices = notices
+        self._clock = clock
+        self._ids = ids
+
+    async def tell(
+        self, trade_id: TradeId, kind: Kind, to: Sequence[MemberId], source: str
+    ) -> None:
+        """Tells each of them, once per `source`: what it came of, as a payment's id. Within the
+        transaction of what is told."""
+        now = self._clock.now()
+        for member in to:
+            await self._notices.add(self._ids.new(), member, trade_id, kind, source, now)
+
+    async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
+        return await self._notices.page(member, wanted)
+
+    async def unread(self, member: MemberId) -> int:
+        return await self._notices.unread(member)
+
+    async def mark_read(self, member: MemberId, until: str) -> None:
+        """The member has seen everything up to this notice."""
+        await self._notices.mark_read(member, until, self._clock.now())
+
+    async def remind(self) -> int:
+        """Asks buyers who have not confirmed for days, each once per trade; how many."""
+        before = self._clock.now() - CONFIRM_PLEASE_AFTER
+        late = await self._notices.unconfirmed(before, AT_ONCE)
+        for trade_id, buyer in late:
+            await self.tell(trade_id, Kind.CONFIRM_PLEASE, [buyer], "approved")
+        return len(late)

@@ -1,0 +1,100 @@
+"""Notices in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from market.kit.db import Database, Row
+from market.shared.ids import MemberId, TradeId
+from market.shared.notice import Kind
+from market.shared.page import Page, Slice
+
+from .domain import Notice
+
+
+class SqlNotices:
+    """Notices by member; what the trade was of is read beside it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(
+        self,
+        id: str,
+        member: MemberId,
+        trade_id: TradeId,
+        kind: Kind,
+        source: str,
+        now: datetime,
+    ) -> None:
+        await self._db.execute(
+            """
+            INSERT INTO notices (id, member_id, trade_id, kind, source, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT ON CONSTRAINT notices_once DO NOTHING
+            """,
+            id,
+            member,
+            trade_id,
+            kind,
+            source,
+            now,
+        )
+
+    async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
+        rows = await self._db.fetch(
+            """
+            SELECT n.*, t.product_name, t.buyer_id = n.member_id AS buying
+            FROM notices n JOIN trades t ON t.id = n.trade_id
+            WHERE n.member_id = $1 AND ($2::uuid IS NULL OR n.id < $2)
+            ORDER BY n.id DESC LIMIT $3
+            """,
+            member,
+            wanted.cursor,
+            wanted.limit + 1,
+        )
+        return Page.cut([_notice(row) for row in rows], wanted, lambda notice: notice.id)
+
+    async def unread(self, member: MemberId) -> int:
+        count: int = await self._db.value(
+            "SELECT count(*) FROM notices WHERE member_id = $1 AND read_at IS NULL", member
+        )
+        return count
+
+    async def mark_read(self, member: MemberId, until: str, now: datetime) -> None:
+        await self._db.execute(
+            """
+            UPDATE notices SET read_at = $3
+            WHERE member_id = $1 AND id <= $2 AND read_at IS NULL
+            """,
+            member,
+            until,
+            now,
+        )
+
+    async def unconfirmed(
+        self, approved_before: datetime, limit: int
+    ) -> Sequence[tuple[TradeId, MemberId]]:
+        rows = await self._db.fetch(
+            """
+            SELECT id, buyer_id FROM trades t
+            WHERE status = 'SALE_APPROVED' AND approved_at <= $1 AND cancel_by IS NULL
+              AND NOT EXISTS (SELECT FROM notices n
+                              WHERE n.trade_id = t.id AND n.kind = 'CONFIRM_PLEASE')
+            ORDER BY approved_at LIMIT $2
+            """,
+            approved_before,
+            limit,
+        )
+        return [(row["id"], row["buyer_id"]) for row in rows]
+
+
+def _notice(row: Row) -> Notice:
+    return Notice(
+        row["id"],
+        Kind(row["kind"]),
+        row["trade_id"],
+        row["product_name"],
+        row["buying"],
+        row["created_at"],
+        row["read_at"],
+    )

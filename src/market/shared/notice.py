@@ -1,0 +1,15 @@
+"""What members are told of their trades."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a notice tells."""
+
+    PAID = "PAID"
+    APPROVED = "APPROVED"
+    CONFIRM_PLEASE = "CONFIRM_PLEASE"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    REFUNDED = "REFUNDED"
+    ACCOUNT_NEEDED = "ACCOUNT_NEEDED"

@@ -1,0 +1,128 @@
+"""`make guards`: takes each guard out in turn, in a copy of the tree; its tests must go red.
+
+`make guards ONLY=text` tries those whose name or file has the text in it. Each test is also run
+with every guard in place: a test that is always red proves nothing.
+"""
+
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import pytest_asyncio.plugin
+import pytest_timeout  # type: ignore[import-untyped]
+
+import market.cli  # noqa: F401 # and with it every library of the market
+from market.kit import postgres
+
+from . import in_code, in_database, table
+from .guard import ROOT, Guard, whole
+
+GUARDS: Sequence[Guard] = (*in_code.GUARDS, *in_database.GUARDS)
+COPIED = ("src", "tests", "migrations", "docs", "pyproject.toml")
+OURS = {"market", "portone_sandbox", "tests"}
+# A test of its own: whatever waits for what never comes ends here.
+LONGEST_TEST_S = 120
+_FAILED = re.compile(r"^(?:FAILED|ERROR) tests/(\S+?::.+?)(?: - .*)?$", re.MULTILINE)
+
+
+def main(only: str) -> int:
+    """An exit code: 1 when a guard stayed green, or a test is red with every guard in place."""
+    chosen = [guard for guard in GUARDS if only in guard.name or only in guard.where]
+    with tempfile.TemporaryDirectory(prefix="guards-") as scratch:
+        tree = Path(scratch) / "tree"
+        server = postgres.start(Path(scratch) / "postgres", keep=False)
+        copy(tree)
+        tests = sorted({test for guard in chosen for test in guard.red})
+        print(f"with all {len(chosen)} guards in place, {len(tests)} tests …", flush=True)
+        # A second chance: on a busy machine, a crowd may not gather in time.
+        broken = red(tree, server, tests)
+        if broken and (broken := red(tree, server, broken)):
+            print("red with every guard in place:", *broken, sep="\n  ")
+            return 1
+        green = [guard.name for guard in chosen if not proven(guard, tree, server)]
+    print(f"{len(chosen) - len(green)} of {len(chosen)} guards are missed when they are gone.")
+    for name in green:
+        print(f"  stays green without: {name}")
+    return 1 if green else 0
+
+
+def proven(guard: Guard, tree: Path, server: str) -> bool:
+    """Whether every test that is to notice its absence does; then it gets its row."""
+    began = time.monotonic()
+    with guard.taken_out(tree):
+        failed = red(tree, server, guard.red)
+    missing = [test for test in guard.red if not any(one.startswith(whole(test)) for one in failed)]
+    verdict = "GREEN: " + ", ".join(missing) if missing else "red"
+    print(f"{time.monotonic() - began:6.1f} s  {guard.name}: {verdict}", flush=True)
+    if not missing:
+        table.write(GUARDS, {guard.name: table.row(guard)})
+    return not missing
+
+
+def red(tree: Path, server: str, tests: Sequence[str]) -> list[str]:
+    """Those of the tests that fail in this tree, on this PostgreSQL."""
+    written = tree.parent / "written"
+    child = os.fork()
+    if child == 0:
+        code = 3
+        os.setsid()  # what it starts and leaves behind can be ended with it
+        try:
+            code = _run(tree, server, tests, written)
+        except BaseException:  # told below, and this process ends here
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # past whatever this process would do at its end
+    _, status = os.waitpid(child, 0)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGTERM)
+    said = written.read_text()
+    failed = _FAILED.findall(said)
+    if os.waitstatus_to_exitcode(status) not in {0, 1} or (status and not failed):
+        raise SystemExit(f"the tests could not be run:\n{said[-3000:]}")
+    return failed
+
+
+def _run(tree: Path, server: str, tests: Sequence[str], written: Path) -> int:
+    """Runs them in this very process, forked from one that has loaded all libraries."""
+    with written.open("wb") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    elsewhere = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
+    sys.path[:] = [str(tree), str(tree / "src"), *elsewhere]
+    os.chdir(tree)
+    os.environ |= {
+        "PYTHONPATH": str(tree / "src"),
+        "TEST_DATABASE_URL": server,
+        "COLUMNS": "1000",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    names = [f"tests/{test}" for test in map(whole, tests)]
+    options = ["-q", "--tb=no", "-p", "no:cacheprovider", f"--timeout={LONGEST_TEST_S}"]
+    return int(pytest.main([*options, *names], plugins=[pytest_asyncio.plugin, pytest_timeout]))
+
+
+def copy(tree: Path) -> None:
+    """What the tests need, once: what Python compiles of it serves every guard."""
+    tree.mkdir()
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, tree / name)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,0 +1,326 @@
+"""The guards in the source: locks, version checks, reads of one snapshot, signatures, fingerprints,
+and what keeps an effect from happening twice.
+
+To add one: what stands there (once in its file), what stands there instead when it is taken out,
+and the tests that go red. A new FOR UPDATE, advisory lock, version check or `compare_digest`
+without an entry fails `guards/test_list.py`.
+"""
+
+from .guard import InCode
+
+_LAST_LINE = "services/test_last_line.py::"
+_BETWEEN = "services/test_between.py::"
+_KEYS = "api/test_idempotency.py::"
+_REFUNDS = "services/test_refunds.py::"
+_AUTH = "api/test_auth.py::"
+_LOCKED = _LAST_LINE + "test_a_locked_row_keeps_everybody_else_out[{}]"
+_PASSED_OVER = _BETWEEN + "test_what_one_worker_takes_up_another_passes_over[{}]"
+_LOCK_ORDER = _BETWEEN + "test_who_waits_for_the_product_holds_nothing_that_comes_after_it[{}]"
+_READ_BEFORE = _LAST_LINE + "test_what_changed_since_it_was_read_is_not_overwritten"
+_OVERTAKEN = _BETWEEN + "test_a_confirmation_that_came_between_is_not_counted_twice"
+
+LOCKS = (
+    InCode(
+        "product locked",
+        "src/market/products/sql.py",
+        " FOR UPDATE OF p",
+        (_LOCKED.format("products"),),
+    ),
+    InCode(
+        "trade locked",
+        "src/market/trades/sql.py",
+        " FOR UPDATE OF t",
+        (_LOCKED.format("trades"),),
+    ),
+    InCode(
+        "payment locked",
+        "src/market/payments/sql.py",
+        '_PAYMENT + "WHERE id = $1 FOR UPDATE"',
+        (_LOCKED.format("payments"),),
+        '_PAYMENT + "WHERE id = $1"',
+    ),
+    InCode(
+        "cancellation locked",
+        "src/market/payments/sql.py",
+        "status = 'REQUESTED' FOR UPDATE",
+        (_LAST_LINE + "test_a_locked_cancellation_keeps_everybody_else_out",),
+        "status = 'REQUESTED'",
+    ),
+    InCode(
+        "session locked",
+        "src/market/members/sql.py",
+        " FOR UPDATE",
+        (_LOCKED.format("sessions"), _AUTH + "test_of_two_who_refresh_with_one_token_at_once"),
+    ),
+    InCode(
+        "incident locked",
+        "src/market/payments/incident_book.py",
+        " FOR UPDATE",
+        ("services/test_incidents.py::test_of_two_who_settle_at_once_one_answers_for_it",),
+    ),
+    InCode(
+        "due payments claimed",
+        "src/market/payments/sql.py",
+        "ORDER BY look_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+        (_PASSED_OVER.format("payments"),),
+        "ORDER BY look_at LIMIT $3",
+    ),
+    InCode(
+        "due cancellations claimed",
+        "src/market/payments/sql.py",
+        "ORDER BY try_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+        (_PASSED_OVER.format("cancellations"),),
+        "ORDER BY try_at LIMIT $3",
+    ),
+    InCode(
+        "waiting webhooks claimed",
+        "src/market/payments/inbox.py",
+        " FOR UPDATE SKIP LOCKED",
+        (_PASSED_OVER.format("webhooks"),),
+    ),
+    InCode(
+        "no lock outside a transaction",
+        "src/market/kit/db.py",
+        'raise RuntimeError("a row lock needs a transaction around it")',
+        (_LAST_LINE + "test_a_row_is_not_locked_outside_a_transaction",),
+        "pass",
+    ),
+    InCode(
+        "product locked before its trade",
+        "src/market/trades/service.py",
+        "        await self._stock.lock((await self._trades.get(id)).product_id)\n",
+        (_LOCK_ORDER.format("call_off"),),
+    ),
+    InCode(
+        "product and trade locked before the payment",
+        "src/market/payments/service.py",
+        "            await self._purchases.lock(payment.trade_id)\n",
+        (_LOCK_ORDER.format("look_again"),),
+    ),
+    InCode(
+        "trade locked while a payment begins",
+        "src/market/payments/service.py",
+        "            await self._purchases.lock(trade_id)\n            invoice",
+        ("services/test_paying.py::test_no_payment_is_begun_for_a_trade_that_dies_meanwhile",),
+        "            invoice",
+    ),
+    InCode(
+        "trade locked while it is approved",
+        "src/market/trades/service.py",
+        "trade = await self._trades.get_for_update(id)\n            trade.approve",
+        (_REFUNDS + "test_buyer_cancels_while_seller_approves_and_exactly_one_wins_100_times",),
+        "trade = await self._trades.get(id)\n            trade.approve",
+    ),
+    InCode(
+        "one request per Idempotency-Key",
+        "src/market/kit/idempotency.py",
+        "SELECT pg_try_advisory_xact_lock($1)",
+        (_KEYS + "test_twenty_presses_with_one_key_make_one_trade",),
+        "SELECT $1::bigint IS NOT NULL",
+    ),
+    InCode(
+        "one migration at a time",
+        "migrations/env.py",
+        "SELECT pg_advisory_lock(20261122)",
+        ("operations/test_migrations.py::test_two_that_migrate_at_once_wait_for_each_other",),
+        "SELECT 1",
+    ),
+    InCode(
+        "migrations give up on a lock",
+        "migrations/env.py",
+        "f\"SET lock_timeout = '{patience.lock_timeout_ms}ms'\"",
+        ("operations/test_migrations.py::test_a_migration_that_gets_no_lock_holds_nobody_up",),
+        '"SELECT 1"',
+    ),
+)
+
+VERSIONS = (
+    InCode(
+        "product version compared",
+        "src/market/products/sql.py",
+        "WHERE id = $1 AND version = $2",
+        (_READ_BEFORE,),
+        "WHERE id = $1 AND $2::bigint IS NOT NULL",
+    ),
+    InCode(
+        "trade version compared",
+        "src/market/trades/sql.py",
+        "WHERE id = $1 AND version = $2",
+        (
+            _READ_BEFORE,
+            _REFUNDS + "test_seller_cancels_while_buyer_confirms_and_exactly_one_wins",
+        ),
+        "WHERE id = $1 AND $2::bigint IS NOT NULL",
+    ),
+    InCode(
+        "payment version compared",
+        "src/market/payments/sql.py",
+        "WHERE id = $1 AND version = $2",
+        (_READ_BEFORE,),
+        "WHERE id = $1 AND $2::bigint IS NOT NULL",
+    ),
+    InCode(
+        "the product's version is the one the trade was read with",
+        "src/market/products/service.py",
+        "        product.version = version\n",
+        (_OVERTAKEN,),
+    ),
+)
+
+SNAPSHOTS = (
+    InCode(
+        "trade and product version read in one snapshot",
+        "src/market/trades/sql.py",
+        '        return trade, row["stock_version"] if row else 0\n',
+        (_OVERTAKEN,),
+        """        product = await self._db.find(
+            "SELECT version FROM products WHERE id = $1", trade.product_id
+        )
+        return trade, product["version"] if product else 0
+""",
+    ),
+    InCode(
+        "a statement's lines and balances read in one snapshot",
+        "src/market/ledger/sql.py",
+        "        opening, closing = rows[0]",
+        (_BETWEEN + "test_a_statement_agrees_with_itself_though_the_books_go_on",),
+        """        rows = await self._db.fetch(
+            "SELECT 0::bigint AS opening, coalesce(sum(amount), 0)::bigint AS closing"
+            " FROM transfers WHERE credit = $1",
+            account,
+        )
+        opening, closing = rows[0]""",
+    ),
+    InCode(
+        "a retryable part is a savepoint",
+        "src/market/kit/db.py",
+        "            if retryable:\n",
+        (_LAST_LINE + "test_a_retryable_part_takes_back_itself_alone",),
+        "            if retryable and not retryable:\n",
+    ),
+    InCode(
+        "a reused token's revocation is committed before it is told",
+        "src/market/members/service.py",
+        "            except TokenReused as error:\n                reused = error\n",
+        (_AUTH + "test_a_refresh_token_used_twice_kills_its_whole_family",),
+        "            except TokenReused:\n                raise\n",
+    ),
+)
+
+ONCE = (
+    InCode(
+        "fingerprint of an Idempotency-Key compared",
+        "src/market/kit/idempotency.py",
+        'hmac.compare_digest(row["fingerprint"], key.fingerprint)',
+        (_KEYS + "test_the_same_key_with_another_body_or_path_is_refused",),
+        "row",
+    ),
+    InCode(
+        "fingerprint covers the path",
+        "src/market/kit/http.py",
+        'hashlib.sha256(f"{request.method} {request.url.path}\\n".encode())',
+        (_KEYS + "test_a_key_is_for_one_path_though_the_bodies_are_the_same",),
+        "hashlib.sha256()",
+    ),
+    InCode(
+        "a claimed key is in progress",
+        "src/market/kit/idempotency.py",
+        '        if row["claimed_until"] > self._clock.now():\n            raise InProgress\n',
+        (_KEYS + "test_while_the_first_asks_the_gateway_the_second_is_told_so",),
+    ),
+    InCode(
+        "who fails drops his own claim alone",
+        "src/market/kit/idempotency.py",
+        "WHERE digest = $1 AND claimed_until = $2 AND answer IS NULL",
+        (_BETWEEN + "test_who_fails_after_his_claim_lapsed_leaves_his_successors_alone",),
+        "WHERE digest = $1 AND $2::timestamptz IS NOT NULL",
+    ),
+    InCode(
+        "the first answer stands",
+        "src/market/kit/idempotency.py",
+        "                WHERE idempotency_keys.answer IS NULL\n",
+        (_BETWEEN + "test_the_answer_that_was_kept_first_stands",),
+    ),
+    InCode(
+        "no gateway call inside a transaction",
+        "src/market/payments/portone/transport.py",
+        'raise RuntimeError("no network call inside a transaction")',
+        ("contracts/test_trouble.py::test_nothing_is_called_inside_a_transaction",),
+        "pass",
+    ),
+    InCode(
+        "V1 is told the balance we believe in",
+        "src/market/payments/portone/v1.py",
+        '            "checksum": major(Money(cancellation.balance, currency)),\n',
+        ("contracts/test_gateway.py::test_on_another_balance_than_we_believe_nothing_goes_back",),
+    ),
+    InCode(
+        "V2 is told the balance we believe in",
+        "src/market/payments/portone/v2.py",
+        '            "currentCancellableAmount": cancellation.balance,\n',
+        ("contracts/test_gateway.py::test_on_another_balance_than_we_believe_nothing_goes_back",),
+    ),
+    InCode(
+        "a V2 refund bears its wish's key",
+        "src/market/payments/portone/v2.py",
+        'headers = {"Idempotency-Key": _key(cancellation)}',
+        ("contracts/test_v2.py::test_a_repeat_bears_the_same_key_and_a_rebalanced_wish_another",),
+        "headers: dict[str, str] = {}",
+    ),
+    InCode(
+        "a refund of nothing is never sent",
+        "src/market/payments/portone/transport.py",
+        'raise ValueError(f"cancellation {cancellation.id} asks for {cancellation.amount}")',
+        ("contracts/test_gateway.py::test_a_cancellation_of_nothing_never_reaches_the_wire",),
+        "pass",
+    ),
+)
+
+SIGNATURES = (
+    InCode(
+        "webhook signature compared",
+        "src/market/payments/portone/signature.py",
+        'hmac.compare_digest(one, other.encode("utf-8", "replace"))',
+        (
+            "payments/test_signature.py::test_any_other_signature_is_refused_alike",
+            "contracts/test_webhook_v2.py::test_a_signature_over_the_same_words_in_other_bytes_is_none",
+        ),
+        "one != other",
+    ),
+    InCode(
+        "webhook's age judged",
+        "src/market/payments/portone/signature.py",
+        " or not _is_recent(sent_at, now)",
+        (
+            "payments/test_signature.py::test_five_minutes_either_way_are_tolerated",
+            "contracts/test_webhook_v2.py::test_what_is_too_old_or_without_a_signature_stays_out",
+        ),
+    ),
+    InCode(
+        "webhooks are verified at the door",
+        "src/market/payments/http.py",
+        "    seal.verify(request.headers, body, clock.now())\n",
+        ("contracts/test_webhook_v2.py::test_what_is_too_old_or_without_a_signature_stays_out",),
+    ),
+    InCode(
+        "token signature verified",
+        "src/market/members/tokens.py",
+        '"verify_exp": False,',
+        (_AUTH + "test_no_forgery_opens_any_door",),
+        '"verify_exp": False, "verify_signature": False,',
+    ),
+    InCode(
+        "kinds of tokens kept apart",
+        "src/market/members/tokens.py",
+        '        if read["header"].get("typ") != kind:\n            raise TokenInvalid\n',
+        (_AUTH + "test_a_token_is_of_the_kind_it_says_whatever_else_it_claims",),
+    ),
+    InCode(
+        "an ended session's access token opens nothing",
+        "src/market/members/sql.py",
+        " AND s.revoked_at IS NULL",
+        (_AUTH + "test_signing_out_ends_both_tokens_at_once",),
+    ),
+)
+
+GUARDS = LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES

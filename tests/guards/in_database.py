@@ -1,0 +1,92 @@
+"""The guards in the schema: constraints, unique indexes, triggers.
+
+Left out are primary keys, NOT NULL, and the tables of PgQueuer and Alembic. To add one, name it
+below its table; `services/test_last_line.py` must try it.
+"""
+
+from .guard import InDatabase
+
+_TRIED = "services/test_last_line.py::test_a_constraint_refuses[{}]"
+
+CONSTRAINTS = {
+    "members": ["members_email_key", "members_email_in_lower_case"],
+    "sessions": ["sessions_member_id_fkey"],
+    "products": [
+        "products_price_positive",
+        "products_quantity_positive",
+        "products_seller_id_fkey",
+        "products_stock",
+    ],
+    "trades": [
+        "trades_between_two",
+        "trades_buyer_id_fkey",
+        "trades_cancel_asked_whole",
+        "trades_cancelled_at",
+        "trades_fee_within_price",
+        "trades_paid_by_a_payment",
+        "trades_payment_id_fkey",
+        "trades_price_positive",
+        "trades_product_id_fkey",
+        "trades_refunded_within_price",
+        "trades_seller_id_fkey",
+        "trades_status",
+    ],
+    "payments": [
+        "payments_account_when_issued",
+        "payments_account_whole",
+        "payments_amount_positive",
+        "payments_bank_of_an_account",
+        "payments_cancelled_within_captured",
+        "payments_captured_when_paid",
+        "payments_gateway",
+        "payments_method",
+        "payments_payer_id_fkey",
+        "payments_reference_key",
+        "payments_status",
+        "payments_trade_id_fkey",
+    ],
+    "cancellations": [
+        "cancellations_account_only_while_open",
+        "cancellations_payment_id_fkey",
+        "cancellations_status",
+        "cancellations_within_balance",
+    ],
+    "incidents": [
+        "incidents_once",
+        "incidents_payment_id_fkey",
+        "incidents_payment_with_trade",
+        "incidents_settled_whole",
+        "incidents_trade_id_fkey",
+    ],
+    "transfers": [
+        "transfers_amount_positive",
+        "transfers_between_two",
+        "transfers_kind",
+        "transfers_once",
+    ],
+}
+UNIQUE_INDEXES = [
+    "trades_one_live_per_buyer",
+    "payments_one_open_per_trade",
+    "cancellations_one_open_per_payment",
+    "webhooks_waiting",
+]
+TRIGGERS = {"transfers": ["transfers_stand", "transfers_stay"]}
+
+GUARDS = (
+    *(
+        InDatabase(name, f"ALTER TABLE {table} DROP CONSTRAINT {name}", (_TRIED.format(name),))
+        for table, names in CONSTRAINTS.items()
+        for name in names
+    ),
+    *(InDatabase(name, f"DROP INDEX {name}", (_TRIED.format(name),)) for name in UNIQUE_INDEXES),
+    *(
+        InDatabase(
+            name,
+            f"DROP TRIGGER {name} ON {table}",
+            ("services/test_last_line.py::test_the_ledger_is_only_ever_added_to",),
+        )
+        for table, names in TRIGGERS.items()
+        for name in names
+    ),
+)

@@ -1,0 +1,65 @@
+"""Both languages say everything, and a part of a word finds a product."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from market.app import Market
+from market.kit.db import Database
+from market.products.ports import Search
+from market.shared.money import Money
+from market.shared.notice import Kind
+from market.shared.page import Slice
+from market.web import show, words
+from market.web.words import CODES, EN, TOLD
+from tests.support.acts import Acts
+
+_ROOT = Path(words.__file__).parent
+_IN_TEMPLATES = re.compile(r"""\bt\(\s*(["'])(.*?)\1|\belse t\((["'])(.*?)\3""")
+_IN_FORMS = re.compile(r'fault\([^,]*,\s*"([^"]*[가-힣][^"]*)"')
+
+
+def spoken() -> set[str]:
+    """Every Korean sentence a page may show."""
+    found: set[str] = set(TOLD.values())
+    for table in (show.PRODUCT_STATUS, show.TRADE_STATUS, show.METHOD, show.BANKS):
+        found |= set(table.values())
+    for path in (_ROOT / "templates").glob("*.html"):
+        found |= {match[2] or match[4] for match in _IN_TEMPLATES.finditer(path.read_text())}
+    for path in _ROOT.glob("*.py"):
+        found |= set(_IN_FORMS.findall(path.read_text()))
+    return found
+
+
+def test_every_sentence_has_its_english() -> None:
+    assert spoken() - EN.keys() == set()
+
+
+def test_both_languages_fill_in_the_same() -> None:
+    for korean, english in EN.items():
+        assert set(re.findall(r"{\w+}", korean)) >= set(re.findall(r"{\w+}", english)), korean
+    assert all(korean and english for korean, english in CODES.values())
+
+
+def test_every_notice_has_words_for_both_sides() -> None:
+    assert set(show.TOLD_BUYER) == set(show.TOLD_SELLER) == set(Kind)
+    assert {*show.TOLD_BUYER.values(), *show.TOLD_SELLER.values()} <= EN.keys()
+
+
+@pytest.mark.parametrize("part", ["키보드", "기계", "보", "식 키", "KEY", "key", "100%"])
+async def test_any_part_of_a_name_finds_it(acts: Acts, market: Market, part: str) -> None:
+    seller = await acts.member()
+    await market.products.list_new(seller, "기계식 키보드 Keychron 100%", Money(1), 1, "")
+    await market.products.list_new(seller, "원목 의자 1000", Money(1), 1, "")
+    found = await market.products.page(Search(text=part), Slice(10))
+    assert [product.name for product in found.items] == ["기계식 키보드 Keychron 100%"]
+
+
+async def test_a_search_can_use_the_trigrams(db: Database) -> None:
+    async with db.transaction():
+        await db.execute("SET LOCAL enable_seqscan = off")
+        plan = await db.fetch(
+            "EXPLAIN SELECT id FROM products WHERE lower(name) LIKE lower('%키보드%')"
+        )
+    assert "products_by_part_of_name" in str(plan)

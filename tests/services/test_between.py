@@ -1,0 +1,201 @@
+"""What comes between two statements, two workers, two requests: each guard against it, alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from market.app import Market, assemble
+from market.kit.db import Database
+from market.kit.idempotency import LEASE, Answer, InProgress, Key, Scope
+from market.kit.system import TimeOrderedIds
+from market.kit.vault import Vault
+from market.ledger.domain import Kind, Transfer
+from market.ledger.sql import SqlTransfers
+from market.payments.ports import Gateways
+from market.payments.sql import SqlCancellations, SqlPayments
+from market.settings import Settings
+from market.shared.errors import GatewayTrouble, InvalidTransition
+from market.shared.ids import PaymentId
+from market.shared.money import Money
+from market.shared.page import Slice
+from market.trades.domain import Trade
+from tests.support.acts import Acts
+from tests.support.barrier import holding
+from tests.support.clock import MovableClock
+from tests.support.gateway import MemoryGateway
+from tests.support.interrupted import Interrupted
+
+LATER = timedelta(days=1)
+KEY = Key("somebody", "k", b"fingerprint")
+
+
+# ── between the statements of one request ──
+
+
+async def test_a_confirmation_that_came_between_is_not_counted_twice(
+    acts: Acts, market: Market, settings: Settings, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, _ = await acts.paid_trade()
+    await market.trades.approve(trade.id, trade.seller.id)
+
+    async def confirm() -> Trade:
+        return await market.trades.confirm(trade.id, trade.buyer.id)
+
+    overtaken = Interrupted(market.db, "FROM trades t", confirm)
+    late = assemble(settings, overtaken, Gateways(gateway), clock, TimeOrderedIds())
+    with pytest.raises(InvalidTransition):
+        await late.trades.confirm(trade.id, trade.buyer.id)
+
+
+async def test_a_statement_agrees_with_itself_though_the_books_go_on(db: Database) -> None:
+    async def book(source: str) -> None:
+        now = datetime.now(UTC)
+        transfer = Transfer(Kind.CAPTURED, source, "gateway", "escrow", Money(1000), now)
+        await SqlTransfers(db).add(transfer)
+
+    await book("first")
+    going_on = SqlTransfers(Interrupted(db, "transfers", lambda: book("second")))
+    shown = await going_on.statement("escrow", "KRW", None, None, Slice(10, None))
+    assert sum(line.amount for line in shown.lines) == shown.closing - shown.opening == 1000
+    assert await db.value("SELECT count(*) FROM transfers") == 2
+
+
+# ── between two workers ──
+
+DUE: dict[str, Callable[[Market], Awaitable[Sequence[Any]]]] = {
+    "payments": lambda market: SqlPayments(market.db).due(market.clock.now() + LATER, 10),
+    "cancellations": lambda market: SqlCancellations(market.db, Vault(["k"])).due(
+        market.clock.now() + LATER, 10
+    ),
+    "webhooks": lambda market: market.inbox.waiting(10),
+}
+WHICH = {
+    "payments": "SELECT id FROM payments WHERE look_at IS NOT NULL",
+    "cancellations": "SELECT id FROM cancellations",
+    "webhooks": "SELECT id FROM webhooks",
+}
+
+
+@pytest.mark.parametrize("table", DUE)
+async def test_what_one_worker_takes_up_another_passes_over(
+    acts: Acts, market: Market, gateway: MemoryGateway, dsn: str, table: str
+) -> None:
+    trade, _ = await acts.paid_trade()
+    await acts.payment(await acts.trade())
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    await market.inbox.add("V1", None, {"imp_uid": "imp_1"})
+    id = await market.db.value(WHICH[table])
+    async with holding(dsn, table, id), market.db.transaction():
+        await market.db.execute("SET LOCAL lock_timeout = '50ms'")
+        assert await DUE[table](market) == []
+    assert len(await DUE[table](market)) == 1
+
+
+# ── in the order of locks ──
+
+
+Act = Callable[[Market, Trade, PaymentId], Coroutine[Any, Any, None]]
+
+
+async def look_again(market: Market, trade: Trade, payment_id: PaymentId) -> None:
+    await market.payments.synchronize(payment_id)
+
+
+async def call_off(market: Market, trade: Trade, payment_id: PaymentId) -> None:
+    await market.refunds.cancel_purchase(trade.id, trade.seller.id, "why")
+
+
+async def refund_a_part(market: Market, trade: Trade, payment_id: PaymentId) -> None:
+    await market.refunds.cancel(payment_id, trade.seller.id, 1, "why", None)
+
+
+@pytest.mark.parametrize("act", [look_again, call_off, refund_a_part])
+async def test_who_waits_for_the_product_holds_nothing_that_comes_after_it(
+    acts: Acts, market: Market, db: Database, dsn: str, act: Act
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    async with holding(dsn, "products", trade.product_id) as held:
+        acting = asyncio.create_task(act(market, trade, payment_id))
+        await held.until_waiting(1)
+        async with db.transaction():
+            for table, id in (("trades", trade.id), ("payments", payment_id)):
+                sql = f"SELECT FROM {table} WHERE id = $1 FOR UPDATE NOWAIT"
+                assert await db.lock(sql, id) is not None
+    await acting
+
+
+# ── between two requests with one Idempotency-Key ──
+
+
+class Called:
+    """Work that ends when it is let go, with an answer or in trouble."""
+
+    def __init__(self, end: Answer | Exception) -> None:
+        self.begun, self.let_go = asyncio.Event(), asyncio.Event()
+        self._end = end
+
+    @classmethod
+    def at_once(cls) -> "Called":
+        """Work that should not be called, and would end at once."""
+        work = cls(Answer(500, b""))
+        work.let_go.set()
+        return work
+
+    async def __call__(self) -> Answer:
+        self.begun.set()
+        await self.let_go.wait()
+        if isinstance(self._end, Exception):
+            raise self._end
+        return self._end
+
+
+async def begin(market: Market, work: Called) -> "asyncio.Task[Answer]":
+    task = asyncio.create_task(market.idempotency.answer(KEY, Scope.WITH_GATEWAY, work))
+    await work.begun.wait()
+    return task
+
+
+async def test_who_fails_after_his_claim_lapsed_leaves_his_successors_alone(
+    market: Market, clock: MovableClock
+) -> None:
+    slow, next_ = Called(GatewayTrouble()), Called(Answer(200, b"{}"))
+    first = await begin(market, slow)
+    clock.move(seconds=LEASE.total_seconds())
+    second = await begin(market, next_)
+    slow.let_go.set()
+    with pytest.raises(GatewayTrouble):
+        await first
+    with pytest.raises(InProgress):
+        await market.idempotency.answer(KEY, Scope.WITH_GATEWAY, Called.at_once())
+    next_.let_go.set()
+    assert await second == Answer(200, b"{}")
+
+
+async def test_the_answer_that_was_kept_first_stands(market: Market, clock: MovableClock) -> None:
+    slow, quick = Called(Answer(200, b'"slow"')), Called(Answer(200, b'"quick"'))
+    first = await begin(market, slow)
+    clock.move(seconds=LEASE.total_seconds())
+    second = await begin(market, quick)
+    for work, task in ((quick, second), (slow, first)):
+        work.let_go.set()
+        await task
+    kept = await market.idempotency.answer(KEY, Scope.WITH_GATEWAY, Called.at_once())
+    assert kept == Answer(200, b'"quick"')
+
+
+async def test_an_interruption_has_a_transaction_of_its_own(db: Database) -> None:
+    """What these tests rest on."""
+    seen: list[int] = []
+
+    async def meanwhile() -> None:
+        seen.append(await db.value("SELECT pg_backend_pid()"))
+
+    interrupted = Interrupted(db, "pg_backend_pid", meanwhile)
+    async with interrupted.transaction():
+        (row,) = await interrupted.fetch("SELECT pg_backend_pid()")
+    assert seen
+    assert seen != [row[0]]

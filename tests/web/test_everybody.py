@@ -1,0 +1,43 @@
+"""Everybody can use every page: by screen reader, by keyboard, on a phone, in English."""
+
+import httpx
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+from .conftest import Visit
+from .tour import tour
+
+GRAVE = {"serious", "critical"}
+PHONE_WIDTH = 390
+
+
+def test_no_page_shuts_anybody_out(visit: Visit, gateway: httpx.Client) -> None:
+    """axe-core finds no grave fault, by day or by night, and no page is wider than a phone."""
+    axe, faults = Axe(), []
+    for name, person in tour(visit(), visit(), gateway):
+        page = person.page
+        found = axe.run(page).response["violations"]
+        page.emulate_media(color_scheme="dark")
+        found += axe.run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+        page.emulate_media(color_scheme="light")
+        faults += [
+            (name, fault["id"], [node["html"][:120] for node in fault["nodes"]])
+            for fault in found
+            if fault["impact"] in GRAVE
+        ]
+        page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE_WIDTH:
+            faults.append((name, "wider than a phone", []))
+        page.set_viewport_size({"width": 1280, "height": 800})
+    assert faults == []
+
+
+def test_every_page_speaks_english_a_click_away(visit: Visit) -> None:
+    person = visit()
+    person.go("/signin?next=/me")
+    person.page.get_by_role("link", name="English").click()
+    assert person.path == "/signin"
+    assert "Good to see you again" in person.text
+    assert "next=%2Fme" in person.page.url or "next=/me" in person.page.url
+    assert person.page.locator("html").get_attribute("lang") == "en"
+    person.page.get_by_role("link", name="한국어").click()
+    assert "다시 만나 반가워요" in person.text
