@@ -16,6 +16,8 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
+from market.console.ports import Console
+from market.console.sql import SqlConsole
 from market.kit import logs
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
@@ -120,6 +122,7 @@ class Market:
     ledger: Ledger
     comparison: Comparison
     operators: OperatorDesk
+    console: Console
     notices: NoticeService
     audit: SqlAudit
     hearing: Hearing
@@ -227,7 +230,8 @@ def assemble(
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
-        operators=OperatorDesk(db, incidents, audit, clock),
+        operators=OperatorDesk(db, incidents, audit, paying, clock),
+        console=SqlConsole(db),
         notices=notices,
         hearing=Hearing(db.listening, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
@@ -338,6 +342,7 @@ def _dependencies() -> dict[str, Provide]:
         *("counter", "window", "inbox", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),
         *("notices", "hearing", "shop"),
+        *("console", "operators", "ledger"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),

@@ -191,6 +191,7 @@ def _welcome(settings: Settings) -> None:
   Wanted Market is open.
 
     The shop                    {market}
+      the operators' console    {market}/console
     API and its documentation   {market}/docs
     PortOne sandbox             {sandbox}
       what it was paid          {sandbox}/control/payments

@@ -1,26 +1,36 @@
-"""What operators do about incidents."""
+"""What operators do beside sending money back: settle incidents, and have the gateway asked."""
 
 from collections.abc import AsyncIterator
 
 from market.shared.audit import Audit
 from market.shared.clock import Clock
+from market.shared.ids import MemberId, PaymentId
 from market.shared.transactions import Transactions
 
+from .domain import Payment
+from .history import Door
 from .incident import Incident
 from .ports import Incidents
+from .service import PaymentService
 
 AT_ONCE = 200
 
 
 class OperatorDesk:
-    """Shows incidents and closes them."""
+    """Shows incidents and closes them; looks at a payment at once."""
 
     def __init__(
-        self, transactions: Transactions, incidents: Incidents, audit: Audit, clock: Clock
+        self,
+        transactions: Transactions,
+        incidents: Incidents,
+        audit: Audit,
+        looking: PaymentService,
+        clock: Clock,
     ) -> None:
         self._transactions = transactions
         self._incidents = incidents
         self._audit = audit
+        self._looking = looking
         self._clock = clock
 
     async def incidents(self, *, settled_too: bool = False) -> AsyncIterator[Incident]:
@@ -33,6 +43,12 @@ class OperatorDesk:
             if len(found) < AT_ONCE:
                 return
             after = found[-1].id
+
+    async def look(self, id: PaymentId, by: MemberId) -> Payment:
+        """Asks the gateway now, rather than when it is time. Raises NotFound, GatewayTrouble."""
+        await self._looking.see(id, by, operator=True)
+        await self._audit.record(by, "look", f"payment {id}", "not to wait for the next look")
+        return await self._looking.synchronize(id, door=Door.OPERATOR)
 
     async def settle(self, id: int, by: str, how: str) -> Incident:
         """Closes one for good. Raises NotFound, Invalid, AlreadySettled."""

@@ -14,6 +14,7 @@ from litestar.response import Redirect
 
 from market.shared.errors import NotFound
 
+from . import console_show
 from .show import BANKS, FILTERS
 from .visitor import Shop, Visitor
 from .words import CODES, TOLD, translator
@@ -93,7 +94,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(FILTERS)
+_templates.filters.update({**FILTERS, **console_show.FILTERS})
 _templates.globals.update(asset=_asset_url, more_url=more_url, banks=BANKS, told=TOLD, codes=CODES)
 
 

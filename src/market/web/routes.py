@@ -10,6 +10,8 @@ from . import errors
 from .account import AccountController
 from .buying import BuyingController
 from .catalogue import CatalogueController
+from .console import ConsoleController, operators_only
+from .console_acts import ConsoleActsController
 from .mine import MineController
 from .notices import NoticeController
 from .page import asset
@@ -42,4 +44,15 @@ PAGES = Router(
     include_in_schema=False,
 )
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, asset, photo, small_photo)
+# Who is no operator is told nothing, not even that a form was not ours: the first guard is theirs.
+CONSOLE = Router(
+    path="/console",
+    route_handlers=[ConsoleController, ConsoleActsController],
+    dependencies={"visitor": Provide(provide_visitor)},
+    guards=[operators_only, own_forms_only],
+    exception_handlers=dict(errors.HANDLERS),
+    after_request=_as_it_is,
+    include_in_schema=False,
+)
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (PAGES, CONSOLE, asset, photo, small_photo)

@@ -3,6 +3,7 @@ has its sentence in both: what a service says of itself is for programs."""
 
 from collections.abc import Callable, Mapping
 
+from . import console_words
 from .visitor import Lang
 
 Translate = Callable[..., str]
@@ -391,15 +392,19 @@ EN: Mapping[str, str] = {
 }
 
 
+_ENGLISH = {**EN, **console_words.EN}
+_REFUSALS = {**CODES, **console_words.CODES}
+
+
 def translator(lang: Lang) -> Translate:
     """Says things in one language; `{names}` in a sentence are filled in."""
     english = lang == "en"
 
     def translate(text: str, /, **names: object) -> str:
-        if not text.isascii() or text in EN:
-            said = EN[text] if english else text
+        if not text.isascii() or text in _ENGLISH:
+            said = _ENGLISH[text] if english else text
         else:
-            said = CODES.get(text, _ANY_REFUSAL)[english]
+            said = _REFUSALS.get(text, _ANY_REFUSAL)[english]
         return said.format(**names) if names else said
 
     return translate

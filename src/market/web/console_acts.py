@@ -1,0 +1,217 @@
+"""The operators' console: what they do. Each act is in the audit log, with its reason."""
+
+import secrets
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from market.console.ports import PaymentCase, TradeCase
+from market.kit.http import path_id
+from market.payments.operators import OperatorDesk
+from market.payments.refunds import RefundService
+from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
+from market.shared.errors import Conflict, Forbidden, NotFound
+from market.shared.ids import CancellationId, PaymentId, TradeId, well_formed
+from market.trades.domain import LONGEST_REASON
+
+from .console import House, Reads, show
+from .forms import Form
+from .page import go
+from .visitor import Here, Shop, Visitor
+
+Desk = NamedDependency[OperatorDesk]
+Refunds = NamedDependency[RefundService]
+Asked = Request[Any, Any, State]
+
+LONGEST_HOW = 1000
+LARGEST_ID = 2**63 - 1
+
+
+class OwnTrade(Forbidden):
+    """In their own trades operators are members like all others: do it there, or let another
+    operator do it."""
+
+    code = "own_trade"
+
+
+class ConsoleActsController(Controller):
+    """Everything that changes something."""
+
+    @get("/incidents/{incident_id:int}")
+    async def incident(
+        self, incident_id: FromPath[int], visitor: Here, shop: House, console: Reads
+    ) -> Response[Any]:
+        found = await console.incident(_number(incident_id))
+        return show(shop, "incident", visitor, incident=found, form=None)
+
+    @post("/incidents/{incident_id:int}")
+    async def settle(
+        self,
+        incident_id: FromPath[int],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        operators: Desk,
+    ) -> Response[Any]:
+        """Closes an incident for good, in the name of whoever is signed in."""
+        id = _number(incident_id)
+        form = await Form.of(request)
+        how = form.text("how", most=LONGEST_HOW)
+        if form.wrong:
+            found = await console.incident(id)
+            return show(shop, "incident", visitor, status=400, incident=found, form=form)
+        await operators.settle(id, visitor.me.id, how)
+        return go(f"/console/incidents/{id}", say="console_settled")
+
+    @get("/payments/{payment_id:str}/look")
+    async def look_page(self, payment_id: FromPath[str]) -> Response[Any]:
+        return go(f"/console/payments/{path_id(payment_id)}")
+
+    @post("/payments/{payment_id:str}/look")
+    async def look(
+        self, payment_id: FromPath[str], visitor: Here, operators: Desk
+    ) -> Response[Any]:
+        """Asks the gateway now."""
+        id = PaymentId(path_id(payment_id))
+        await operators.look(id, visitor.me.id)
+        return go(f"/console/payments/{id}", say="console_looked")
+
+    @get("/payments/{payment_id:str}/refund")
+    async def refund_page(
+        self, payment_id: FromPath[str], visitor: Here, shop: House, console: Reads
+    ) -> Response[Any]:
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        if not case.may_send_back:
+            return go(f"/console/payments/{case.id}")
+        _not_own(case.trade, visitor)
+        return _refund_page(shop, visitor, case, None)
+
+    @post("/payments/{payment_id:str}/refund")
+    async def refund(
+        self,
+        payment_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Sends back all that is left or a part of it, to the account that the buyer told, where
+        it was paid by deposit; without one, it waits for the buyer to say.
+
+        A form that is sent twice is one wish.
+        """
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        _not_own(case.trade, visitor)
+        form = await Form.of(request)
+        reason = form.text("reason", most=LONGEST_REASON)
+        part = bool(form.raw("amount").strip())
+        amount = form.whole("amount", 1, max(case.cancellable, 1)) if part else None
+        account = _account(form) if case.by_deposit and _names_account(form) else None
+        wish = form.raw("wish")
+        if form.wrong or not well_formed(wish):
+            return _refund_page(shop, visitor, case, form)
+        try:
+            await refunds.cancel(
+                case.id, visitor.me.id, amount, reason, account, CancellationId(wish), operator=True
+            )
+        except Conflict as error:
+            form.fault("amount", error.code)
+            return _refund_page(shop, visitor, case, form)
+        return go(f"/console/payments/{case.id}", say="console_refund_asked")
+
+    @get("/payments/{payment_id:str}/refund-account")
+    async def refund_account_page(
+        self, payment_id: FromPath[str], visitor: Here, shop: House, console: Reads
+    ) -> Response[Any]:
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        if not case.waits_for_account:
+            return go(f"/console/payments/{case.id}")
+        _not_own(case.trade, visitor)
+        return show(shop, "refund_account", visitor, case=case, form=None)
+
+    @post("/payments/{payment_id:str}/refund-account")
+    async def refund_account(
+        self,
+        payment_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Names the account a buyer told us (P6)."""
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        _not_own(case.trade, visitor)
+        form = await Form.of(request)
+        account = _account(form)
+        if account is None or form.wrong:
+            return show(shop, "refund_account", visitor, status=400, case=case, form=form)
+        await refunds.send_to(case.id, visitor.me.id, account, operator=True)
+        return go(f"/console/payments/{case.id}", say="console_refund_asked")
+
+    @get("/trades/{trade_id:str}/cancel")
+    async def cancel_page(
+        self, trade_id: FromPath[str], visitor: Here, shop: House, console: Reads
+    ) -> Response[Any]:
+        trade = await console.trade(TradeId(path_id(trade_id)))
+        if not trade.may_be_called_off:
+            return go(f"/console/payments?q={trade.id}")
+        _not_own(trade, visitor)
+        return show(shop, "cancel", visitor, trade=trade, form=None)
+
+    @post("/trades/{trade_id:str}/cancel")
+    async def cancel(
+        self,
+        trade_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Calls off a trade that nobody has paid."""
+        trade = await console.trade(TradeId(path_id(trade_id)))
+        _not_own(trade, visitor)
+        form = await Form.of(request)
+        reason = form.text("reason", most=LONGEST_REASON)
+        if form.wrong:
+            return show(shop, "cancel", visitor, status=400, trade=trade, form=form)
+        await refunds.cancel_purchase(trade.id, visitor.me.id, reason, operator=True)
+        return go(f"/console/payments?q={trade.id}", say="console_cancelled")
+
+
+def _refund_page(
+    shop: Shop, visitor: Visitor, case: PaymentCase, form: Form | None
+) -> Response[str]:
+    status = 400 if form else 200
+    sent = form.raw("wish") if form else ""
+    wish = sent if well_formed(sent) else secrets.token_hex(16)
+    return show(shop, "refund", visitor, status=status, case=case, form=form, wish=wish)
+
+
+def _not_own(trade: TradeCase, visitor: Visitor) -> None:
+    """Raises OwnTrade."""
+    if trade.is_of(visitor.me.id):
+        raise OwnTrade
+
+
+def _names_account(form: Form) -> bool:
+    return any(form.raw(name).strip() for name in ("bank", "number", "holder"))
+
+
+def _account(form: Form) -> RefundAccount | None:
+    bank = form.choice("bank", Bank)
+    number = form.text("number", most=30, pattern=ACCOUNT_NUMBER)
+    holder = form.text("holder", most=LONGEST_HOLDER)
+    return RefundAccount(bank, number, holder) if bank else None
+
+
+def _number(id: int) -> int:
+    if not 0 < id <= LARGEST_ID:
+        raise NotFound
+    return id

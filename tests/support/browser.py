@@ -1,0 +1,62 @@
+"""A browser without JavaScript, in this process: pages, cookies, and forms as they were shown."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from html import unescape
+
+import httpx
+
+from market.app import Market, web_app
+from market.members.service import TokenPair
+
+_HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
+
+
+class Browser:
+    """Somebody's browser. It follows no redirect by itself: that is part of the answer."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self.page = ""
+
+    async def status(self, path: str) -> int:
+        answer = await self._http.get(path)
+        self.page = answer.text
+        return answer.status_code
+
+    async def open(self, path: str) -> str:
+        """The page's text as somebody reads it."""
+        status = await self.status(path)
+        assert status == 200, f"{path}: {status}"
+        return self.text
+
+    @property
+    def text(self) -> str:
+        return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", self.page)))
+
+    async def send(self, path: str, **fields: str) -> httpx.Response:
+        """The form of the page that is open, filled in."""
+        hidden = dict(_HIDDEN.findall(self.page))
+        return await self.post(path, **{**hidden, **fields})
+
+    async def post(self, path: str, **fields: str) -> httpx.Response:
+        """A form put together by hand."""
+        answer = await self._http.post(path, data=fields)
+        if answer.status_code != 303:
+            self.page = answer.text
+        return answer
+
+
+@asynccontextmanager
+async def browsing(market: Market, pair: TokenPair | None = None) -> AsyncIterator[Browser]:
+    """A browser at this very market, signed in with `pair` or not."""
+    app = web_app(lambda: nullcontext(market))
+    app.state.market = market
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI, other names
+    headers = {"Accept": "text/html"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as http:
+        if pair is not None:
+            token = market.members.browser_pass(pair).token
+            http.cookies.set(market.shop.named("session"), token)
+        yield Browser(http)
