@@ -8,6 +8,7 @@ from .tour import tour
 
 GRAVE = {"serious", "critical"}
 PHONE_WIDTH = 390
+OURS = {"iframes": False}  # the gateway's window is another company's page
 
 
 def test_no_page_shuts_anybody_out(visit: Visit, gateway: httpx.Client) -> None:
@@ -15,9 +16,11 @@ def test_no_page_shuts_anybody_out(visit: Visit, gateway: httpx.Client) -> None:
     axe, faults = Axe(), []
     for name, person in tour(visit(), visit(), gateway):
         page = person.page
-        found = axe.run(page).response["violations"]
+        found = axe.run(page, options=OURS).response["violations"]
         page.emulate_media(color_scheme="dark")
-        found += axe.run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+        found += axe.run(page, options={**OURS, "runOnly": ["color-contrast"]}).response[
+            "violations"
+        ]
         page.emulate_media(color_scheme="light")
         faults += [
             (name, fault["id"], [node["html"][:120] for node in fault["nodes"]])
