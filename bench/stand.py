@@ -68,6 +68,11 @@ class Database:
             raise SystemExit(f"pgbench: {said.stderr[-2000:]}")
         return float(rate[1])
 
+    def cpu(self) -> float:
+        """Seconds of CPU that the running processes of the PostgreSQL used so far."""
+        postmaster = int((self.folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        return sum(_cpu(pid) for pid in _family(postmaster))
+
     def verify(self) -> None:
         """`market verify`: ends the run when the load broke a rule."""
         done = subprocess.run(  # our own module
