@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
@@ -56,15 +55,13 @@ from market.members.tokens import JwtTokens
 from market.notices.service import NoticeService
 from market.notices.sql import SqlNotices
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
+from market.outside import portone, social_providers, webhook_seal, webhook_sources
 from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
 from market.payments.operators import OperatorDesk
-from market.payments.portone.signature import SourceAddresses, WebhookSeal
 from market.payments.portone.transport import connections
-from market.payments.portone.v1 import PortOneV1, V1Account
-from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Gateways, Seal, Sources
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
@@ -75,7 +72,7 @@ from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.http import ShopWindow
 from market.products.service import ProductService, StockRoom
 from market.products.sql import SqlPhotos, SqlProducts
-from market.settings import Settings, SettingsError, SocialSettings
+from market.settings import Settings
 from market.shared.clock import Clock
 from market.shared.ids import Ids
 from market.trades.http import ROUTES as TRADE_ROUTES
@@ -280,74 +277,6 @@ def traced(settings: Settings) -> "Tracing | None":
 
     logs.configure(noted)
     return Tracing.to_collector("wanted-market")
-
-
-def portone(
-    settings: Settings, to_v1: httpx.AsyncClient, to_v2: httpx.AsyncClient, clock: Clock
-) -> Gateways:
-    """Both versions, whichever is configured: a payment stays on the one it began on."""
-    v1 = PortOneV1(v1_account(settings), to_v1, clock)
-    v2 = PortOneV2(v2_account(settings), to_v2, clock)
-    return Gateways(v1, v2) if settings.portone_version == "V1" else Gateways(v2, v1)
-
-
-def social_providers(
-    settings: Settings, client: httpx.AsyncClient, clock: Clock
-) -> list[Kakao | Naver]:
-    """Those that are configured."""
-    providers: list[Kakao | Naver] = []
-    if settings.kakao:
-        providers.append(Kakao(_app(settings.kakao), client, clock))
-    if settings.naver:
-        providers.append(Naver(_app(settings.naver), client))
-    return providers
-
-
-def _app(who: SocialSettings) -> social_transport.App:
-    return social_transport.App(who.client_id, who.client_secret, who.auth_url, who.api_url)
-
-
-def webhook_seal(settings: Settings) -> Seal:
-    """Raises SettingsError."""
-    try:
-        return WebhookSeal.of(*settings.portone_v2.webhook_secrets)
-    except ValueError as cause:
-        raise SettingsError(f"PORTONE_V2_WEBHOOK_SECRET: {cause}.") from cause
-
-
-def webhook_sources(settings: Settings) -> Sources:
-    """Raises SettingsError."""
-    try:
-        return SourceAddresses.of(*settings.portone_v1.webhook_addresses)
-    except ValueError as cause:
-        raise SettingsError(f"PORTONE_V1_WEBHOOK_ADDRESSES: {cause}.") from cause
-
-
-def v1_account(settings: Settings) -> V1Account:
-    v1 = settings.portone_v1
-    return V1Account(
-        api_url=v1.api_url,
-        key=v1.key,
-        secret=v1.secret,
-        code=v1.code,
-        channel_key=v1.channel_key,
-        sdk_url=v1.sdk_url,
-        test=settings.portone_test,
-        notice_url=f"{settings.public_url}/webhooks/portone/v1",
-    )
-
-
-def v2_account(settings: Settings) -> V2Account:
-    v2 = settings.portone_v2
-    return V2Account(
-        api_url=v2.api_url,
-        secret=v2.secret,
-        store_id=v2.store_id,
-        channel_key=v2.channel_key,
-        sdk_url=v2.sdk_url,
-        test=settings.portone_test,
-        notice_url=f"{settings.public_url}/webhooks/portone/v2",
-    )
 
 
 def web_app(

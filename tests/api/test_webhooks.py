@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from market import settings as settings_module
-from market.app import Market, webhook_sources
+from market.app import Market
 from market.kit.db import Database
+from market.outside import webhook_sources
 from market.payments.portone.signature import SourceAddresses
 from market.settings import SettingsError
 from market.shared.errors import Unauthenticated

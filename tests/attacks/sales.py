@@ -33,18 +33,21 @@ class Sale:
     stranger: Client
     buyer: Client
     seller: Client
+    operator: Client
     ids: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     async def made(cls, market: Market, gateway: MemoryGateway, http: httpx.AsyncClient) -> "Sale":
-        seller, buyer, stranger = [await member(market, http) for _ in range(3)]
+        seller, buyer, stranger, operator = [await member(market, http) for _ in range(4)]
+        await market.members.appoint(operator.email, "the owner", "to try it", operator=True)
         product = (await seller.product(quantity=2))["id"]
         trade = (await buyer.buy(product))["id"]
         payment = (await buyer.post(f"/api/trades/{trade}/payment", {"method": "CARD"}))["id"]
         gateway.pay(payment, 1000)
         await buyer.post(f"/api/payments/{payment}/complete")
         ids = {"product_id": product, "trade_id": trade, "payment_id": payment}
-        return cls(Client(http), stranger, buyer, seller, ids)
+        ids["provider"] = "kakao"
+        return cls(Client(http), stranger, buyer, seller, operator, ids)
 
     def of(self, role: str) -> Client:
         who: Client = getattr(self, role)

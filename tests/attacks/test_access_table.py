@@ -15,35 +15,40 @@ from tests.attacks.sales import Sale, filled, rows
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client
 
-ROLES = ("nobody", "stranger", "buyer", "seller")
-MEMBERS_ONLY = (401, 200, 200, 200)
-ANYBODY = (200, 200, 200, 200)
+ROLES = ("nobody", "stranger", "buyer", "seller", "operator")
+MEMBERS_ONLY = (401, 200, 200, 200, 200)
+ANYBODY = (200, 200, 200, 200, 200)
 
 # The status each role gets, in the order of ROLES, of a sale that is paid and not yet approved.
 TABLE: dict[str, tuple[int, ...]] = {
-    "POST /api/auth/signup": (201, 201, 201, 201),
-    "POST /api/auth/login": (401, 401, 401, 401),  # nobody here has a password
-    "POST /api/auth/refresh": (401, 200, 200, 200),
-    "POST /api/auth/logout": (401, 204, 204, 204),
+    "POST /api/auth/signup": (201, 201, 201, 201, 201),
+    "POST /api/auth/login": (401, 401, 401, 401, 401),  # nobody here has a password
+    "POST /api/auth/refresh": (401, 200, 200, 200, 200),
+    "POST /api/auth/logout": (401, 204, 204, 204, 204),
+    # Nobody here began to come by another company, and none is configured.
+    "GET /api/auth/social/{provider}": (404,) * 5,
+    "GET /api/auth/social/{provider}/callback": (400,) * 5,
+    "GET /api/auth/social/exchange": (400,) * 5,
+    "POST /api/auth/social/exchange": (400,) * 5,
     "GET /api/me": MEMBERS_ONLY,
     "GET /api/me/purchases": MEMBERS_ONLY,
     "GET /api/me/sales": MEMBERS_ONLY,
     "GET /api/me/reservations": MEMBERS_ONLY,
     "GET /api/products": ANYBODY,
-    "POST /api/products": (401, 201, 201, 201),
+    "POST /api/products": (401, 201, 201, 201, 201),
     "GET /api/products/{product_id}": ANYBODY,
-    "PATCH /api/products/{product_id}": (401, 403, 403, 200),
-    "POST /api/products/{product_id}/trades": (401, 201, 409, 403),
-    "GET /api/trades/{trade_id}": (401, 404, 200, 200),
-    "POST /api/trades/{trade_id}/approve": (401, 404, 403, 200),
-    "POST /api/trades/{trade_id}/confirm": (401, 404, 409, 403),
-    "POST /api/trades/{trade_id}/cancel": (401, 404, 200, 200),
-    "POST /api/trades/{trade_id}/payment": (401, 404, 409, 403),
-    "GET /api/payments/{payment_id}": (401, 404, 200, 200),
-    "POST /api/payments/{payment_id}/complete": (401, 404, 200, 404),
-    "POST /api/payments/{payment_id}/cancel": (401, 404, 200, 200),
+    "PATCH /api/products/{product_id}": (401, 403, 403, 200, 403),
+    "POST /api/products/{product_id}/trades": (401, 201, 409, 403, 201),
+    "GET /api/trades/{trade_id}": (401, 404, 200, 200, 200),
+    "POST /api/trades/{trade_id}/approve": (401, 404, 403, 200, 404),
+    "POST /api/trades/{trade_id}/confirm": (401, 404, 409, 403, 404),
+    "POST /api/trades/{trade_id}/cancel": (401, 404, 200, 200, 200),
+    "POST /api/trades/{trade_id}/payment": (401, 404, 409, 403, 404),
+    "GET /api/payments/{payment_id}": (401, 404, 200, 200, 200),
+    "POST /api/payments/{payment_id}/complete": (401, 404, 200, 404, 404),
+    "POST /api/payments/{payment_id}/cancel": (401, 404, 200, 200, 200),
     "POST /webhooks/portone/v1": ANYBODY,  # a hint, which is not believed
-    "POST /webhooks/portone/v2": (401, 401, 401, 401),  # not signed
+    "POST /webhooks/portone/v2": (401, 401, 401, 401, 401),  # not signed
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
 }
@@ -56,6 +61,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/login": {"email": "someone@example.com", "password": "a password"},
     "POST /api/auth/refresh": {"refresh_token": "{refresh}"},
     "POST /api/auth/logout": {"refresh_token": "{refresh}"},
+    "POST /api/auth/social/exchange": {"code": "made up"},
     "POST /api/products": {"name": "table", "price": 5, "quantity": 1},
     "PATCH /api/products/{product_id}": {"name": "table"},
     "POST /api/trades/{trade_id}/cancel": {"reason": "mischief"},

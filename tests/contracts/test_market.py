@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from market.app import Market, assemble
-from market.app import portone as portone_gateways
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.members.domain import Member
+from market.outside import portone as portone_gateways
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as PaymentStatus
 from market.payments.ports import Checkout, Gateways

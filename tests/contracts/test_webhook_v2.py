@@ -10,8 +10,9 @@ import httpx
 import msgspec
 import pytest
 
-from market.app import Market, webhook_seal
+from market.app import Market
 from market.kit.db import Database
+from market.outside import webhook_seal
 from market.settings import Settings, SettingsError
 from tests.sandbox.process import Receiver
 from tests.support.clock import MovableClock

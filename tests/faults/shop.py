@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
-from market.app import Market, assemble, v1_account, v2_account
+from market.app import Market, assemble
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
+from market.outside import v1_account, v2_account
 from market.payments.domain import Means, Method, Payment
 from market.payments.portone.transport import PATIENCE
 from market.payments.portone.v1 import PortOneV1

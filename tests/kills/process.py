@@ -16,10 +16,11 @@ from granian.log import LogLevels
 from litestar import Litestar
 
 from market import worker
-from market.app import Market, assemble, portone, web_app
+from market.app import Market, assemble, web_app
 from market.kit import logs
 from market.kit.db import Database, Row, in_transaction
 from market.kit.system import SystemClock, TimeOrderedIds
+from market.outside import portone
 from market.payments.domain import Payment
 from market.payments.portone.transport import connections
 from market.payments.ports import Checkout, Gateways, PaymentGateway

@@ -14,11 +14,12 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from market.app import Market, assemble, portone
+from market.app import Market, assemble
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.members.domain import AccessClaims
 from market.members.tokens import JwtTokens
+from market.outside import portone
 from market.settings import from_environment
 from market.shared.ids import MemberId, SessionId
 from market.verify import broken

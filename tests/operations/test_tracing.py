@@ -20,10 +20,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from market.app import assemble, portone, web_app
+from market.app import assemble, web_app
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.kit.tracing import Tracing, noted, path_template
+from market.outside import portone
 from market.settings import Settings, from_environment
 from tests.operations.running import running
 from tests.operations.slow_gateway import SlowGateway, slow_gateway

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 from msgspec import Meta, Struct
+from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -137,6 +138,12 @@ class Role(StrEnum):
 _SIDE = {Role.buyer: Party.BUYER, Role.seller: Party.SELLER}
 
 
+class Bought(Struct):
+    """As much of an answer as the log needs."""
+
+    id: str
+
+
 class Counter(Together[tuple[Key | None, Order], Answer]):
     """Where buyers stand in line: those who wait at the same time are served in one transaction,
     with their keys and their answers, and are told after its commit (Q3)."""
@@ -180,7 +187,11 @@ class TradeController(Controller):
     ) -> Response[TradeOut]:
         """Buys one unit [구매하기]: it is held for you until `hold_expires_at`."""
         order = Order(ProductId(path_id(product_id)), signed_in(request).person)
-        return answered(await counter.ask((await key_of(request), order)))
+        answer = await counter.ask((await key_of(request), order))
+        if not answer.problem:
+            bought = msgspec.json.decode(answer.body, type=Bought)
+            bind_contextvars(trade_id=bought.id)
+        return answered(answer)
 
     @get("/trades/{trade_id:str}", responses=documented(401, 404))
     async def show(

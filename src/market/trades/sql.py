@@ -40,9 +40,10 @@ class SqlTrades:
                 """
                 INSERT INTO trades (id, product_id, product_name, seller_id, buyer_id, price, fee,
                                     currency, status, hold_expires_at, created_at)
-                SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[],
-                                     $6::bigint[], $7::bigint[], $8::text[], $9::text[],
-                                     $10::timestamptz[], $11::timestamptz[])
+                SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]),
+                       unnest($4::uuid[]), unnest($5::uuid[]), unnest($6::bigint[]),
+                       unnest($7::bigint[]), unnest($8::text[]), unnest($9::text[]),
+                       unnest($10::timestamptz[]), unnest($11::timestamptz[])
                 """,
                 [trade.id for trade in trades],
                 [trade.product_id for trade in trades],
