@@ -3,7 +3,7 @@
 from typing import Any
 
 import httpx
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has none
 from playwright.sync_api import ViewportSize
 
 from tests.support.processes import RunningMarket
@@ -22,8 +22,8 @@ def test_no_page_of_the_console_shuts_anybody_out(
     """axe-core finds no grave fault, and no page is wider than a phone's screen."""
     axe, faults = Axe(), list[Any]()
     operator = visit(viewport=WIDE)
-    seller = visit(java_script_enabled=False).sign_up("보라")
-    buyer = visit(java_script_enabled=False).sign_up("준")
+    seller = visit().sign_up("보라")
+    buyer = visit().sign_up("준")
 
     def make(nickname: str) -> None:
         elsewhere(appoint(shop.dsn, nickname))
