@@ -155,9 +155,9 @@ VERSIONS = (
     InCode(
         "payment version compared",
         "src/market/payments/sql.py",
-        "WHERE id = $1 AND version = $2",
+        "WHERE id = $1 AND version = $14",
         (_READ_BEFORE,),
-        "WHERE id = $1 AND $2::bigint IS NOT NULL",
+        "WHERE id = $1 AND $14::bigint IS NOT NULL",
     ),
     InCode(
         "the product's version is the one the trade was read with",

@@ -58,6 +58,13 @@ CONSTRAINTS = {
         "incidents_settled_whole",
         "incidents_trade_id_fkey",
     ],
+    "payment_events": [
+        "payment_events_door",
+        "payment_events_look_by_a_door",
+        "payment_events_payment_id_fkey",
+        "payment_events_record_whole",
+        "payment_events_what",
+    ],
     "transfers": [
         "transfers_amount_positive",
         "transfers_between_two",
@@ -68,10 +75,14 @@ CONSTRAINTS = {
 UNIQUE_INDEXES = [
     "trades_one_live_per_buyer",
     "payments_one_open_per_trade",
+    "payment_events_registered_once",
     "cancellations_one_open_per_payment",
     "webhooks_waiting",
 ]
-TRIGGERS = {"transfers": ["transfers_stand", "transfers_stay"]}
+TRIGGERS = {
+    "transfers": ["transfers_stand", "transfers_stay"],
+    "payment_events": ["payment_events_stand", "payment_events_stay"],
+}
 
 GUARDS = (
     *(
@@ -84,7 +95,9 @@ GUARDS = (
         InDatabase(
             name,
             f"DROP TRIGGER {name} ON {table}",
-            ("services/test_last_line.py::test_the_ledger_is_only_ever_added_to",),
+            (
+                "services/test_last_line.py::test_the_books_the_audit_log_and_histories_are_only_ever_added_to",
+            ),
         )
         for table, names in TRIGGERS.items()
         for name in names

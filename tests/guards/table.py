@@ -29,6 +29,14 @@ AWAITED: frozenset[str] = frozenset(
         "V2 is told the balance we believe in",
         "a V2 refund bears its wish's key",
         "a refund of nothing is never sent",
+        "payment_events_door",
+        "payment_events_look_by_a_door",
+        "payment_events_payment_id_fkey",
+        "payment_events_record_whole",
+        "payment_events_what",
+        "payment_events_registered_once",
+        "payment_events_stand",
+        "payment_events_stay",
     }
 )
 

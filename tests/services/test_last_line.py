@@ -154,6 +154,10 @@ UNRELATED = {
     "trades_payment_id_fkey": "UPDATE trades SET payment_id = gen_random_uuid()",
     "payments_trade_id_fkey": "UPDATE payments SET trade_id = gen_random_uuid()",
     "payments_payer_id_fkey": "UPDATE payments SET payer_id = gen_random_uuid()",
+    "payment_events_payment_id_fkey": """
+        INSERT INTO payment_events (payment_id, what, status_after)
+        VALUES (gen_random_uuid(), 'ASKED', 'READY')
+    """,
     "cancellations_payment_id_fkey": "UPDATE cancellations SET payment_id = gen_random_uuid()",
     "incidents_payment_id_fkey": """
         INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)

@@ -5,6 +5,7 @@ Small JPEGs, on a computer and, of the pages people use on the way, on a phone.
 
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,13 +16,27 @@ from tests.sandbox.browser import chromium
 from tests.support.databases import Databases
 from tests.support.processes import running_market, running_sandbox
 
+from .conftest import elsewhere
+from .console_tour import appoint, console_tour
 from .person import Person
 from .tour import tour
 
 PLACE = Path(__file__).parents[2] / "docs" / "screenshots"
 LARGEST = 150 * 1024
 WIDE, NARROW = {"width": 1200, "height": 750}, {"width": 390, "height": 844}
-ON_A_PHONE = {"list", "product", "checkout", "virtual-account", "confirm", "purchases", "notices"}
+ON_A_PHONE = {
+    "list",
+    "product",
+    "checkout",
+    "virtual-account",
+    "confirm",
+    "purchases",
+    "notices",
+    "console",
+    "console-payments",
+    "console-payment",
+    "console-incidents",
+}
 
 
 def main() -> None:
@@ -39,6 +54,14 @@ def main() -> None:
             people = [Person(browser, market.servers[0], viewport=WIDE) for _ in range(2)]
             for name, person in tour(people[0], people[1], gateway):
                 _take(person.page, name)
+            operator = Person(browser, market.servers[0], viewport=WIDE)
+            make = partial(_appoint, dsn)
+            for name, person in console_tour(operator, people[0], people[1], gateway, make):
+                _take(person.page, name)
+
+
+def _appoint(dsn: str, nickname: str) -> None:
+    elsewhere(appoint(dsn, nickname))
 
 
 def _take(page: Page, name: str) -> None:

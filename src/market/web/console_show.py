@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from market.console.ports import Moment
@@ -78,6 +78,7 @@ JOBS: Mapping[str, str] = {
     "payments": "끝나지 않은 결제 확인",
     "comparison": "결제사와 대사",
     "forget": "오래된 것 지우기",
+    "reminders": "구매확정 부탁하기",
 }
 PENDING: Mapping[str, str] = {
     "hints": "처리할 웹훅",
@@ -121,6 +122,10 @@ _REFUNDS: Mapping[str, str] = {
     "FAILED": "환불하지 못했어요",
 }
 
+# What is booked later than this after it happened says both times.
+LATE = timedelta(minutes=1)
+# Of what a webhook tells: which payment it is about, and whose shop, goes without saying.
+_OURS = {"merchant_uid", "paymentId", "storeId"}
 _SEND_BACK = re.compile(r"send back ([0-9]+)")
 
 Detail = tuple[str, str, bool]
@@ -151,11 +156,13 @@ def _event(found: Moment) -> tuple[str, list[Detail]]:
         currency = facts["currency"]
         details += [
             ("결제사 기록", SEEN.get(facts["state"], facts["state"]), True),
-            ("결제된 금액", money(facts["captured"], currency), False),
-            ("환불된 금액", money(facts["returned"], currency), False),
             ("결제사 번호", facts["reference"], False),
         ]
-        if "deposited" in facts:
+        if facts["state"] == "PAID":  # before, it is what was asked for
+            details.append(("결제된 금액", money(facts["captured"], currency), False))
+        if facts["returned"]:
+            details.append(("환불된 금액", money(facts["returned"], currency), False))
+        if facts.get("deposited"):
             details.append(("입금된 금액", money(facts["deposited"], currency), False))
     elif found.what == "LOOKED":
         details.append(("결제사 기록", "기록 없음", True))
@@ -187,11 +194,13 @@ def _refund(found: Moment) -> tuple[str, list[Detail]]:
 
 def _transfer(found: Moment) -> tuple[str, list[Detail]]:
     facts = found.facts
+    occurred = datetime.fromisoformat(facts["occurred_at"])
+    late = abs(found.at - occurred) >= LATE
     return TRANSFERS.get(found.what, found.what), [
         ("금액", money(facts["amount"], facts["currency"]), False),
         ("나간 계정", account(facts["debit"]), True),
         ("들어온 계정", account(facts["credit"]), True),
-        ("일어난 때", moment(datetime.fromisoformat(facts["occurred_at"])), False),
+        ("일어난 때", to_the_second(occurred) if late else "", False),
     ]
 
 
@@ -199,8 +208,10 @@ def _webhook(found: Moment) -> tuple[str, list[Detail]]:
     facts = found.facts
     handled = facts["handled_at"]
     details: list[Detail] = [("PortOne", found.what, False)]
-    details += [(name, str(text), False) for name, text in facts["told"].items()]
-    when = moment(datetime.fromisoformat(handled)) if handled else "아직"
+    details += [
+        (name, str(text), False) for name, text in facts["told"].items() if name not in _OURS
+    ]
+    when = to_the_second(datetime.fromisoformat(handled)) if handled else "아직"
     return "웹훅이 왔어요", [*details, ("처리한 때", when, not handled)]
 
 
@@ -270,6 +281,11 @@ def short(id: str) -> str:
     return f"…{id[-8:]}"
 
 
+def to_the_second(at: datetime) -> str:
+    """2026. 11. 22. 14:05:09, in Korea: much happens within a minute."""
+    return f"{moment(at)}:{at:%S}"
+
+
 def month_day(at: datetime) -> str:
     there = at.astimezone(KOREA)
     return f"{there.month}. {there.day}."
@@ -291,4 +307,5 @@ FILTERS: Mapping[str, Any] = {
     "word": word,
     "short": short,
     "month_day": month_day,
+    "to_the_second": to_the_second,
 }
