@@ -5,11 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from market.app import Market
+from market.app import Market, assemble
+from market.kit.db import Database
 from market.kit.idempotency import KEPT, LEASE
+from market.kit.system import TimeOrderedIds
+from market.payments.ports import Gateways
+from market.settings import Settings
+from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
-from tests.support.web import Client, problem
+from tests.support.web import Client, in_process, problem
 
 NEW = {"name": "의자", "price": 1000, "quantity": 1}
 
@@ -61,6 +66,37 @@ async def test_twenty_presses_with_one_key_make_one_trade(client: Client, market
     assert len(made) == 1
     assert others <= {(409, "idempotency_in_progress")}
     assert await market.db.value("SELECT count(*) FROM trades") == 1
+
+
+async def test_two_processes_with_one_key_make_one_trade(
+    client: Client, market: Market, settings: Settings, dsn: str, gateway: MemoryGateway
+) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    product = (await seller.product(quantity=20))["id"]
+    path = f"/api/products/{product}/trades"
+    elsewhere = await Database.connect(dsn, size=2, name="another process")
+    other = assemble(settings, elsewhere, Gateways(gateway), market.clock, TimeOrderedIds())
+    async with in_process(other) as there:
+        presses = [
+            Client(door, buyer.token).call("POST", path, Idempotency_Key="k")
+            for door in (client.http, there.http)
+        ]
+        answers = await at_once(dsn, "products", product, *presses, waiting=1)
+    await elsewhere.close()
+    (refused,) = [problem(answer) for answer in answers if answer.is_error]
+    assert refused == (409, "idempotency_in_progress")
+    assert await market.db.value("SELECT count(*) FROM trades") == 1
+
+
+async def test_of_two_who_list_with_one_key_at_once_one_is_told_so(
+    client: Client, market: Market, dsn: str
+) -> None:
+    seller = await client.member()
+    listing = [seller.call("POST", "/api/products", NEW, Idempotency_Key="k") for _ in range(2)]
+    # The one that lists waits for its seller's row; the other does not come so far.
+    answers = await at_once(dsn, "members", seller.id, *listing, waiting=1)
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert await market.db.value("SELECT count(*) FROM products") == 1
 
 
 async def test_while_the_first_asks_the_gateway_the_second_is_told_so(

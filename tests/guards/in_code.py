@@ -23,8 +23,15 @@ LOCKS = (
     InCode(
         "product locked",
         "src/market/products/sql.py",
-        " FOR UPDATE OF p",
+        '_SELECT + "WHERE p.id = $1 FOR UPDATE OF p"',
         (_LOCKED.format("products"),),
+        '_SELECT + "WHERE p.id = $1"',
+    ),
+    InCode(
+        "a group's products locked",
+        "src/market/products/sql.py",
+        " ORDER BY p.id FOR UPDATE OF p",
+        (_LAST_LINE + "test_a_locked_product_keeps_a_group_of_buyers_out",),
     ),
     InCode(
         "trade locked",
@@ -49,8 +56,23 @@ LOCKS = (
     InCode(
         "session locked",
         "src/market/members/sql.py",
-        " FOR UPDATE",
+        '_SESSION + "WHERE id = $1 FOR UPDATE"',
         (_LOCKED.format("sessions"), _AUTH + "test_of_two_who_refresh_with_one_token_at_once"),
+        '_SESSION + "WHERE id = $1"',
+    ),
+    InCode(
+        "member locked while they change",
+        "src/market/members/sql.py",
+        '_MEMBER + "WHERE email = $1 FOR UPDATE"',
+        (_LAST_LINE + "test_a_locked_member_keeps_everybody_else_out",),
+        '_MEMBER + "WHERE email = $1"',
+    ),
+    InCode(
+        "the password is still the one that was checked",
+        "src/market/members/sql.py",
+        " AND password_hash = $2 FOR SHARE",
+        ("services/test_social.py::test_a_password_forgotten_while_it_is_checked_opens_nothing",),
+        " AND $2::text IS NOT NULL",
     ),
     InCode(
         "incident locked",
@@ -115,8 +137,15 @@ LOCKS = (
         "one request per Idempotency-Key",
         "src/market/kit/idempotency.py",
         "SELECT pg_try_advisory_xact_lock($1)",
-        (_KEYS + "test_twenty_presses_with_one_key_make_one_trade",),
+        (_KEYS + "test_of_two_who_list_with_one_key_at_once_one_is_told_so",),
         "SELECT $1::bigint IS NOT NULL",
+    ),
+    InCode(
+        "one purchase per Idempotency-Key, in whichever group",
+        "src/market/kit/idempotency.py",
+        "array_agg(pg_try_advisory_xact_lock(n) ORDER BY place)",
+        (_KEYS + "test_two_processes_with_one_key_make_one_trade",),
+        "array_agg(true ORDER BY place)",
     ),
     InCode(
         "one migration at a time",
@@ -301,6 +330,19 @@ SIGNATURES = (
         "src/market/payments/http.py",
         "    seal.verify(request.headers, body, clock.now())\n",
         ("contracts/test_webhook_v2.py::test_what_is_too_old_or_without_a_signature_stays_out",),
+    ),
+    InCode(
+        "a form's seal compared",
+        "src/market/web/visitor.py",
+        "hmac.compare_digest(given.encode(), visitor.seal.encode())",
+        ("pages/test_session.py::test_a_form_without_this_session_s_seal_changes_nothing",),
+        "True",
+    ),
+    InCode(
+        "a form comes from a page of ours",
+        "src/market/web/visitor.py",
+        "    if origin is not None and not _ours(origin, request):\n        raise ForgedForm\n",
+        ("pages/test_session.py::test_a_form_of_another_site_changes_nothing",),
     ),
     InCode(
         "token signature verified",

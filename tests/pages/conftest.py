@@ -26,12 +26,15 @@ class Guest:
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return self._kept(await self.http.get(path, headers=self._headers(headers)))
 
-    async def send(self, path: str, files: Any = None, **fields: str) -> httpx.Response:
-        """A form, with the seal of a page that was just loaded."""
+    async def send(
+        self, path: str, files: Any = None, origin: str | None = None, **fields: str
+    ) -> httpx.Response:
+        """A form, with the seal of a page that was just loaded; `origin` is what the browser says
+        of the page it stands on."""
         page = (await self.get("/me" if "market_session" in self.cookies else "/signin")).text
         seal = re.findall(r'name="seal" value="(\w+)"', page)[0]
         data = {"seal": seal, **fields}
-        headers = self._headers({})
+        headers = self._headers({"origin": origin} if origin else {})
         return self._kept(await self.http.post(path, data=data, files=files, headers=headers))
 
     async def sign_up(self) -> "Guest":

@@ -10,6 +10,7 @@ from market.kit.db import Database
 from market.kit.hearing import Hearing
 from market.web.trading import changes
 from tests.support.acts import Acts
+from tests.support.gateway import MemoryGateway
 
 PATIENCE_S = 30
 
@@ -28,6 +29,20 @@ async def test_a_change_is_heard_by_those_who_wait_for_it_alone(
         await first.within(0.2)  # whatever was said of it before
         await second.within(0.2)
         await market.trades.approve(one.id, one.seller.id)
+        assert await first.within(PATIENCE_S)
+        assert not await second.within(0)
+
+
+async def test_a_payments_change_is_heard_by_those_who_wait_for_it_alone(
+    acts: Acts, market: Market, hearing: Hearing, gateway: MemoryGateway
+) -> None:
+    one, other = await acts.trade(), await acts.trade()
+    payment = await acts.payment(one)
+    async with hearing.of(one.id) as first, hearing.of(other.id) as second:
+        await first.within(0.2)  # whatever was said of it before
+        await second.within(0.2)
+        gateway.fail(payment.id)  # which leaves the trade as it is
+        await market.payments.synchronize(payment.id)
         assert await first.within(PATIENCE_S)
         assert not await second.within(0)
 

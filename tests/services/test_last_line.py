@@ -11,7 +11,7 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.kit.vault import Vault
-from market.members.sql import SqlSessions
+from market.members.sql import SqlMembers, SqlSessions
 from market.payments.history import Entry
 from market.payments.sql import SqlCancellations, SqlPayments
 from market.products.domain import Change
@@ -50,6 +50,12 @@ REFUSED = {
                                   small, created_at FROM photos
     """,
     "photos_size": "UPDATE photos SET width = 1281",
+    "photos_product_id_fkey": "UPDATE photos SET product_id = gen_random_uuid()",
+    "notices_member_id_fkey": "UPDATE notices SET member_id = gen_random_uuid()",
+    "notices_trade_id_fkey": "UPDATE notices SET trade_id = gen_random_uuid()",
+    "social_accounts_member_id_fkey": """
+        INSERT INTO social_accounts VALUES ('kakao', 'somebody', gen_random_uuid(), now())
+    """,
     "trades_status": "UPDATE trades SET status = 'NEARLY' WHERE payment_id IS NOT NULL",
     "trades_price_positive": "UPDATE trades SET price = 0, fee = 0",
     "trades_fee_within_price": "UPDATE trades SET fee = price + 1",
@@ -259,6 +265,23 @@ async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn:
         locking = SqlCancellations(db, Vault(["key"])).find_open_for_update(row["payment_id"])
         with pytest.raises(Unavailable):
             await impatiently(db, locking)
+
+
+@pytest.mark.usefixtures("busy")
+async def test_a_locked_product_keeps_a_group_of_buyers_out(db: Database, dsn: str) -> None:
+    ids = [row["id"] for row in await db.fetch("SELECT id FROM products")]
+    async with holding(dsn, "products", ids[0]):
+        with pytest.raises(Unavailable):
+            await impatiently(db, SqlProducts(db).lock_all(ids))
+
+
+@pytest.mark.usefixtures("busy")
+async def test_a_locked_member_keeps_everybody_else_out(db: Database, dsn: str) -> None:
+    row = await db.find("SELECT id, email FROM members LIMIT 1")
+    assert row is not None
+    async with holding(dsn, "members", row["id"]):
+        with pytest.raises(Unavailable):
+            await impatiently(db, SqlMembers(db).find_by_email_for_update(row["email"]))
 
 
 @pytest.mark.parametrize("table", LOCKS)

@@ -43,7 +43,8 @@ class SqlNotices:
     async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
         rows = await self._db.fetch(
             """
-            SELECT n.*, t.product_name, t.buyer_id = n.member_id AS buying
+            SELECT n.id, n.trade_id, n.kind, n.created_at, n.read_at, t.product_name,
+                   t.buyer_id = n.member_id AS buying
             FROM notices n JOIN trades t ON t.id = n.trade_id
             WHERE n.member_id = $1 AND ($2::uuid IS NULL OR n.id < $2)
             ORDER BY n.id DESC LIMIT $3
