@@ -9,7 +9,7 @@ down_revision = "0015"
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE notices (
-            id uuid PRIMARY KEY,
+            id uuid PRIMARY KEY DEFAULT uuidv7(),
             member_id uuid NOT NULL REFERENCES members,
             trade_id uuid NOT NULL REFERENCES trades,
             kind text NOT NULL,

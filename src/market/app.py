@@ -159,7 +159,7 @@ def assemble(
         ids=ids,
         lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
     )
-    notices = NoticeService(SqlNotices(db), clock, ids)
+    notices = NoticeService(SqlNotices(db), clock)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),

@@ -56,7 +56,7 @@ class Actions:
         return Step(
             f"{seller.nickname} lists {quantity} for {price}",
             lambda market: market.products.list_new(seller, "chair", Money(price), quantity, ""),
-            self.protocol.nothing,
+            lambda: self.protocol.one(lambda made: None),
             after=listed,
         )
 

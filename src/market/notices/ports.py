@@ -16,7 +16,6 @@ class Notices(Protocol):
 
     async def add(
         self,
-        id: str,
         member: MemberId,
         trade_id: TradeId,
         kind: Kind,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from market.shared.clock import Clock
-from market.shared.ids import Ids, MemberId, TradeId
+from market.shared.ids import MemberId, TradeId
 from market.shared.notice import Kind
 from market.shared.page import Page, Slice
 
@@ -16,10 +16,9 @@ AT_ONCE = 500
 class NoticeService:
     """A member's inbox, written in the transactions of what it tells of (Q3)."""
 
-    def __init__(self, notices: Notices, clock: Clock, ids: Ids) -> None:
+    def __init__(self, notices: Notices, clock: Clock) -> None:
         self._notices = notices
         self._clock = clock
-        self._ids = ids
 
     async def tell(
         self, trade_id: TradeId, kind: Kind, to: Sequence[MemberId], source: str
@@ -28,7 +27,7 @@ class NoticeService:
         transaction of what is told."""
         now = self._clock.now()
         for member in to:
-            await self._notices.add(self._ids.new(), member, trade_id, kind, source, now)
+            await self._notices.add(member, trade_id, kind, source, now)
 
     async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
         return await self._notices.page(member, wanted)

@@ -19,7 +19,6 @@ class SqlNotices:
 
     async def add(
         self,
-        id: str,
         member: MemberId,
         trade_id: TradeId,
         kind: Kind,
@@ -28,11 +27,10 @@ class SqlNotices:
     ) -> None:
         await self._db.execute(
             """
-            INSERT INTO notices (id, member_id, trade_id, kind, source, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO notices (member_id, trade_id, kind, source, created_at)
+            VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT ON CONSTRAINT notices_once DO NOTHING
             """,
-            id,
             member,
             trade_id,
             kind,
