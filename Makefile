@@ -14,7 +14,7 @@ demo: $(VENV)/.run ## market, worker, sandbox and a PostgreSQL of its own, with 
 	@exec $(BIN)/market demo
 
 test: $(VENV)/.dev tools ## every test, on real PostgreSQL and real processes
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile $(TESTS)
 
 screenshots: $(VENV)/.dev tools ## every page of the shop, into docs/screenshots
 	@$(BIN)/python -m tests.web.screenshots

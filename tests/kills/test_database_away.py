@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -39,9 +38,14 @@ async def test_a_database_that_is_away_is_unavailable_and_then_back(postgres: Po
 class Dying:
     """A pool whose connections break as asyncpg's do when PostgreSQL is killed just then."""
 
-    @asynccontextmanager
-    async def acquire(self, **_: float) -> AsyncIterator["Dying"]:
-        yield self
+    async def acquire(self, **_: float) -> "Dying":
+        return self
+
+    async def release(self, _: "Dying") -> None:
+        pass
+
+    def get_max_size(self) -> int:
+        return 1
 
     async def fetchval(self, sql: str) -> None:
         raise asyncpg.InternalClientError("cannot switch to state 15; another operation is running")

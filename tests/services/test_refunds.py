@@ -312,6 +312,22 @@ async def test_nothing_is_confirmed_while_a_part_is_on_its_way_back(
     await market.trades.confirm(trade.id, trade.buyer.id)
 
 
+async def test_a_part_under_way_is_not_taken_for_all_though_the_console_sent_the_rest(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    """600 of 1000 are asked for without an answer, then the console sends 400 back: what is left
+    is as much as what was asked for, but that one leaves 400 to be kept."""
+    trade, payment_id = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel(payment_id, trade.seller.id, 600, "a scratch", None)
+    gateway.dead = False
+    gateway.give_back(payment_id, 400)
+    await market.payments.synchronize(payment_id)
+    with pytest.raises(CancellationInProgress):
+        await market.refunds.cancel_purchase(trade.id, trade.seller.id, "all of it")
+    assert not (await acts.now(trade)).is_cancelling
+
+
 async def test_all_that_is_left_calls_the_trade_off(acts: Acts, market: Market) -> None:
     trade, payment_id = await acts.paid_trade()
     await market.refunds.cancel(payment_id, trade.buyer.id, 400, "why", None)

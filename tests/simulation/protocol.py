@@ -158,7 +158,7 @@ class Protocol:
         if underway is None:
             asked = self.model.ask_back(payment, None, party, account=account, made=made)
             return asked if asked.try_at else None
-        if underway.amount < payment.left:
+        if underway.amount < underway.balance:
             raise Refused("cancellation_in_progress")
         if not account or underway.try_at is not None:
             return None

@@ -13,10 +13,10 @@ from .story import Story
 from .world import World
 
 SEEDS = [
-    (int(seed), int(steps))
+    (int(seed), int(steps), mode == "storms")
     for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()
     if not line.startswith("#")
-    for seed, steps in [line.split()[:2]]
+    for seed, steps, mode in [line.split()[:3]]
 ]
 
 
@@ -44,10 +44,11 @@ async def test_the_same_seed_takes_the_same_steps_to_the_same_rows(databases: Da
     assert first.digest == again.digest != other.digest
 
 
-@pytest.mark.skipif(not SEEDS, reason="no seed has ever failed")
-@pytest.mark.parametrize(("seed", "steps"), SEEDS)
-async def test_what_once_failed_holds(databases: Databases, seed: int, steps: int) -> None:
-    await live(databases, seed, steps)
+@pytest.mark.parametrize(("seed", "steps", "storms"), SEEDS)
+async def test_what_once_failed_holds(
+    databases: Databases, seed: int, steps: int, storms: bool
+) -> None:
+    await live(databases, seed, steps, storms=storms)
 
 
 @pytest.mark.parametrize(

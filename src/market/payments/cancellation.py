@@ -65,6 +65,12 @@ class Cancellation:
         return self.status is CancellationStatus.REQUESTED
 
     @property
+    def keeps(self) -> int:
+        """How much is to be left when it is done, in minor units: more than 0 for a part, however
+        much of the rest goes back by other ways meanwhile."""
+        return self.balance - self.amount
+
+    @property
     def waits_for_account(self) -> bool:
         """Money lies at the gateway, and nobody has said yet where it is to go."""
         return self.is_open and self.try_at is None
@@ -83,7 +89,7 @@ class Cancellation:
     def settle(self, left: int, now: datetime) -> bool:
         """Succeeds once no more is `left` of the payment than there was to be; True when it just
         did."""
-        if not self.is_open or left > self.balance - self.amount:
+        if not self.is_open or left > self.keeps:
             return False
         self._end(CancellationStatus.SUCCEEDED, now)
         return True
@@ -92,9 +98,9 @@ class Cancellation:
         """Money went back behind our back: asks for what is still missing; False if none did."""
         if not self.is_open or left == self.balance:
             return False
-        kept = self.balance - self.amount
+        keeps = self.keeps
         self.balance = left
-        self.amount = self.balance - kept
+        self.amount = left - keeps
         return True
 
     @property

@@ -236,7 +236,7 @@ class RefundService:
                 return cancellation
             await self._purchases.account_needed(payment.trade_id, payment_id)
             return None
-        if underway.amount < payment.cancellable:  # a part is on its way: first that, then all
+        if underway.keeps:  # a part is on its way: first that, then all
             raise CancellationInProgress(payment_id=payment_id)
         if account is None or by is Party.SELLER or not underway.waits_for_account:
             return None
