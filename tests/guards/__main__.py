@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio.plugin
 import pytest_timeout  # type: ignore[import-untyped]
+from prometheus_client import REGISTRY
 
 import market.cli  # noqa: F401 # and with it every library of the market
 from market.kit import postgres
@@ -100,6 +101,9 @@ def _run(tree: Path, server: str, tests: Sequence[str], written: Path) -> int:
             os.dup2(output.fileno(), stream)
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
+    # What the market counts is registered anew when its modules are loaded from the copy.
+    for collector in list(REGISTRY._collector_to_names):
+        REGISTRY.unregister(collector)
     elsewhere = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
     sys.path[:] = [str(tree), str(tree / "src"), *elsewhere]
     os.chdir(tree)

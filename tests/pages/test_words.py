@@ -12,20 +12,22 @@ from market.shared.money import Money
 from market.shared.notice import Kind
 from market.shared.page import Slice
 from market.web import show, words
-from market.web.words import CODES, EN, TOLD
+from market.web.console_words import TOLD as CONSOLE_TOLD
+from market.web.words import TOLD
 from tests.support.acts import Acts
 
 _ROOT = Path(words.__file__).parent
+EN, CODES = words._ENGLISH, words._REFUSALS
 _IN_TEMPLATES = re.compile(r"""\bt\(\s*(["'])(.*?)\1|\belse t\((["'])(.*?)\3""")
 _IN_FORMS = re.compile(r'fault\([^,]*,\s*"([^"]*[가-힣][^"]*)"')
 
 
 def spoken() -> set[str]:
     """Every Korean sentence a page may show."""
-    found: set[str] = set(TOLD.values())
+    found: set[str] = {*TOLD.values(), *CONSOLE_TOLD.values()}
     for table in (show.PRODUCT_STATUS, show.TRADE_STATUS, show.METHOD, show.BANKS):
         found |= set(table.values())
-    for path in (_ROOT / "templates").glob("*.html"):
+    for path in (_ROOT / "templates").rglob("*.html"):
         found |= {match[2] or match[4] for match in _IN_TEMPLATES.finditer(path.read_text())}
     for path in _ROOT.glob("*.py"):
         found |= set(_IN_FORMS.findall(path.read_text()))

@@ -9,7 +9,6 @@ from market.payments.domain import Means as RealMeans
 from market.payments.domain import Method
 from market.payments.sweep import AT_ONCE
 from market.products.domain import Change
-from market.products.domain import Product as RealProduct
 from market.shared.banking import Bank, RefundAccount
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
 from market.shared.money import Money
@@ -49,15 +48,14 @@ class Actions:
         seller, price = self.rng.choice(self.world.members), self.rng.randint(3, 90_000)
         quantity = self.rng.randint(1, 5)
 
-        def listed(result: object) -> None:
-            assert isinstance(result, RealProduct)
-            self.model.products[result.id] = Product(result.id, seller.id, price, quantity)
+        def listed(made: Sequence[str]) -> None:
+            id = made[-1]
+            self.model.products[id] = Product(id, seller.id, price, quantity)
 
-        return Step(
+        return self._rule(
             f"{seller.nickname} lists {quantity} for {price}",
             lambda market: market.products.list_new(seller, "chair", Money(price), quantity, ""),
-            lambda: self.protocol.one(lambda made: None),
-            after=listed,
+            listed,
         )
 
     def any_change(self) -> Step:

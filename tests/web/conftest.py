@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 
 from tests.sandbox.browser import chromium
 from tests.support.databases import Databases
-from tests.support.processes import RunningMarket, running_market, running_sandbox
+from tests.support.processes import RunningMarket, running_market, running_sandbox, stand_ins
 
 from .person import Person
 
@@ -44,8 +44,10 @@ def shop(
     assert browser  # without one there is nothing to start
     data = Path(tmp_path_factory.mktemp("shop"))
     dsn = elsewhere(databases.create())
-    with running_sandbox(data) as sandbox, running_market(dsn, data, 1, sandbox) as market:
-        yield market
+    with running_sandbox(data) as sandbox:
+        social = stand_ins(sandbox)
+        with running_market(dsn, data, 1, sandbox, environment=social) as market:
+            yield market
 
 
 @pytest.fixture

@@ -48,16 +48,16 @@ class ProductService:
 
         Raises TooManyPhotos.
         """
-        product = Product.list_new(
-            ProductId(self._ids.new()),
-            seller,
-            name,
-            price,
-            quantity,
-            description,
-            self._clock.now(),
-        )
         async with self._transactions.transaction():
+            product = Product.list_new(
+                ProductId(self._ids.new()),
+                seller,
+                name,
+                price,
+                quantity,
+                description,
+                self._clock.now(),
+            )
             await self._products.add(product)
             await self._hang(product.id, (), pictures)
         return product
