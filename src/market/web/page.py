@@ -15,9 +15,10 @@ from litestar.response import Redirect
 from market.shared.errors import NotFound
 
 from . import console_show
+from .refusals import CODES
 from .show import BANKS, FILTERS
 from .visitor import Shop, Visitor
-from .words import CODES, TOLD, translator
+from .words import TOLD, translator
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -1,0 +1,103 @@
+"""Refusals in words, by their code, Korean and English: what a service says of itself is for
+programs."""
+
+from collections.abc import Mapping
+
+CODES: Mapping[str, tuple[str, str]] = {
+    "already_bought": (
+        "이미 거래하고 있는 용품이에요. 한 사람이 하나씩 살 수 있어요.",
+        "You have a trade of this item already; one unit each.",
+    ),
+    "bank_needed": ("은행을 골라 주세요.", "Choose a bank."),
+    "cancellation_in_progress": (
+        "이미 결제취소가 진행 중이에요.",
+        "A cancellation is under way already.",
+    ),
+    "email_taken": ("이미 가입한 이메일이에요.", "A member with this address exists already."),
+    "forbidden": ("할 수 없는 일이에요.", "This is not yours to do."),
+    "forged_form": (
+        "화면이 오래됐거나 다른 곳에서 보낸 양식이에요. 페이지를 다시 열고 해 주세요.",
+        "This form is too old, or not ours. Load the page again.",
+    ),
+    "gateway_refused": (
+        "결제사가 받아들이지 않았어요. 다른 방법으로 결제해 주세요.",
+        "The payment gateway refused. Try another way to pay.",
+    ),
+    "gateway_unavailable": (
+        "결제사가 대답하지 않아요. 잠시 뒤에 다시 해 주세요.",
+        "The payment gateway does not answer. Try again shortly.",
+    ),
+    "hold_expired": ("결제 기한이 지났어요.", "The time to pay has run out."),
+    "internal_error": (
+        "저희 쪽에서 문제가 생겼어요. 잠시 뒤에 다시 해 주세요.",
+        "Something went wrong on our side. Try again shortly.",
+    ),
+    "invalid_request": ("알아볼 수 없는 요청이에요.", "The request does not make sense."),
+    "invalid_transition": (
+        "그 사이에 거래가 바뀌어서 지금은 할 수 없어요.",
+        "The trade has changed meanwhile; this is not possible now.",
+    ),
+    "not_found": (
+        "없는 페이지이거나 볼 수 없는 페이지예요.",
+        "There is no such page, or it is not yours to see.",
+    ),
+    "not_your_part": ("상대방이 할 일이에요.", "That step is for the other party to take."),
+    "outcome_unknown": (
+        "결제사의 대답을 듣지 못했어요. 확인되는 대로 알려 드릴게요.",
+        "The gateway gave no answer; we will look it up and tell you.",
+    ),
+    "own_product": ("내가 파는 용품은 살 수 없어요.", "You can't buy what you sell."),
+    "photo_refused": (
+        "보여 줄 수 없는 사진이에요. 8MB까지의 JPEG, PNG, WebP만 올릴 수 있어요.",
+        "We can't show that photo: JPEG, PNG or WebP, at most 8 MB.",
+    ),
+    "body_too_large": ("보낸 것이 너무 커요.", "That is too large."),
+    "quantity_below_taken": (
+        "이미 거래하고 있는 수량보다 적게 바꿀 수 없어요.",
+        "That many units are already in trades.",
+    ),
+    "refund_account_needed": (
+        "환불받을 본인 계좌를 알려 주세요.",
+        "Name an account of yours for the refund.",
+    ),
+    "sold_out": (
+        "아쉽게도 방금 다 팔렸어요.",
+        "Somebody was faster: every unit is taken.",
+    ),
+    "rate_limited": (
+        "너무 자주 시도했어요. 잠시 뒤에 다시 해 주세요.",
+        "Too many attempts. Try again in a while.",
+    ),
+    "social_account_conflict": (
+        "이 이메일의 회원은 이미 다른 계정으로 연결돼 있어요.",
+        "The member with this address signs in with another account there.",
+    ),
+    "social_code_invalid": (
+        "로그인이 오래 걸렸거나 다른 브라우저에서 시작됐어요. 다시 해 주세요.",
+        "That sign-in took too long, or began in another browser. Begin again.",
+    ),
+    "social_declined": ("로그인이 취소됐어요.", "The sign-in was declined."),
+    "social_refused": ("로그인하지 못했어요. 다시 해 주세요.", "That did not work. Begin again."),
+    "social_state_invalid": (
+        "로그인이 오래 걸렸거나 다른 브라우저에서 시작됐어요. 다시 해 주세요.",
+        "That sign-in took too long, or began in another browser. Begin again.",
+    ),
+    "social_unavailable": (
+        "지금은 연결되지 않아요. 잠시 뒤에 다시 해 주세요.",
+        "It can't be reached now. Try again shortly.",
+    ),
+    "too_many_photos": ("사진은 다섯 장까지 올릴 수 있어요.", "Five photos at most."),
+    "too_many_requests": ("너무 자주 했어요. 잠시 뒤에 해 주세요.", "Too often. Wait a moment."),
+    "unavailable": (
+        "지금은 너무 붐벼요. 잠시 뒤에 다시 해 주세요.",
+        "Too busy right now. Try again shortly.",
+    ),
+    "version_conflict": (
+        "지금은 너무 붐벼요. 잠시 뒤에 다시 해 주세요.",
+        "Too busy right now. Try again shortly.",
+    ),
+    "wrong_credentials": (
+        "이메일이나 비밀번호가 맞지 않아요.",
+        "Address or password is wrong.",
+    ),
+}
