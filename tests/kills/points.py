@@ -15,7 +15,7 @@ ROLE = "KILLS_ROLE"
 
 _COMMITS = {
     "server": (
-        "TradeService.buy",
+        "TradeService.buy_all",
         "TradeService.approve",
         "TradeService.confirm",
         "Idempotency._leased",
@@ -26,7 +26,7 @@ _COMMITS = {
         "RefundService.cancel",
         "RefundService._begin_try",
         "SqlInbox.add",
-        "Idempotency._keep",
+        "Idempotency._keep_all",
     ),
     "worker": (
         "PaymentService.synchronize",

@@ -87,7 +87,7 @@ class MortalDatabase(Database):
 
 
 def _name(names: list[str]) -> str:
-    keyed = names[0] == "Idempotency._whole" and len(names) > 1
+    keyed = names[0] in {"Idempotency._whole", "Idempotency.answer_all"} and len(names) > 1
     return names[1] if keyed else names[0]
 
 

@@ -56,6 +56,9 @@ class Protocol:
             self.model.buy(product, buyer, heard.made)
         except Refused as refusal:
             raise Refused(refusal.code, late=True) from None
+        except AssertionError:
+            # Refused all the same: in a storm for what was so a moment before, else a difference.
+            raise Refused("a reason of the market's own", late=True) from None
         return None
 
     def nothing(self) -> Script:
