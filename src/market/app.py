@@ -31,13 +31,13 @@ from market.kit.http import (
 )
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
-from market.kit.logs import RequestLog, about
-from market.kit.metrics import RequestMetrics
+from market.kit.logs import about
 from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.rate_limits import NoRateLimits, SqlRateLimits
 from market.kit.system import SystemClock, TimeOrderedIds
 from market.kit.vault import Vault
+from market.kit.watch import Watch
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
 from market.members.doorkeeper import Doorkeeper
@@ -69,6 +69,7 @@ from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.products.darkroom import PillowDarkroom
+from market.products.express import ExpressLane
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.http import ShopWindow
 from market.products.service import ProductService, StockRoom
@@ -308,7 +309,6 @@ def web_app(
         state=State({"stopping": stopping}),
         dependencies=_dependencies(),
         middleware=[
-            RequestMetrics,
             DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
         ],
         exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path},
@@ -321,7 +321,7 @@ def web_app(
     )
     # Around everything: as a middleware it would not see what is refused before a route is found,
     # nor what another middleware refuses, and somebody who tries doors would leave no trace.
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    app.asgi_handler = Watch(ExpressLane(app.asgi_handler, lambda: app.state.market.window))
     if tracing is not None:
         app.asgi_handler = tracing.around(app.asgi_handler)
     return app

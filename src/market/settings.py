@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from market.kit.addresses import Network
 
 MOST_WEBHOOK_SECRETS = 2
+# Keys are made of a secret by one hash: what can be guessed could be tried out on any token.
+SHORTEST_SECRET = 32
 _TRIAL_API = "http://127.0.0.1:{port}/v1"
 _TRIAL_SDK = "http://127.0.0.1:{port}/sdk/v1.js"
 
@@ -102,7 +104,8 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     port = _whole(env, "MARKET_PORT", 8000, 1, 65_535)
     sandbox_port = _whole(env, "SANDBOX_PORT", 8100, 1, 65_535)
     data = Path(env.get("MARKET_DATA") or "var").resolve()
-    secret = env.get("MARKET_SECRET") or _kept_secret(data)
+    secret = _long("MARKET_SECRET", env.get("MARKET_SECRET") or _kept_secret(data))
+    vault_keys = tuple(_long("MARKET_VAULT_KEYS", key) for key in _words(env, "MARKET_VAULT_KEYS"))
     return Settings(
         host=env.get("MARKET_HOST") or "127.0.0.1",
         port=port,
@@ -121,7 +124,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         portone_v2=_portone_v2(env, sandbox_port),
         hold=timedelta(seconds=_whole(env, "MARKET_HOLD_SECONDS", 600, 1, 86_400)),
         deposit=timedelta(hours=_whole(env, "MARKET_DEPOSIT_HOURS", 24, 1, 720)),
-        vault_keys=_words(env, "MARKET_VAULT_KEYS") or (secret,),
+        vault_keys=vault_keys or (secret,),
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
@@ -158,11 +161,16 @@ def _test_channel(env: Mapping[str, str]) -> bool:
 
 
 def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
+    url = env.get("PORTONE_V1_API_URL") or _TRIAL_API.format(port=sandbox_port)
+
     def get(name: str, trial: str) -> str:
-        return env.get(f"PORTONE_V1_{name}") or trial
+        variable = f"PORTONE_V1_{name}"
+        if url.startswith("https:") and not env.get(variable):
+            raise SettingsError(f"{variable} is needed where PORTONE_V1_API_URL is a real one.")
+        return env.get(variable) or trial
 
     return PortOneV1Settings(
-        api_url=get("API_URL", _TRIAL_API.format(port=sandbox_port)).rstrip("/"),
+        api_url=url.rstrip("/"),
         key=get("KEY", "imp_apikey_sandbox"),
         secret=get("SECRET", "sandbox-v1-secret-not-real"),
         code=get("CODE", "imp00000000"),
@@ -260,6 +268,12 @@ def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise SettingsError(
             f"{name} takes addresses or networks with commas between: {cause}."
         ) from cause
+
+
+def _long(name: str, secret: str) -> str:
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(f"{name} must have at least {SHORTEST_SECRET} characters.")
+    return secret
 
 
 def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -36,6 +36,12 @@ async def test_the_list_can_be_narrowed(client: Client) -> None:
         assert len((await client.get(f"/api/products?{query}"))["items"]) == found, query
 
 
+async def test_nothing_in_between_keeps_what_the_api_said(client: Client) -> None:
+    seller = await client.member()
+    for who, path in [(client, "/api/products"), (seller, "/api/me"), (client, "/api/me")]:
+        assert (await who.call("GET", path)).headers["cache-control"] == "no-store"
+
+
 async def test_the_market_says_how_it_is(client: Client) -> None:
     assert await client.get("/health/live") == {"status": "live"}
     assert await client.get("/health/ready") == {"status": "ready"}

@@ -76,7 +76,11 @@ BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
 Out = TypeVar("Out", bound=Struct)
 Item = TypeVar("Item")
 
-LimitParam = Annotated[int, QueryParameter(ge=1, le=100, description="at most so many items")]
+# Of a list: what a page holds unless another number is asked for, and at most.
+USUAL_ITEMS, MOST_ITEMS = 20, 100
+LimitParam = Annotated[
+    int, QueryParameter(ge=1, le=MOST_ITEMS, description="at most so many items")
+]
 CursorParam = Annotated[
     str | None, QueryParameter(description="the next_cursor of the page before; opaque")
 ]

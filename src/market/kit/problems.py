@@ -105,6 +105,15 @@ def on_any_exception(_: Request[Any, Any, State], error: Exception) -> Response[
     return _internal(error)
 
 
+def refusal(error: Exception) -> Response[Problem]:
+    """The answer of whoever serves requests without the framework."""
+    return (
+        respond(of_market_error(error))
+        if isinstance(error, errors.MarketError)
+        else _internal(error)
+    )
+
+
 async def only_problems(response: Response[Any]) -> Response[Any]:
     """The documentation's own "not found" is a page of HTML; ours is a problem, everywhere."""
     if response.status_code == HTTPStatus.NOT_FOUND and response.media_type != PROBLEM_JSON:

@@ -31,8 +31,8 @@ StateParam = Annotated[str | None, QueryParameter(name="state", required=False)]
 EXCHANGE = "/api/auth/social/exchange"
 COOKIE, SECURE_COOKIE = "social", "__Host-social"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-# Codes in addresses are no business of the next page's, nor of any cache's.
-PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+# Codes in addresses are no business of the next page's.
+PRIVATE = {"Referrer-Policy": "no-referrer"}
 
 
 class CodeIn(Struct):

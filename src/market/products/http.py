@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from market.kit.http import (
     BEARER,
     ONE_LINE,
+    USUAL_ITEMS,
     CursorParam,
     Idempotent,
     KeyParam,
@@ -51,12 +52,14 @@ from .service import ProductService
 Service = NamedDependency[ProductService]
 
 T = TypeVar("T")
+LONGEST_SEARCH = 100
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
 Name = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_NAME)]
 Price = Annotated[int, Meta(ge=1, le=MOST_WON, description="minor units; for KRW, won")]
 Quantity = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
+
 Description = Annotated[str, Meta(max_length=LONGEST_DESCRIPTION)]
 
 
@@ -164,10 +167,10 @@ class ProductController(Controller):
         window: NamedDependency[ShopWindow],
         status: FromQuery[Status | None] = None,
         q: Annotated[
-            str | None, QueryParameter(max_length=100, description="part of a name")
+            str | None, QueryParameter(max_length=LONGEST_SEARCH, description="part of a name")
         ] = None,
         seller_id: FromQuery[str | None] = None,
-        limit: LimitParam = 20,
+        limit: LimitParam = USUAL_ITEMS,
         cursor: CursorParam = None,
     ) -> Response[PageOut[ProductOut]]:
         """Products, newest first."""

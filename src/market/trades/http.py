@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 from market.kit.http import (
     BEARER,
     ONE_LINE,
+    USUAL_ITEMS,
     AccountIn,
     CursorParam,
     Idempotent,
@@ -298,7 +299,7 @@ class MyTradesController(Controller):
         caller: SignedIn,
         trades: Service,
         status: FromQuery[Status | None] = None,
-        limit: LimitParam = 20,
+        limit: LimitParam = USUAL_ITEMS,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
         """What you bought [구매한 용품]: all but cancelled trades, or those of one `status`."""
@@ -310,7 +311,7 @@ class MyTradesController(Controller):
         caller: SignedIn,
         trades: Service,
         status: FromQuery[Status | None] = None,
-        limit: LimitParam = 20,
+        limit: LimitParam = USUAL_ITEMS,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
         """What you sold: all but cancelled trades, or those of one `status`."""
@@ -322,7 +323,7 @@ class MyTradesController(Controller):
         caller: SignedIn,
         trades: Service,
         role: FromQuery[Role | None] = None,
-        limit: LimitParam = 20,
+        limit: LimitParam = USUAL_ITEMS,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
         """What is reserved [예약중인 용품]: running trades, as buyer, as seller, or both."""
