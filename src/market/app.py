@@ -22,6 +22,7 @@ from market.kit import logs
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
+from market.kit.express import ExpressLane
 from market.kit.hearing import Hearing
 from market.kit.http import (
     StrictRequest,
@@ -42,7 +43,7 @@ from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
 from market.members.doorkeeper import Doorkeeper
 from market.members.http import ROUTES as MEMBER_ROUTES
-from market.members.http import Authentication
+from market.members.http import Authentication, caller_of
 from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
 from market.members.social import transport as social_transport
@@ -69,7 +70,7 @@ from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.products.darkroom import PillowDarkroom
-from market.products.express import ExpressLane
+from market.products.express import doors as product_doors
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.http import ShopWindow
 from market.products.service import ProductService, StockRoom
@@ -77,6 +78,7 @@ from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings
 from market.shared.clock import Clock
 from market.shared.ids import Ids
+from market.trades.express import doors as trade_doors
 from market.trades.http import ROUTES as TRADE_ROUTES
 from market.trades.http import Counter
 from market.trades.service import Terms, TradeService
@@ -92,7 +94,7 @@ if TYPE_CHECKING:
 TRADES_CHANGED = "trades_changed"
 LARGEST_BODY = 256 * 1024
 # Where a token has nothing to say, a bad one does no harm: who refreshes still sends the old one.
-NO_TOKEN_READ = ["^/api/auth/", "^/webhooks/", "^/health/", "^/metrics", "^/docs", "^/openapi"]
+TOKENS_UNREAD = ("/api/auth/", "/webhooks/", "/health/", "/metrics", "/docs", "/openapi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,9 +310,7 @@ def web_app(
         lifespan=[lifespan],
         state=State({"stopping": stopping}),
         dependencies=_dependencies(),
-        middleware=[
-            DefineMiddleware(Authentication, exclude=NO_TOKEN_READ),
-        ],
+        middleware=[DefineMiddleware(Authentication, unread=TOKENS_UNREAD)],
         exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path},
         before_request=about,
         after_request=only_problems,
@@ -319,9 +319,13 @@ def web_app(
         openapi_config=_openapi(),
         logging_config=None,
     )
-    # Around everything: as a middleware it would not see what is refused before a route is found,
-    # nor what another middleware refuses, and somebody who tries doors would leave no trace.
-    app.asgi_handler = Watch(ExpressLane(app.asgi_handler, lambda: app.state.market.window))
+    doors = (
+        *product_doors(lambda: app.state.market.window),
+        *trade_doors(lambda: app.state.market.counter, caller_of),
+    )
+    # The watch is around everything: as a middleware it would not see what is refused before a
+    # route is found, nor what another middleware refuses, and who tries doors would leave no trace.
+    app.asgi_handler = Watch(ExpressLane(app.asgi_handler, doors))
     if tracing is not None:
         app.asgi_handler = tracing.around(app.asgi_handler)
     return app

@@ -13,10 +13,14 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from market.app import Market
-from market.products.express import DETAIL, LIST, ExpressLane
+from market.kit.express import ExpressLane
+from market.products.express import doors as at_window
 from market.shared.errors import Unavailable
+from market.trades.express import doors as at_counter
 from tests.support.web import Client, in_process, problem
 
+LIST, DETAIL = "/api/products", "/api/products/{product_id}"
+BUY = f"{DETAIL}/trades"
 NAMES = ("status", "q", "limit", "cursor", "seller_id", "other", "Q", "")
 VALUES = (
     *("", "0", "1", "07", "100", "101", "1000", "-1", "+5", "1.0", "٣", "ON_SALE", "on_sale"),
@@ -70,6 +74,54 @@ async def test_one_product_by_either_way_is_the_same(market: Market) -> None:
         assert (await client.get(f"{LIST}/{id}"))["id"] == id
 
 
+async def test_a_purchase_by_either_way_is_the_same(market: Market) -> None:
+    """Refusals whole; of two purchases all but what differs between any two."""
+    async with in_process(market) as client:
+        seller, buyer = await client.member("s"), await client.member("b")
+        goods = [(await seller.product())["id"] for _ in range(2)]
+        odd = ("0" * 32, "nonsense")
+        for who in (seller, buyer, client, Client(client.http, "no token of ours")):
+            for id in (*odd, goods[0]) if who is not buyer else odd:
+                lane, route = [
+                    (told.status_code, told.headers["content-type"], told.content)
+                    for slash in ("", "/")
+                    for told in [await who.call("POST", f"{LIST}/{id}/trades{slash}")]
+                ]
+                assert lane == route
+                assert lane[0] >= 400
+        unlike = {"id", "product", "created_at", "hold_expires_at"}
+        first, second = f"{LIST}/{goods[0]}/trades", f"{LIST}/{goods[1]}/trades/"
+        one, two = await buyer.post(first), await buyer.post(second)
+        assert {k: one[k] for k in one if k not in unlike} == {
+            k: two[k] for k in two.keys() - unlike
+        }
+        for path in (first, second):
+            assert problem(await buyer.call("POST", path)) == (409, "already_bought")
+
+
+async def test_a_key_holds_at_the_lane_as_at_the_route(market: Market) -> None:
+    async with in_process(market) as client:
+        seller, buyer = await client.member("s"), await client.member("b")
+        first, other = [(await seller.product(2))["id"] for _ in range(2)]
+        path = f"{LIST}/{first}/trades"
+        one = await buyer.call("POST", path, Idempotency_Key="k")
+        again = await buyer.call("POST", path, Idempotency_Key="k")
+        assert (one.status_code, one.content) == (201, again.content)
+        # The route knows the same key: a body of no bytes is the same body.
+        with_body = await client.http.request(
+            "POST",
+            path,
+            content=b"{}",
+            headers={"Authorization": f"Bearer {buyer.token}", "Idempotency-Key": "k"},
+        )
+        assert problem(with_body) == (422, "idempotency_key_reused")
+        elsewhere = await buyer.call("POST", f"{LIST}/{other}/trades", Idempotency_Key="k")
+        assert problem(elsewhere) == (422, "idempotency_key_reused")
+        for bad in ("", "x" * 256):
+            refused = await buyer.call("POST", path, Idempotency_Key=bad)
+            assert problem(refused) == (400, "invalid_request")
+
+
 async def test_who_brings_a_token_goes_to_the_routes(market: Market) -> None:
     async with in_process(market) as client:
         stranger = Client(client.http, "no token of ours")
@@ -77,8 +129,11 @@ async def test_who_brings_a_token_goes_to_the_routes(market: Market) -> None:
             assert problem(await stranger.call("GET", path)) == (401, "token_invalid")
 
 
-async def taken(market: Market, path: str, query: bytes = b"", method: str = "GET") -> Any:
-    """The status the lane answers by itself, with the template it counts under; or None."""
+async def taken(
+    market: Market, method: str, target: str, headers: dict[bytes, bytes]
+) -> tuple[int, str] | None:
+    """The status the lane answers by itself, with the template it counts under; None: it lets the
+    request pass."""
     passed, sent = [], []
 
     async def routes(*_: Any) -> None:
@@ -87,32 +142,53 @@ async def taken(market: Market, path: str, query: bytes = b"", method: str = "GE
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope: Any = {"type": "http", "method": method, "path": path, "query_string": query}
-    scope |= {"headers": [(b"cookie", b"a=b")]}
-    await ExpressLane(routes, lambda: market.window)(scope, send, send)  # type: ignore[arg-type]
+    async def nobody(_: Any) -> None:
+        return None
+
+    path, _, query = target.partition("?")
+    scope: Any = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
+    scope["headers"] = list(headers.items())
+    doors = (*at_window(lambda: market.window), *at_counter(lambda: market.counter, nobody))
+    await ExpressLane(routes, doors)(scope, send, send)  # type: ignore[arg-type]
     assert bool(passed) != bool(sent)
     return (sent[0]["status"], scope["path_template"]) if sent else None
 
 
+TOKEN = {b"authorization": b"Bearer a"}
+
+
 @pytest.mark.parametrize(
-    ("path", "query", "method", "answer"),
+    ("method", "target", "headers", "answer"),
     [
-        (LIST, b"", "GET", (200, LIST)),
-        (LIST, b"limit=100", "GET", (200, LIST)),
-        (LIST, b"q=%EC%9D%98%EC%9E%90&status=ON_SALE&cursor=" + b"0" * 32, "GET", (200, LIST)),
-        (f"{LIST}/{'0' * 32}", b"", "GET", (404, DETAIL)),
-        (LIST, b"limit=101", "GET", None),
-        (LIST, b"q=a&q=b", "GET", None),
-        (LIST, b"", "POST", None),
-        (f"{LIST}/{'0' * 32}", b"", "PATCH", None),
-        (f"{LIST}/{'0' * 32}/trades", b"", "GET", None),
-        ("/api/productsx", b"", "GET", None),
+        ("GET", LIST, {b"cookie": b"a=b"}, (200, LIST)),
+        ("GET", f"{LIST}?limit=100", {}, (200, LIST)),
+        ("GET", f"{LIST}?q=%EC%9D%98&status=ON_SALE&cursor={'0' * 32}", {}, (200, LIST)),
+        ("GET", f"{LIST}/{'0' * 32}", {}, (404, DETAIL)),
+        ("POST", f"{LIST}/{'0' * 32}/trades", TOKEN, (401, BUY)),
+        ("POST", f"{LIST}/{'0' * 32}/trades", TOKEN | {b"content-length": b"0"}, (401, BUY)),
+        ("POST", f"{LIST}/{'0' * 32}/trades", TOKEN | {b"idempotency-key": b"k"}, (401, BUY)),
+        ("GET", f"{LIST}?limit=101", {}, None),
+        ("GET", f"{LIST}?q=a&q=b", {}, None),
+        ("GET", LIST, TOKEN, None),
+        ("GET", f"{LIST}/{'0' * 32}", TOKEN, None),
+        ("GET", f"{LIST}x", {}, None),
+        ("POST", LIST, {}, None),
+        ("PATCH", f"{LIST}/{'0' * 32}", TOKEN, None),
+        ("GET", f"{LIST}/{'0' * 32}/trades", TOKEN, None),
+        ("POST", f"{LIST}/{'0' * 32}/trades", {}, None),
+        ("POST", f"{LIST}/{'0' * 31}/trades", TOKEN, None),
+        ("POST", f"{LIST}/{'0' * 32}/trades", TOKEN | {b"content-length": b"2"}, None),
+        ("POST", f"{LIST}/{'0' * 32}/trades", TOKEN | {b"transfer-encoding": b"chunked"}, None),
     ],
 )
 async def test_the_lane_takes_what_is_plain(
-    market: Market, path: str, query: bytes, method: str, answer: tuple[int, str] | None
+    market: Market,
+    method: str,
+    target: str,
+    headers: dict[bytes, bytes],
+    answer: tuple[int, str] | None,
 ) -> None:
-    assert await taken(market, path, query, method) == answer
+    assert await taken(market, method, target, headers) == answer
 
 
 async def test_requests_of_both_ways_are_counted_together(market: Market) -> None:

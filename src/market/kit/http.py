@@ -7,12 +7,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, InternalServerException
-from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
+from litestar.types import HTTPScope
 from msgspec import Meta, Struct
 
 from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
@@ -71,6 +70,7 @@ class StrictRequest(Request[Any, Any, State]):
 
 
 Visit = Request[Caller | None, Any, State]
+# What it stands at is for members alone (R1): the document says so, and so does Authentication.
 BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
 
 Out = TypeVar("Out", bound=Struct)
@@ -131,12 +131,6 @@ def known_bank(text: str) -> Bank:
     return bank
 
 
-async def member_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """The guard of everything that needs a member (R1)."""
-    if connection.scope.get("user") is None:
-        raise Unauthenticated
-
-
 def path_id(text: str) -> str:
     """An id as it came in a path. What can't be one of ours is simply not found."""
     if not well_formed(text):
@@ -145,7 +139,7 @@ def path_id(text: str) -> str:
 
 
 async def provide_caller(request: Visit) -> Caller:
-    """The signed-in member, for routes behind `member_only`."""
+    """The signed-in member, for routes that ask for one (BEARER)."""
     return signed_in(request)
 
 
@@ -198,15 +192,17 @@ async def key_of(request: Visit) -> Key | None:
     text = request.headers.get("idempotency-key")
     if text is None:
         return None
-    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
-    fingerprint.update(await request.body())
-    caller = request.scope.get("user")
-    owner = caller.id if caller else "anyone"
-    return Key(owner, text, fingerprint.digest())
+    return the_key(text, request.scope, await request.body(), request.scope.get("user"))
+
+
+def the_key(text: str, scope: HTTPScope, body: bytes, caller: Caller | None) -> Key:
+    """A key as it was sent, with who sent it and what for. Raises Invalid."""
+    fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body)
+    return Key(caller.id if caller else "anyone", text, fingerprint.digest())
 
 
 def signed_in(request: Visit) -> Caller:
-    """The member behind a request that `member_only` let pass."""
+    """The member behind a request. Raises Unauthenticated."""
     if request.user is None:
         raise Unauthenticated
     return request.user

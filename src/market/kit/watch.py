@@ -16,7 +16,7 @@ from prometheus_client import Histogram
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from uuid_utils import uuid7
 
-from .logs import named
+from .logs import Lean, named
 
 # Litestar's own middleware keeps four series per request and looks each up by its labels, which
 # under a rush cost as much as the framework itself.
@@ -29,7 +29,7 @@ _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 # What the API tells is somebody's own, or changes with the next purchase. Pages say it themselves.
 _UNKEPT = ((b"cache-control", b"no-store"),)
 LONGEST_PATH = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
-_access = structlog.get_logger("access")
+_access = structlog.wrap_logger(None, wrapper_class=Lean)
 
 
 class Watch:
@@ -68,13 +68,15 @@ class Watch:
 
 
 def _note(scope: HTTPScope, status: int, seconds: float) -> None:
-    _access.info(
-        "request",
-        **named(scope),
-        method=scope["method"],
-        path=scope["path"][:LONGEST_PATH],
-        status=status,
-        ms=round(seconds * 1000, 1),
+    _access.say(
+        {
+            "event": "request",
+            **named(scope),
+            "method": scope["method"],
+            "path": scope["path"][:LONGEST_PATH],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        }
     )
 
 

@@ -1,16 +1,15 @@
 """The doors of membership: sign-up, sign-in, refresh, sign-out, and the check of every token."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import structlog
 from litestar import Controller, Response, get, post
-from litestar.connection import ASGIConnection
-from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
+from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Meta, Struct
+from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -19,9 +18,10 @@ from market.kit.http import (
     Idempotent,
     KeyParam,
     SignedIn,
-    member_only,
 )
 from market.kit.problems import documented
+from market.shared.errors import Unauthenticated
+from market.shared.people import Caller
 
 from .domain import (
     EMAIL,
@@ -152,7 +152,6 @@ class AuthController(Controller):
 
 @get(
     "/api/me",
-    guards=[member_only],
     security=BEARER,
     tags=["me"],
     responses=documented(401),
@@ -163,26 +162,39 @@ async def show_me(caller: SignedIn, members: Service) -> MemberOut:
     return MemberOut.of(await members.get(caller.id))
 
 
-class Authentication(AbstractAuthenticationMiddleware):
-    """Reads the bearer token, if there is one; guards decide what it opens.
+class Authentication:
+    """Reads the bearer token, if there is one, and asks for one where the document says so (R1).
 
     A bad token is refused everywhere, also where none is needed: a client that believes itself
-    signed in should learn that it is not.
+    signed in should learn that it is not. On paths that start with `unread` no token counts.
     """
 
-    async def authenticate_request(
-        self, connection: ASGIConnection[Any, Any, Any, State]
-    ) -> AuthenticationResult:
-        header = connection.headers.get("authorization")
-        if header is None:
-            return AuthenticationResult(user=None, auth=None)
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise TokenInvalid
-        members: MemberService = connection.app.state.market.members
-        caller = await members.identify(token.strip())
-        structlog.contextvars.bind_contextvars(member_id=caller.id)  # from here on in every line
-        return AuthenticationResult(user=caller, auth=None)
+    def __init__(self, app: ASGIApp, unread: tuple[str, ...]) -> None:
+        self._app = app
+        self._unread = unread
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith(self._unread):
+            scope["user"] = caller = await caller_of(scope)
+            # A guard could ask this as well, but for a guard the framework copies the route.
+            route = scope["route_handler"]
+            if caller is None and isinstance(route, HTTPRouteHandler) and route.resolve_security():
+                raise Unauthenticated
+        await self._app(scope, receive, send)
+
+
+async def caller_of(scope: Scope) -> Caller | None:
+    """Whose token a request brings; None without one. Raises TokenInvalid, TokenExpired."""
+    header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+    if header is None:
+        return None
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise TokenInvalid
+    members: MemberService = scope["litestar_app"].state.market.members
+    caller = await members.identify(token.strip())
+    bind_contextvars(member_id=caller.id)  # from here on in every line
+    return caller
 
 
 ROUTES = (AuthController, show_me)

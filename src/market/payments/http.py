@@ -22,7 +22,6 @@ from market.kit.http import (
     KeyParam,
     SignedIn,
     known_bank,
-    member_only,
     path_id,
 )
 from market.kit.idempotency import Scope
@@ -119,7 +118,6 @@ class PaymentController(Controller):
 
     path = "/api"
     tags = ["payments"]
-    guards = [member_only]
     security = BEARER
 
     @post(

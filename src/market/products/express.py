@@ -1,21 +1,15 @@
-"""The express lane of the catalogue: who only looks is served before the routes begin.
-
-To find a route, check types and build a response takes the framework twice what such a page itself
-takes, and nothing is asked for as often. The routes of `http` stay what is documented and judges
-every request; the lane takes those alone that they would plainly answer, and answers the same.
-"""
+"""The doors of the express lane at the catalogue: for who only looks."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from litestar import Request
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPScope
 
+from market.kit.express import ID, Door, Headers
 from market.kit.http import MOST_ITEMS, USUAL_ITEMS
-from market.kit.problems import refusal
+from market.kit.idempotency import Answer
 from market.shared.ids import MemberId, ProductId
 from market.shared.page import Slice
 
@@ -23,62 +17,37 @@ from .domain import Status
 from .http import LONGEST_SEARCH, ShopWindow
 from .ports import Search
 
-LIST = "/api/products"
-DETAIL = f"{LIST}/{{product_id}}"
-_ID = "[0-9a-f]{32}"
-_OF_ONE = re.compile(f"{LIST}/({_ID})")
-# What each part of a query plainly is. Something else may be right as well; the routes know.
+# What each part of a query plainly is. Something else may be right as well; the route knows.
 _PLAIN = {
     "status": re.compile("|".join(Status)),
     "q": re.compile(rf"[^\0]{{1,{LONGEST_SEARCH}}}", re.DOTALL),
-    "seller_id": re.compile(_ID),
+    "seller_id": re.compile(ID),
     "limit": re.compile("[1-9][0-9]{0,2}"),
-    "cursor": re.compile(_ID),
+    "cursor": re.compile(ID),
 }
 
 
-class ExpressLane:
-    """Takes a GET of the list or of one product that brings no token, and lets all else pass."""
+def doors(window: Callable[[], ShopWindow]) -> Sequence[Door]:
+    """To the list and to one product, for requests that bring no token: who brings one is told if
+    it is a bad one, and sees trades of their own."""
 
-    def __init__(self, app: ASGIApp, window: Callable[[], ShopWindow]) -> None:
-        self._app = app
-        self._window = window
+    def look_over(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+        asked = None if b"authorization" in headers else _asked(scope["query_string"])
+        return asked and _shown(window().page(*asked))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        looking = self._looking(scope) if scope["type"] == ScopeType.HTTP else None
-        if looking is None:
-            await self._app(scope, receive, send)
-            return
-        try:
-            body = await looking
-        except Exception as error:  # as the framework does
-            refused = refusal(error).to_asgi_response(None, Request(scope))
-            await refused(scope, receive, send)
-            return
-        length = str(len(body)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+    def look_at(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+        if b"authorization" in headers:
+            return None
+        return _shown(window().detail(ProductId(scope["path_params"]["product_id"]), None))
 
-    def _looking(self, scope: HTTPScope) -> Awaitable[bytes] | None:
-        path = scope["path"]
-        if not path.startswith(LIST) or scope["method"] != "GET":
-            return None
-        # Who brings a token is told if it is a bad one, and sees trades of their own.
-        if any(name == b"authorization" for name, _ in scope["headers"]):
-            return None
-        if path == LIST:
-            asked = _asked(scope["query_string"])
-            if asked is None:
-                return None
-            scope["path_template"] = LIST
-            return self._window().page(*asked)
-        one = _OF_ONE.fullmatch(path)
-        if one is None:
-            return None
-        scope["path_template"] = DETAIL
-        scope["path_params"] = {"product_id": one[1]}
-        return self._window().detail(ProductId(one[1]), None)
+    return (
+        Door("GET", "/api/products", look_over),
+        Door("GET", "/api/products/{product_id}", look_at),
+    )
+
+
+async def _shown(page: Awaitable[bytes]) -> Answer:
+    return Answer(200, await page)
 
 
 @lru_cache(1_000)

@@ -22,7 +22,6 @@ from market.kit.http import (
     SignedIn,
     Visit,
     answered,
-    member_only,
     paged,
     path_id,
     wanted,
@@ -182,7 +181,6 @@ class ProductController(Controller):
 
     @post(
         "/",
-        guards=[member_only],
         security=BEARER,
         responses=documented(401, 409, 422, body=True),
     )
@@ -217,7 +215,6 @@ class ProductController(Controller):
 
     @patch(
         "/{product_id:str}",
-        guards=[member_only],
         security=BEARER,
         responses=documented(401, 403, 404, 409, body=True),
     )

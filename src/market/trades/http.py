@@ -27,7 +27,6 @@ from market.kit.http import (
     Visit,
     answered,
     key_of,
-    member_only,
     paged,
     path_id,
     signed_in,
@@ -38,7 +37,7 @@ from market.kit.problems import documented
 from market.kit.together import Together
 from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
-from market.shared.people import Party, Person
+from market.shared.people import Caller, Party, Person
 from market.shared.purchase import Receipt
 
 from .domain import LONGEST_REASON, Order, Status, Trade
@@ -155,6 +154,14 @@ class Counter(Together[tuple[Key | None, Order], Answer]):
         self._trades = trades
         self._idempotency = idempotency
 
+    async def serve(self, product_id: ProductId, buyer: Caller, key: Key | None) -> Answer:
+        """One buyer, once per key. Raises NotFound, OwnProduct, SoldOut, AlreadyBought …"""
+        answer = await self.ask((key, Order(product_id, buyer.person)))
+        if not answer.problem:
+            bought = msgspec.json.decode(answer.body, type=Bought)
+            bind_contextvars(trade_id=bought.id)
+        return answer
+
     async def _serve_all(
         self, asks: Sequence[tuple[Key | None, Order]]
     ) -> Sequence[Answer | MarketError]:
@@ -172,7 +179,6 @@ class TradeController(Controller):
 
     path = "/api"
     tags = ["trades"]
-    guards = [member_only]
     security = BEARER
 
     @post(
@@ -187,12 +193,9 @@ class TradeController(Controller):
         key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Buys one unit [구매하기]: it is held for you until `hold_expires_at`."""
-        order = Order(ProductId(path_id(product_id)), signed_in(request).person)
-        answer = await counter.ask((await key_of(request), order))
-        if not answer.problem:
-            bought = msgspec.json.decode(answer.body, type=Bought)
-            bind_contextvars(trade_id=bought.id)
-        return answered(answer)
+        once = await key_of(request)
+        id = ProductId(path_id(product_id))
+        return answered(await counter.serve(id, signed_in(request), once))
 
     @get("/trades/{trade_id:str}", responses=documented(401, 404))
     async def show(
@@ -290,7 +293,6 @@ class MyTradesController(Controller):
 
     path = "/api/me"
     tags = ["me"]
-    guards = [member_only]
     security = BEARER
 
     @get("/purchases", responses=documented(400, 401))
