@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from bench import goods, load
 from bench.figures import Figures, middle, ratio
+from bench.purchase import best
 from bench.stand import (
     WORKERS,
     Cluster,
@@ -26,8 +27,8 @@ from bench.stand import (
 
 OK = 200
 ROUNDS = 5
-SECONDS = 0.7
-CLIENTS = 64
+SECONDS = 1.0
+CLIENTS = (64, 128, 256)
 PGBENCH_CLIENTS = 8
 SIZES = (1_000, 1_000_000)
 LIMIT = 20
@@ -45,7 +46,8 @@ PLAIN = {
     "list": f"{SELECT} ORDER BY p.id DESC LIMIT {LIMIT + 1};",
     "list_1000": f"{SELECT} WHERE p.id < {goods.sql_id(goods.PRODUCT, ':after')}"
     f" ORDER BY p.id DESC LIMIT {LIMIT + 1};",
-    "search": f"{SELECT} WHERE p.name ILIKE '%랜턴%' ORDER BY p.id DESC LIMIT {LIMIT + 1};",
+    "search": f"{SELECT} WHERE lower(p.name COLLATE pg_c_utf8) LIKE '%랜턴%'"
+    f" ORDER BY p.id DESC LIMIT {LIMIT + 1};",
     "detail": "\\set n random(1, :size)\n"
     f"{SELECT} WHERE p.id = {goods.sql_id(goods.PRODUCT, ':n')};",
 }
@@ -91,10 +93,12 @@ def _size(database: Database, ours: Server, size: int) -> Figures:
                 continue  # there is no such page
             asked = _details(size) if name == "detail" else itertools.repeat(load.get(path))
             same = itertools.repeat(load.get(f"/{name}"))
+            us = best(CLIENTS, lambda clients, asked=asked: _rate(ours, asked, clients))
+            it = best(CLIENTS, lambda clients, same=same: _rate(constant, same, clients))
             rates: dict[str, list[float]] = {"ours": [], "constant": [], "pgbench": []}
             for _ in range(ROUNDS):
-                rates["ours"].append(_rate(ours, asked))
-                rates["constant"].append(_rate(constant, same))
+                rates["ours"].append(_rate(ours, asked, us))
+                rates["constant"].append(_rate(constant, same, it))
                 rates["pgbench"].append(
                     database.pgbench(
                         PLAIN[name], clients=PGBENCH_CLIENTS, seconds=1, after=after, size=size
@@ -104,6 +108,8 @@ def _size(database: Database, ours: Server, size: int) -> Figures:
                 "rate": middle(rates["ours"]),
                 "vs_constant": ratio(rates["ours"], rates["constant"]),
                 "vs_plain_sql": ratio(rates["ours"], rates["pgbench"]),
+                "clients": us,
+                "constant_clients": it,
                 "bytes": len((bodies / f"{name}.json").read_bytes()),
                 "rounds": {key: [round(rate) for rate in each] for key, each in rates.items()},
             }
@@ -120,8 +126,8 @@ def _details(size: int) -> Iterator[bytes]:
         yield load.get(f"/api/products/{goods.product_id(number * goods.STEP % size + 1)}")
 
 
-def _rate(server: Server, requests: Iterator[bytes]) -> float:
-    outcome = load.run(load.closed(server.port, requests, clients=CLIENTS, seconds=SECONDS))
+def _rate(server: Server, requests: Iterator[bytes], clients: int) -> float:
+    outcome = load.run(load.closed(server.port, requests, clients=clients, seconds=SECONDS))
     if set(outcome.statuses) != {OK} or outcome.broken:
         raise SystemExit(f"not only pages: {outcome.statuses}, {outcome.broken} broken")
     return outcome.rate(OK)

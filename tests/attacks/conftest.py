@@ -25,6 +25,10 @@ class Siege:
     log: Path
 
     def lines(self) -> list[str]:
+        """What was logged of whatever was answered before. A server writes when its turn is over:
+        before it answers anything else."""
+        for server in self.market.servers:
+            httpx.get(f"{server}/health/live", timeout=PATIENCE_S)
         return self.log.read_text("utf-8").split("\n")
 
 

@@ -4,13 +4,15 @@ import asyncio
 from contextvars import Context
 
 import pytest
+from httpx import Response
 from prometheus_client import REGISTRY
 
 from market.app import Market
 from market.kit.db import MOST_WAITING, Database
 from market.shared.errors import Unavailable
 from tests.support.acts import Acts
-from tests.support.web import in_process
+from tests.support.barrier import holding
+from tests.support.web import Client, in_process, problem
 
 
 async def test_of_too_many_who_wait_for_a_connection_the_last_is_told_so_at_once(dsn: str) -> None:
@@ -22,6 +24,30 @@ async def test_of_too_many_who_wait_for_a_connection_the_last_is_told_so_at_once
             await asking(db)
     assert await asyncio.gather(*waiting) == [1] * MOST_WAITING
     await db.close()
+
+
+async def test_who_finds_the_line_full_is_told_when_to_come_back(
+    market: Market, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing was changed for them: their next try buys."""
+    monkeypatch.setattr(market.counter, "_queue", 1)
+    async with in_process(market) as client:
+        seller, *buyers = [await client.member(name) for name in "sabc"]
+        product = (await seller.product(3))["id"]
+
+        def press(buyer: Client) -> "asyncio.Task[Response]":
+            return asyncio.create_task(buyer.call("POST", f"/api/products/{product}/trades"))
+
+        async with holding(dsn, "products", product) as held:
+            first = press(buyers[0])
+            await held.until_waiting(1)  # a group of one, at the locked product
+            others = {press(buyer): buyer for buyer in buyers[1:]}
+            # One of them stands in line; the line has room for no more.
+            (shed,), (waits,) = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+        assert problem(await shed) == (503, "unavailable")
+        assert (await shed).headers["retry-after"] == "1"
+        assert [(await one).status_code for one in (first, waits)] == [201, 201]
+        assert (await press(others[shed])).status_code == 201
 
 
 async def test_a_purchase_leaves_its_times_on_the_metrics_page(acts: Acts, market: Market) -> None:

@@ -33,21 +33,17 @@ def doors(window: Callable[[], ShopWindow]) -> Sequence[Door]:
 
     def look_over(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
         asked = None if b"authorization" in headers else _asked(scope["query_string"])
-        return asked and _shown(window().page(*asked))
+        return asked and window().page(*asked)
 
     def look_at(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
         if b"authorization" in headers:
             return None
-        return _shown(window().detail(ProductId(scope["path_params"]["product_id"]), None))
+        return window().detail(ProductId(scope["path_params"]["product_id"]))
 
     return (
         Door("GET", "/api/products", look_over),
         Door("GET", "/api/products/{product_id}", look_at),
     )
-
-
-async def _shown(page: Awaitable[bytes]) -> Answer:
-    return Answer(200, await page)
 
 
 @lru_cache(1_000)

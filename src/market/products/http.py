@@ -1,6 +1,6 @@
 """The doors of products."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self, TypeVar
 
@@ -130,27 +130,27 @@ class ShopWindow:
     def __init__(self, products: ProductService, own_trades: OwnTrades) -> None:
         self._products = products
         self._own_trades = own_trades
-        self._pages = Shared[tuple[Search, Slice], bytes]("pages", self._look_up)
-        self._details = Together[ProductId, bytes]("details", self._look_at, most=100, lanes=2)
+        self._pages = Shared[tuple[Search, Slice], Answer]("pages", self._look_up)
+        self._details = Together[ProductId, Answer]("details", self._look_at, most=100)
 
-    async def page(self, search: Search, wanted: Slice) -> bytes:
-        return await self._pages.ask((search, wanted))
+    def page(self, search: Search, wanted: Slice) -> Awaitable[Answer]:
+        return self._pages.ask((search, wanted))
 
-    async def detail(self, id: ProductId, viewer: Caller | None) -> bytes:
-        """Raises NotFound."""
-        if viewer is None:
-            return await self._details.ask(id)
+    def detail(self, id: ProductId) -> Awaitable[Answer]:
+        """As a stranger sees it. Raises NotFound."""
+        return self._details.ask(id)
+
+    async def detail_for(self, viewer: Caller, id: ProductId) -> Answer:
+        """With the viewer's own trades. Raises NotFound."""
         product = await self._products.get(id)
-        return msgspec.json.encode(await _detail(product, viewer, self._own_trades))
+        return _ok(await _detail(product, viewer, self._own_trades))
 
-    async def _look_up(self, asked: tuple[Search, Slice]) -> bytes:
-        found = await self._products.page(*asked)
-        return msgspec.json.encode(paged(found, ProductOut.of))
+    async def _look_up(self, asked: tuple[Search, Slice]) -> Answer:
+        return _ok(paged(await self._products.page(*asked), ProductOut.of))
 
-    async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[bytes | MarketError]:
+    async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
         found = await self._products.find_all(set(ids))
-        shown = {product.id: _shown(product, []) for product in found}
-        details = {id: msgspec.json.encode(detail) for id, detail in shown.items()}
+        details = {product.id: _ok(_shown(product, [])) for product in found}
         return [details.get(id, NotFound()) for id in ids]
 
 
@@ -176,8 +176,7 @@ class ProductController(Controller):
         if seller_id is not None and not well_formed(seller_id):
             return Response(PageOut([], None))
         seller = MemberId(seller_id) if seller_id else None
-        page = await window.page(Search(status, q, seller), wanted(limit, cursor))
-        return answered(Answer(200, page))
+        return answered(await window.page(Search(status, q, seller), wanted(limit, cursor)))
 
     @post(
         "/",
@@ -210,8 +209,8 @@ class ProductController(Controller):
         window: NamedDependency[ShopWindow],
     ) -> Response[ProductDetail]:
         """One product, with the viewer's own trades of it."""
-        detail = await window.detail(ProductId(path_id(product_id)), request.user)
-        return answered(Answer(200, detail))
+        id, viewer = ProductId(path_id(product_id)), request.user
+        return answered(await (window.detail_for(viewer, id) if viewer else window.detail(id)))
 
     @patch(
         "/{product_id:str}",
@@ -231,9 +230,12 @@ class ProductController(Controller):
         return await _detail(product, caller, own_trades)
 
 
-async def _detail(product: Product, viewer: Caller | None, own_trades: OwnTrades) -> ProductDetail:
-    deals = await own_trades.deals(product.id, viewer.id) if viewer else []
-    return _shown(product, deals)
+def _ok(shown: Struct) -> Answer:
+    return Answer(200, msgspec.json.encode(shown))
+
+
+async def _detail(product: Product, viewer: Caller, own_trades: OwnTrades) -> ProductDetail:
+    return _shown(product, await own_trades.deals(product.id, viewer.id))
 
 
 def _shown(product: Product, deals: Sequence[Deal]) -> ProductDetail:

@@ -104,7 +104,7 @@ class SqlProducts:
     async def page(self, search: Search, wanted: Slice) -> Page[Product]:
         asked = {
             "p.status = {}": search.status,
-            "lower(p.name) LIKE lower({})": (
+            "lower(p.name COLLATE pg_c_utf8) LIKE lower({} COLLATE pg_c_utf8)": (
                 f"%{_literally(search.text)}%" if search.text else None
             ),
             "p.seller_id = {}": search.seller_id,
