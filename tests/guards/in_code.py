@@ -247,9 +247,9 @@ ONCE = (
     InCode(
         "fingerprint covers the path",
         "src/market/kit/http.py",
-        'hashlib.sha256(f"{request.method} {request.url.path}\\n".encode())',
+        """hashlib.sha256(f"{scope['method']} {scope['path']}\\n".encode() + body)""",
         (_KEYS + "test_a_key_is_for_one_path_though_the_bodies_are_the_same",),
-        "hashlib.sha256()",
+        "hashlib.sha256(body)",
     ),
     InCode(
         "a claimed key is in progress",
