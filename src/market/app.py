@@ -32,7 +32,7 @@ from market.kit.http import (
 )
 from market.kit.idempotency import Idempotency
 from market.kit.jobs import WakeUps
-from market.kit.logs import about
+from market.kit.logs import about_its_path
 from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
 from market.kit.rate_limits import NoRateLimits, SqlRateLimits
@@ -312,7 +312,7 @@ def web_app(
         dependencies=_dependencies(),
         middleware=[DefineMiddleware(Authentication, unread=TOKENS_UNREAD)],
         exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path},
-        before_request=about,
+        before_request=about_its_path,
         after_request=only_problems,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,

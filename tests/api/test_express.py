@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from market.app import Market
 from market.kit.express import ExpressLane
+from market.kit.logs import with_ids
 from market.products.express import doors as at_window
 from market.shared.errors import Unavailable
 from market.trades.express import doors as at_counter
@@ -200,7 +200,7 @@ async def test_requests_of_both_ways_are_counted_together(market: Market) -> Non
             (f"{LIST}/{id}", DETAIL, {"product_id": id}),
         ):
             before = await counted(client, template)
-            with capture_logs(processors=[merge_contextvars]) as lines:
+            with capture_logs(processors=[with_ids]) as lines:
                 await both(client, path, "")
             assert await counted(client, template) == before + 2
             for line in lines:

@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from market.app import Market
 from market.kit.db import Database
+from market.kit.logs import with_ids
 from tests.operations.running import running
 from tests.operations.slow_gateway import slow_gateway
 from tests.support.acts import Acts
@@ -21,7 +21,7 @@ Lines = list[Any]
 
 
 async def logged(client: Client, method: str, path: str, body: Any = None, **headers: str) -> Lines:
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[with_ids]) as lines:
         await client.call(method, path, body, **headers)
     return lines
 
@@ -37,7 +37,7 @@ async def logged(client: Client, method: str, path: str, body: Any = None, **hea
 )
 async def test_every_request_is_a_line_with_its_id(market: Market, path: str, status: int) -> None:
     async with in_process(market) as client:
-        with capture_logs(processors=[merge_contextvars]) as lines:
+        with capture_logs(processors=[with_ids]) as lines:
             answer = await client.call("GET", path, X_Request_Id="my-own_1")
     assert answer.status_code == status
     assert answer.headers["x-request-id"] == "my-own_1"

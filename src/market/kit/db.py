@@ -112,6 +112,9 @@ class Database:
                 # would read all of it, again and again, when a rush has filled it: a purchase
                 # came to cost forty times as much. Whatever a request asks for has an index.
                 "enable_seqscan": "off",
+                # Two more processes for one request are two fewer for the others, and starting them
+                # takes longer than most of what they would help with.
+                "max_parallel_workers_per_gather": "0",
             },
         )
         return cls(pool, dsn, name)

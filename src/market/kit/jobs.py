@@ -14,7 +14,8 @@ from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.models import Job, Schedule
-from structlog.contextvars import bound_contextvars
+
+from market.shared import about
 
 from .db import Database
 
@@ -104,7 +105,7 @@ async def _work_while_connected(
 
 def _on_job(name: str, run: Work, around: Around) -> Callable[[Job], Awaitable[None]]:
     async def on_job(job: Job) -> None:
-        with bound_contextvars(job=name), around(name, job.headers):
+        with about.meanwhile(job=name), around(name, job.headers):
             await run()
 
     return on_job
@@ -112,7 +113,7 @@ def _on_job(name: str, run: Work, around: Around) -> Callable[[Job], Awaitable[N
 
 def _on_schedule(name: str, run: Work) -> Callable[[Schedule], Awaitable[None]]:
     async def on_schedule(_: Schedule) -> None:
-        with bound_contextvars(job=name):
+        with about.meanwhile(job=name):
             await run()
 
     return on_schedule

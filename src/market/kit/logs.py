@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from select import PIPE_BUF
 from typing import Any, BinaryIO
@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import msgspec
 import structlog
 from litestar import Request
-from structlog.contextvars import bind_contextvars, merge_contextvars
 
+from market.shared import about
 from market.shared.ids import well_formed
 
 # What a path may name that a line is about.
@@ -33,9 +33,14 @@ def configure(*more: structlog.typing.Processor) -> None:
     )
 
 
+def with_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Adds what the work in hand is about."""
+    return {**about.ids(), **event}
+
+
 def _as_line(_: Any, level: str, event: MutableMapping[str, Any]) -> bytes:
     """One step and not structlog's five, for there is a line for each request."""
-    event = merge_contextvars(_, level, event)
+    event = with_ids(_, level, event)
     if "exc_info" in event:
         event = structlog.processors.format_exc_info(_, level, event)
     event["level"] = level
@@ -103,12 +108,12 @@ class Lines:
             self._stream.flush()
 
 
-async def about(request: Request[Any, Any, Any]) -> None:
+async def about_its_path(request: Request[Any, Any, Any]) -> None:
     """Before a route's handler: its lines are about what its path names."""
-    bind_contextvars(**named(request.scope))
+    about.add(**named(request.scope))
 
 
-def named(scope: Any) -> dict[str, str]:
+def named(scope: Any) -> Mapping[str, str]:
     """The ids that a request's path names."""
     given = scope.get("path_params")
     if not given:

@@ -18,7 +18,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind
-from structlog.contextvars import get_contextvars
+
+from market.shared import about
 
 # All that the instrumentation is shown of a request's headers: where it comes from.
 _SHOWN = {b"traceparent", b"tracestate"}
@@ -121,9 +122,9 @@ def noted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
 
 def ids() -> dict[str, str]:
     """The trade and payment this is about, as in the logs."""
-    known = get_contextvars()
+    known = about.ids()
     return {
-        f"market.{name}": str(known[name])
+        f"market.{name}": known[name]
         for name in ("trade_id", "payment_id", "request_id", "job")
         if name in known
     }

@@ -6,15 +6,16 @@ layer, for it is paid for by every request.
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Histogram
-from structlog.contextvars import bind_contextvars, clear_contextvars
 from uuid_utils import uuid7
+
+from market.shared import about
 
 from .logs import Lean, named
 
@@ -29,7 +30,6 @@ _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 # What the API tells is somebody's own, or changes with the next purchase. Pages say it themselves.
 _UNKEPT = ((b"cache-control", b"no-store"),)
 LONGEST_PATH = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
-_access = structlog.wrap_logger(None, wrapper_class=Lean)
 
 
 class Watch:
@@ -39,6 +39,7 @@ class Watch:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._access: Lean = structlog.wrap_logger(None, wrapper_class=Lean).bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -48,16 +49,15 @@ class Watch:
         given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
         id = given.decode() if _ID.fullmatch(given) else uuid7().hex
         added = _UNKEPT if scope["path"].startswith("/api/") else ()
-        clear_contextvars()
-        bind_contextvars(request_id=id)
+        about.begin(request_id=id)
 
-        async def noting(message: Message) -> None:
+        def noting(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *added, (b"x-request-id", id.encode())]
-                _note(scope, status, time.perf_counter() - began)
-            await send(message)
+                self._note(scope, status, time.perf_counter() - began)
+            return send(message)
 
         try:
             await self._app(scope, receive, noting)
@@ -66,18 +66,17 @@ class Watch:
             path = scope.get("path_template", "")
             _series(scope["method"] if path else "", path, status)(time.perf_counter() - began)
 
-
-def _note(scope: HTTPScope, status: int, seconds: float) -> None:
-    _access.say(
-        {
-            "event": "request",
-            **named(scope),
-            "method": scope["method"],
-            "path": scope["path"][:LONGEST_PATH],
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-        }
-    )
+    def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
+        self._access.say(
+            {
+                "event": "request",
+                **named(scope),
+                "method": scope["method"],
+                "path": scope["path"][:LONGEST_PATH],
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+            }
+        )
 
 
 @cache

@@ -9,7 +9,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Meta, Struct
-from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -20,6 +19,7 @@ from market.kit.http import (
     SignedIn,
 )
 from market.kit.problems import documented
+from market.shared import about
 from market.shared.errors import Unauthenticated
 from market.shared.people import Caller
 
@@ -193,7 +193,7 @@ async def caller_of(scope: Scope) -> Caller | None:
         raise TokenInvalid
     members: MemberService = scope["litestar_app"].state.market.members
     caller = await members.identify(token.strip())
-    bind_contextvars(member_id=caller.id)  # from here on in every line
+    about.add(member_id=caller.id)  # from here on in every line
     return caller
 
 

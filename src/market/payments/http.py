@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
-from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -26,6 +25,7 @@ from market.kit.http import (
 )
 from market.kit.idempotency import Scope
 from market.kit.problems import documented
+from market.shared import about
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
@@ -272,7 +272,7 @@ def _named(order: str) -> PaymentId | None:
     """The payment a webhook speaks of, if it can be one of ours."""
     if not well_formed(order):
         return None
-    bind_contextvars(payment_id=order)
+    about.add(payment_id=order)
     return PaymentId(order)
 
 

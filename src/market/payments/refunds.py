@@ -3,8 +3,8 @@
 import asyncio
 
 import structlog
-from structlog.contextvars import bind_contextvars
 
+from market.shared import about
 from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
@@ -175,7 +175,7 @@ class RefundService:
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
-        bind_contextvars(trade_id=id)
+        about.add(trade_id=id)
         payment = await self._payments.find_open(id)
         if payment is not None:
             try:
@@ -193,7 +193,7 @@ class RefundService:
     async def settle(self, id: CancellationId) -> None:
         """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
         cancellation = await self._cancellations.get(id)
-        bind_contextvars(payment_id=cancellation.payment_id)
+        about.add(payment_id=cancellation.payment_id)
         try:
             if cancellation.tries:
                 # The answer to an earlier try was lost: it may have been a yes.

@@ -2,8 +2,8 @@
 that was lost) lead to the one `synchronize`; no gateway call is made inside a transaction."""
 
 import structlog
-from structlog.contextvars import bind_contextvars
 
+from market.shared import about
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
@@ -78,7 +78,7 @@ class PaymentService:
         """
         # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
         payment = await self._open_payment(trade_id, payer, means)
-        bind_contextvars(payment_id=payment.id, trade_id=trade_id)
+        about.add(payment_id=payment.id, trade_id=trade_id)
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
         await self._gateways.of(payment).register(payment)
@@ -157,7 +157,7 @@ class PaymentService:
         payment = await self._payments.get(id)
         if payment.payer != buyer:
             raise NotFound
-        bind_contextvars(payment_id=id, trade_id=payment.trade_id)
+        about.add(payment_id=id, trade_id=payment.trade_id)
         if token is not None and payment.status is Status.READY:
             await self._purchases.invoice(payment.trade_id, buyer)
             try:
@@ -178,7 +178,7 @@ class PaymentService:
         Raises NotFound, GatewayTrouble.
         """
         payment = await self._payments.get(id)
-        bind_contextvars(payment_id=id, trade_id=payment.trade_id)
+        about.add(payment_id=id, trade_id=payment.trade_id)
         gateway = self._gateways.of(payment)
         seen = await gateway.look(payment)
         async with self._transactions.transaction():

@@ -151,7 +151,7 @@ class ShopWindow:
     async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
         found = await self._products.find_all(set(ids))
         details = {product.id: _ok(_shown(product, [])) for product in found}
-        return [details.get(id, NotFound()) for id in ids]
+        return [details.get(id) or NotFound() for id in ids]
 
 
 class ProductController(Controller):

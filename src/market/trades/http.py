@@ -11,7 +11,6 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 from msgspec import Meta, Struct
-from structlog.contextvars import bind_contextvars
 
 from market.kit.http import (
     BEARER,
@@ -35,6 +34,7 @@ from market.kit.http import (
 from market.kit.idempotency import Answer, Idempotency, Key, Scope
 from market.kit.problems import documented
 from market.kit.together import Together
+from market.shared import about
 from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
 from market.shared.people import Caller, Party, Person
@@ -159,7 +159,7 @@ class Counter(Together[tuple[Key | None, Order], Answer]):
         answer = await self.ask((key, Order(product_id, buyer.person)))
         if not answer.problem:
             bought = msgspec.json.decode(answer.body, type=Bought)
-            bind_contextvars(trade_id=bought.id)
+            about.add(trade_id=bought.id)
         return answer
 
     async def _serve_all(

@@ -8,8 +8,10 @@ verified.
 from urllib.parse import urlencode
 
 import httpx
-import jwt
 import structlog
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from market.members.social_domain import (
@@ -50,7 +52,7 @@ class _Person(Struct):
 
 
 class _Keys(Struct):
-    keys: list[dict[str, object]]
+    keys: list[dict[str, str | list[str]]]
 
 
 class Kakao:
@@ -62,7 +64,7 @@ class Kakao:
         self._app = app
         self._client = client
         self._clock = clock
-        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys = KeySet([])
 
     def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
         query = {
@@ -118,36 +120,32 @@ class Kakao:
             _log.error("social_misconfigured", provider=self.name, lacks="OpenID Connect")
             raise SocialUnavailable
         try:
-            key = await self._key(str(jwt.get_unverified_header(id_token).get("kid")))
-            claims = jwt.decode(
-                id_token,
-                key,
-                algorithms=["RS256"],
-                audience=self._app.client_id,
-                issuer=self._app.auth_url,
-                options={
-                    "require": ["exp", "iat", "iss", "aud", "sub", "nonce"],
-                    # Our clock decides below, not the library's.
-                    "verify_exp": False,
-                    "verify_iat": False,
-                },
-            )
-        except jwt.PyJWTError as cause:
+            await self._learn_key(str(jws.extract_compact(id_token.encode()).headers().get("kid")))
+            read = jwt.decode(id_token, self._keys, algorithms=["RS256"])
+            self._expected(nonce).validate(read.claims)
+        except (JoseError, ValueError) as cause:
             _log.warning("social_refused", provider=self.name, error=type(cause).__name__)
             raise SocialRefused from cause
-        over = float(claims["exp"]) + LEEWAY_S <= self._clock.now().timestamp()
-        if over or claims["nonce"] != nonce:
-            _log.warning("social_refused", provider=self.name, error="old" if over else "nonce")
-            raise SocialRefused
-        return str(claims["sub"])
+        return str(read.claims["sub"])
 
-    async def _key(self, id: str) -> jwt.PyJWK:
-        """Kakao's key of this id; asked for again when it is none that we know."""
-        if id not in self._keys:
-            url = f"{self._app.auth_url}/.well-known/jwks.json"
-            known = await ask(self._client, self._client.build_request("GET", url), _Keys)
-            read = jwt.PyJWKSet(known.keys)
-            self._keys = {key.key_id: key for key in read.keys if key.key_id}
-        if id not in self._keys:
-            raise jwt.InvalidKeyError("no such key")
-        return self._keys[id]
+    def _expected(self, nonce: str) -> jwt.JWTClaimsRegistry:
+        """What an ID token must say now."""
+        return jwt.JWTClaimsRegistry(
+            now=int(self._clock.now().timestamp()),
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": self._app.auth_url},
+            aud={"essential": True, "value": self._app.client_id},
+            nonce={"essential": True, "value": nonce},
+            sub={"essential": True},
+            iat={"essential": True},
+            exp={"essential": True},
+        )
+
+    async def _learn_key(self, id: str) -> None:
+        """Asks for Kakao's keys when this one is none that we know. Raises InvalidKeyIdError."""
+        if any(key.kid == id for key in self._keys):
+            return
+        url = f"{self._app.auth_url}/.well-known/jwks.json"
+        told = await ask(self._client, self._client.build_request("GET", url), _Keys)
+        self._keys = KeySet.import_key_set({"keys": told.keys})
+        self._keys.get_by_kid(id)
