@@ -41,13 +41,14 @@ PRODUCTS = f"""
            repeat('solid, hardly used. ', 10), 45000, 'KRW', 10, now()
     FROM generate_series({{first}}, {{last}}) n
 """
-SELECT = "SELECT p.*, m.nickname FROM products p JOIN members m ON m.id = p.seller_id"
+SELECT = """SELECT p.*, (SELECT m.nickname FROM members m WHERE m.id = p.seller_id) AS nickname
+FROM products p"""
 PLAIN = {
     "list": f"{SELECT} ORDER BY p.id DESC LIMIT {LIMIT + 1};",
     "list_1000": f"{SELECT} WHERE p.id < {goods.sql_id(goods.PRODUCT, ':after')}"
     f" ORDER BY p.id DESC LIMIT {LIMIT + 1};",
-    "search": f"{SELECT} WHERE lower(p.name COLLATE pg_c_utf8) LIKE '%랜턴%'"
-    f" ORDER BY p.id DESC LIMIT {LIMIT + 1};",
+    "search": f"{SELECT} WHERE strpos(lower(p.name COLLATE pg_c_utf8), '랜턴') > 0"
+    f" AND pieces(p.name, 1) @> pieces('랜턴', 2) ORDER BY p.id DESC LIMIT {LIMIT + 1};",
     "detail": "\\set n random(1, :size)\n"
     f"{SELECT} WHERE p.id = {goods.sql_id(goods.PRODUCT, ':n')};",
 }

@@ -12,6 +12,9 @@ from sqlalchemy.pool import NullPool
 
 from market.kit.migrate import Patience
 
+NAME = "market migrate"  # as operators see it
+ALONE = "SELECT pg_try_advisory_lock(20261122)"
+
 
 def run(connection: Connection) -> None:
     context.configure(connection=connection, transaction_per_migration=True)
@@ -27,11 +30,11 @@ def lock_timeout_of(error: Exception) -> asyncpg.LockNotAvailableError | None:
 
 async def migrate(connection: AsyncConnection, patience: Patience) -> None:
     """Every migration that was not run yet; the same one again when it got no lock in time."""
-    # Two that start at once must not both migrate. However long the other takes.
-    await connection.exec_driver_sql("SELECT pg_advisory_lock(20261122)")
-    # A migration that can't get its lock soon gives up: waiting, it would hold up everybody who
-    # comes after it. It tries again when they were served.
-    await connection.exec_driver_sql(f"SET lock_timeout = '{patience.lock_timeout_ms}ms'")
+    # Two that start at once must not both migrate. However long the other takes: but not within
+    # a statement, whose snapshot an index that the other builds concurrently would wait for.
+    while not (await connection.exec_driver_sql(ALONE)).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(patience.pause_s)
     await connection.commit()
     async for attempt in stamina.retry_context(
         on=lambda error: lock_timeout_of(error) is not None,
@@ -49,8 +52,13 @@ async def migrate(connection: AsyncConnection, patience: Patience) -> None:
 
 async def main() -> None:
     dsn, patience = context.config.attributes["dsn"], context.config.attributes["patience"]
+    # A migration that can't get its lock soon gives up: waiting, it would hold up everybody who
+    # comes after it. It tries again when they were served.
+    settings = {"lock_timeout": f"{patience.lock_timeout_ms}ms"} | {"application_name": NAME}
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(dsn, server_settings=settings),
+        poolclass=NullPool,
     )
     try:
         async with engine.connect() as connection:

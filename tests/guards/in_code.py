@@ -150,16 +150,16 @@ LOCKS = (
     InCode(
         "one migration at a time",
         "migrations/env.py",
-        "SELECT pg_advisory_lock(20261122)",
+        "SELECT pg_try_advisory_lock(20261122)",
         ("operations/test_migrations.py::test_two_that_migrate_at_once_wait_for_each_other",),
-        "SELECT 1",
+        "SELECT pg_try_advisory_lock(20261122) OR true",
     ),
     InCode(
         "migrations give up on a lock",
         "migrations/env.py",
-        "f\"SET lock_timeout = '{patience.lock_timeout_ms}ms'\"",
+        '{"lock_timeout": f"{patience.lock_timeout_ms}ms"}',
         ("operations/test_migrations.py::test_a_migration_that_gets_no_lock_holds_nobody_up",),
-        '"SELECT 1"',
+        "dict[str, str]()",
     ),
 )
 

@@ -13,14 +13,21 @@ import asyncpg
 import pytest
 
 import market
-from market.app import Market
+from market.app import Market, assemble
 from market.kit.db import Database
 from market.kit.migrate import Patience, migrate
 from market.kit.schema import SCRIPTS, revisions
+from market.kit.system import TimeOrderedIds
+from market.payments.ports import Gateways
+from market.products.ports import Search
+from market.settings import Settings
+from market.shared.page import Slice
 from market.trades.domain import Trade
 from tests.support.acts import Acts
 from tests.support.barrier import Held
+from tests.support.clock import MovableClock
 from tests.support.databases import Databases
+from tests.support.gateway import MemoryGateway
 
 EXPANDING = """
 from alembic import op
@@ -61,6 +68,21 @@ async def another(dsn: str, sql: str) -> AsyncIterator[Held]:
         await connection.close()
 
 
+MIGRATING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'market migrate'
+"""
+
+
+async def until_migrating(dsn: str, count: int) -> None:
+    """Returns when so many are there to migrate."""
+    connection = await asyncpg.connect(dsn)
+    async with asyncio.timeout(100):  # programs must start first
+        while await connection.fetchval(MIGRATING) < count:
+            """They will."""
+    await connection.close()
+
+
 async def has_grown(db: Database) -> bool:
     """Whether the last of them was run."""
     sql = """
@@ -72,7 +94,7 @@ async def has_grown(db: Database) -> bool:
 
 async def test_two_that_migrate_at_once_wait_for_each_other(databases: Databases) -> None:
     async with databases.empty() as dsn:
-        async with another(dsn, "SELECT pg_advisory_xact_lock(20261122)") as held:
+        async with another(dsn, "SELECT pg_advisory_xact_lock(20261122)"):
             both = [
                 await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", "market", "migrate"),
@@ -80,7 +102,7 @@ async def test_two_that_migrate_at_once_wait_for_each_other(databases: Databases
                 )
                 for _ in range(2)
             ]
-            await held.until_waiting(2, patience_s=100)  # two programs must start first
+            await until_migrating(dsn, 2)
         assert [await each.wait() for each in both] == [0, 0]
 
 
@@ -88,9 +110,9 @@ async def test_who_waits_for_another_that_migrates_does_not_give_up(
     dsn: str, more: Path, db: Database
 ) -> None:
     lock = "SELECT pg_advisory_xact_lock(20261122)"
-    async with another(dsn, lock) as held:
+    async with another(dsn, lock):
         waiting = asyncio.create_task(asyncio.to_thread(migrate, dsn, scripts=more, patience=HASTY))
-        await held.until_waiting(1)
+        await until_migrating(dsn, 1)
         # Whoever had come with that little patience has left by now.
         with pytest.raises(asyncpg.LockNotAvailableError):
             async with another(dsn, f"SET LOCAL lock_timeout = '100ms'; {lock}"):
@@ -152,6 +174,25 @@ async def test_no_request_fails_while_the_schema_grows(
     await growing
     await asyncio.gather(*(trading(1) for _ in range(5)))
     assert await has_grown(db)
+
+
+async def test_an_index_is_built_while_the_market_trades(
+    databases: Databases, settings: Settings, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    """However long somebody's transaction keeps it waiting, nobody waits for it."""
+    async with databases.empty() as dsn:
+        await asyncio.to_thread(migrate, dsn, to="0017")
+        db = await Database.connect(dsn, size=2, name="test")
+        market = assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds())
+        async with another(dsn, "UPDATE products SET name = name WHERE false") as held:
+            building = asyncio.create_task(asyncio.to_thread(migrate, dsn, to="0018"))
+            await held.until_waiting(1)
+            trade = await Acts(market, gateway).trade()
+            assert not building.done()
+        await building
+        found = await market.products.page(Search(text="ha"), Slice(1))  # of the chair
+        assert [product.id for product in found.items] == [trade.product_id]
+        await db.close()
 
 
 def test_columns_are_asked_for_by_name() -> None:

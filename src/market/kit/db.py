@@ -155,6 +155,12 @@ class Database:
         async with self._connection() as connection:
             return await connection.fetch(sql, *args)
 
+    async def fetch_planned(self, sql: str, *args: object) -> list[Row]:
+        """Like `fetch`, planned for these very values. A plan that is kept has to do for all."""
+        async with self._connection() as connection:
+            statement = await connection.prepare(sql, name="")
+            return await statement.fetch(*args)
+
     async def find(self, sql: str, *args: object) -> Row | None:
         """The one row, or None."""
         async with self._connection() as connection:
