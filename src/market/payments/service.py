@@ -201,8 +201,8 @@ class PaymentService:
             case Returned():
                 await self._take_back(payment, event)
             case DepositedTwice(total):
-                about = f"{payment.id}: {total} deposited"
-                await self._incidents.report("deposited_twice", payment, {"total": total}, about)
+                which = f"{payment.id}: {total} deposited"
+                await self._incidents.report("deposited_twice", payment, {"total": total}, which)
 
     async def _take_back(self, payment: Payment, event: Returned) -> None:
         now, trade_id = self._clock.now(), payment.trade_id
