@@ -42,9 +42,11 @@ fuzz: $(VENV)/.dev ## search long for a request that gets an answer it should no
 bench: $(VENV)/.bench ## rates beside pgbench and the usual stack: BENCH=purchase OUT=figures.json
 	@$(BIN)/python -m bench $(BENCH) $(if $(OUT),--out $(OUT))
 
-soak: $(VENV)/.dev ## simulate the market: STEPS=1000000 [SEED=…] [STORMS=1]
-	@exec $(BIN)/python -m tests.simulation --steps $(or $(STEPS),100000) \
+soak: ROUNDS ?= $(if $(SEED),0,100)
+soak: $(VENV)/.dev ## simulate the market, then kill: STEPS=1000000 [SEED=…] [STORMS=1] [ROUNDS=100]
+	@$(BIN)/python -m tests.simulation --steps $(or $(STEPS),100000) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(STORMS),--storms)
+	@[ $(ROUNDS) = 0 ] || ROUNDS=$(ROUNDS) $(BIN)/pytest tests/kills
 
 format: $(VENV)/.dev ## put the code in the house's form
 	$(BIN)/ruff check --fix src tests migrations bench

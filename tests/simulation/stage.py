@@ -12,7 +12,7 @@ Three ways to run several operations at once:
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -125,6 +125,9 @@ class Stage:
         self._busy = 0
         self._idle = asyncio.Event()
         self._last: Thread | None = None
+        # One commit at a time, until it is heard of here: PostgreSQL lets those go on who waited
+        # for a lock before it tells who held it, and in a storm the scripts go by what is told.
+        self.committing = asyncio.Lock()
 
     def thread(self) -> Thread:
         thread, task = _current.get(), asyncio.current_task()
@@ -233,10 +236,12 @@ class StagedDatabase(Database):
         thread.made.clear()
         try:
             stage.may_die()
-            async with super().transaction(retryable=retryable):
-                yield
-                stage.may_die()
-            thread.committed()
+            async with AsyncExitStack() as until_heard:
+                async with super().transaction(retryable=retryable):
+                    yield
+                    stage.may_die()
+                    await until_heard.enter_async_context(stage.committing)
+                thread.committed()
             stage.may_die()
         except Diverged as wrong:
             stage.diverged = stage.diverged or wrong
