@@ -54,7 +54,8 @@ async def main() -> None:
     dsn, patience = context.config.attributes["dsn"], context.config.attributes["patience"]
     # A migration that can't get its lock soon gives up: waiting, it would hold up everybody who
     # comes after it. It tries again when they were served.
-    settings = {"lock_timeout": f"{patience.lock_timeout_ms}ms"} | {"application_name": NAME}
+    lock_timeout = f"{patience.lock_timeout_ms}ms"
+    settings = {"lock_timeout": lock_timeout, "application_name": NAME}
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: asyncpg.connect(dsn, server_settings=settings),

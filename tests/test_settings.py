@@ -70,7 +70,7 @@ def test_public_keys_are_never_used_beside_a_real_gateway(
         ("PORTONE_V2_WEBHOOK_SECRET", "a,b,c"),
         ("PORTONE_V2_WEBHOOK_SECRET", " , "),
         ("MARKET_SECRET", "x" * 31),
-        ("MARKET_VAULT_KEYS", f"{'x' * 32},{'y' * 31}"),
+        ("MARKET_VAULT_KEYS", f"{'x' * 31},{'y' * 32}"),
         ("MARKET_RATE_LIMITS", "yes"),
         ("MARKET_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("MARKET_TRUSTED_PROXIES", "proxy.example.com"),
@@ -84,7 +84,7 @@ def test_what_makes_no_sense_is_named(trial: dict[str, str], name: str, value: s
 @pytest.mark.parametrize("missing", ["KEY", "SECRET", "CODE", "CHANNEL_KEY", "SDK_URL"])
 def test_a_real_v1_has_keys_of_its_own(trial: dict[str, str], missing: str) -> None:
     names = {"KEY", "SECRET", "CODE", "CHANNEL_KEY", "SDK_URL"}
-    real = trial | {"PORTONE_V1_API_URL": "https://api.iamport.kr"}
+    real = trial | {"PORTONE_V1_API_URL": "HTTPS://api.iamport.kr"}
     given = real | {f"PORTONE_V1_{name}": "ours" for name in names}
     assert from_environment(given).portone_v1.key == "ours"
     del given[f"PORTONE_V1_{missing}"]

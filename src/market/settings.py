@@ -104,8 +104,12 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     port = _whole(env, "MARKET_PORT", 8000, 1, 65_535)
     sandbox_port = _whole(env, "SANDBOX_PORT", 8100, 1, 65_535)
     data = Path(env.get("MARKET_DATA") or "var").resolve()
-    secret = _long("MARKET_SECRET", env.get("MARKET_SECRET") or _kept_secret(data))
-    vault_keys = tuple(_long("MARKET_VAULT_KEYS", key) for key in _words(env, "MARKET_VAULT_KEYS"))
+    given = env.get("MARKET_SECRET")
+    secret = _long("MARKET_SECRET", given) if given else _kept_secret(data / "secret")
+    vault_keys = _words(env, "MARKET_VAULT_KEYS")
+    # The first one seals. The others only open what was sealed when they might be shorter.
+    for key in vault_keys[:1]:
+        _long("MARKET_VAULT_KEYS", key)
     return Settings(
         host=env.get("MARKET_HOST") or "127.0.0.1",
         port=port,
@@ -165,7 +169,7 @@ def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
 
     def get(name: str, trial: str) -> str:
         variable = f"PORTONE_V1_{name}"
-        if url.startswith("https:") and not env.get(variable):
+        if urlsplit(url).scheme == "https" and not env.get(variable):
             raise SettingsError(f"{variable} is needed where PORTONE_V1_API_URL is a real one.")
         return env.get(variable) or trial
 
@@ -210,19 +214,18 @@ def _webhook_secrets(text: str) -> tuple[str, ...]:
     return secrets_
 
 
-def _kept_secret(data: Path) -> str:
+def _kept_secret(path: Path) -> str:
     """A secret made once and kept with the data, so that tokens outlive a restart."""
-    path = data / "secret"
     if not path.exists():
-        data.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=data)  # for its owner's eyes only
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # for its owner's eyes only
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
         # Appears whole or not at all; of two that start at once, the first one's stands.
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         Path(draft).unlink()
-    return path.read_text("ascii")
+    return _long(str(path), path.read_text("ascii"))
 
 
 def _social(

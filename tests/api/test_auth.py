@@ -145,6 +145,9 @@ def forged(good: str, secret: str, clock: MovableClock) -> dict[str, str]:
         "strange session": signed(claims | {"sid": "'; DROP TABLE members; --"}),
         "not a token": "hello",
         "empty parts": "..",
+        "a header that is a list": f"{_segment(['alg'])}.{body}.{signature}",
+        "a header that is text": f"{_segment('alg')}.{body}.{signature}",
+        "critical is a number": f"{_segment({'alg': 'HS256', 'crit': 5})}.{body}.{signature}",
     }
 
 

@@ -4,6 +4,7 @@ A path that ends in a slash is no path of the lane's, but the same route.
 """
 
 import random
+from dataclasses import replace
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,13 @@ from structlog.testing import capture_logs
 
 from market.app import Market
 from market.kit.express import ExpressLane
+from market.kit.idempotency import Answer
 from market.kit.logs import with_ids
 from market.products.express import doors as at_window
+from market.products.http import ShopWindow
 from market.shared.errors import Unavailable
 from market.trades.express import doors as at_counter
+from market.trades.http import Counter
 from tests.support.web import Client, in_process, problem
 
 LIST, DETAIL = "/api/products", "/api/products/{product_id}"
@@ -38,13 +42,16 @@ def queries() -> list[str]:
     return [*parts, *pairs, "", "&", "=", "?", "q", "q&q=a", "&q=a&", "limit=2;q=a", "q[]=a"]
 
 
-async def both(client: Client, path: str, query: str) -> tuple[Any, Any]:
+async def both(
+    client: Client, path: str, query: str, method: str = "GET", **headers: str
+) -> tuple[Any, Any]:
     """What the lane's address and the route's own answer, apart from the request's id."""
     told = []
     for address in (path, path + "/"):
-        answer = await client.http.get(f"{address}?{query}" if query else address)
-        headers = {k: v for k, v in answer.headers.items() if k != "x-request-id"}
-        told.append((answer.status_code, headers, answer.content))
+        target = f"{address}?{query}" if query else address
+        answer = await client.call(method, target, **headers)
+        shown = {k: v for k, v in answer.headers.items() if k != "x-request-id"}
+        told.append((answer.status_code, shown, answer.content))
     return told[0], told[1]
 
 
@@ -82,11 +89,7 @@ async def test_a_purchase_by_either_way_is_the_same(market: Market) -> None:
         odd = ("0" * 32, "nonsense")
         for who in (seller, buyer, client, Client(client.http, "no token of ours")):
             for id in (*odd, goods[0]) if who is not buyer else odd:
-                lane, route = [
-                    (told.status_code, told.headers["content-type"], told.content)
-                    for slash in ("", "/")
-                    for told in [await who.call("POST", f"{LIST}/{id}/trades{slash}")]
-                ]
+                lane, route = await both(who, f"{LIST}/{id}/trades", "", "POST")
                 assert lane == route
                 assert lane[0] >= 400
         unlike = {"id", "product", "created_at", "hold_expires_at"}
@@ -120,6 +123,14 @@ async def test_a_key_holds_at_the_lane_as_at_the_route(market: Market) -> None:
         for bad in ("", "x" * 256):
             refused = await buyer.call("POST", path, Idempotency_Key=bad)
             assert problem(refused) == (400, "invalid_request")
+
+
+async def test_an_odd_host_is_for_the_routes_to_refuse(market: Market) -> None:
+    async with in_process(market) as client:
+        for path in (LIST, f"{LIST}/{'0' * 32}"):
+            for host in ("a/b", "a b", "a,b", "", "[::1]:80", "wanted.example"):
+                lane, route = await both(client, path, "", Host=host)
+                assert lane == route, host
 
 
 async def test_who_brings_a_token_goes_to_the_routes(market: Market) -> None:
@@ -203,6 +214,7 @@ async def test_requests_of_both_ways_are_counted_together(market: Market) -> Non
             with capture_logs(processors=[with_ids]) as lines:
                 await both(client, path, "")
             assert await counted(client, template) == before + 2
+            assert len(lines) == 2
             for line in lines:
                 assert {k: line[k] for k in line if k == "product_id"} == about
 
@@ -214,14 +226,45 @@ async def counted(client: Client, template: str) -> float:
     return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
-async def test_a_window_that_is_shut_says_when_to_come_back(
-    market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def shut(*_: Any) -> bytes:
+class ShutWindow(ShopWindow):
+    """Where nobody is shown anything now."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def page(self, *_: Any) -> Answer:
+        raise self._error
+
+    async def detail(self, *_: Any) -> Answer:
+        raise self._error
+
+
+class ShutCounter(Counter):
+    """Where nobody is served now."""
+
+    async def serve(self, *_: Any) -> Any:
         raise Unavailable
 
-    monkeypatch.setattr(type(market.window), "page", shut)
-    async with in_process(market) as client:
-        lane, route = await both(client, LIST, "")
-        assert lane == route
-        assert (lane[0], lane[1]["retry-after"]) == (503, "1")
+
+async def test_a_window_that_is_shut_says_when_to_come_back(market: Market) -> None:
+    counter = ShutCounter(market.trades, market.idempotency)
+    shut = replace(market, window=ShutWindow(Unavailable()), counter=counter)
+    async with in_process(shut) as client:
+        buyer = await client.member()
+        for who, method, path in (
+            (client, "GET", LIST),
+            (client, "GET", f"{LIST}/{'0' * 32}"),
+            (buyer, "POST", f"{LIST}/{'0' * 32}/trades"),
+        ):
+            lane, route = await both(who, path, "", method)
+            assert lane == route
+            assert (lane[0], lane[1]["retry-after"]) == (503, "1")
+
+
+async def test_trouble_in_the_lane_is_about_what_its_path_names(market: Market) -> None:
+    broken = replace(market, window=ShutWindow(ZeroDivisionError()))
+    async with in_process(broken) as client:
+        with capture_logs(processors=[with_ids]) as lines:
+            await both(client, f"{LIST}/{'0' * 32}", "")
+    bugs = [line for line in lines if line["event"] == "unexpected_error"]
+    assert [line["product_id"] for line in bugs] == ["0" * 32] * 2

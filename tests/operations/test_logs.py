@@ -1,7 +1,9 @@
 """Each line says which request, trade, payment or job it is about, and keeps secrets to itself."""
 
 import asyncio
+import io
 from pathlib import Path
+from select import PIPE_BUF
 from typing import Any
 
 import httpx
@@ -10,17 +12,17 @@ from structlog.testing import capture_logs
 
 from market.app import Market
 from market.kit.db import Database
-from market.kit.logs import with_ids
+from market.kit.logs import Lines, with_ids
 from tests.operations.running import running
 from tests.operations.slow_gateway import slow_gateway
 from tests.support.acts import Acts
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, in_process
 
-Lines = list[Any]
 
-
-async def logged(client: Client, method: str, path: str, body: Any = None, **headers: str) -> Lines:
+async def logged(
+    client: Client, method: str, path: str, body: Any = None, **headers: str
+) -> list[Any]:
     with capture_logs(processors=[with_ids]) as lines:
         await client.call(method, path, body, **headers)
     return lines
@@ -85,6 +87,39 @@ async def test_lines_name_the_trade_and_the_payment(
         for line in lines:
             assert (line["trade_id"], line["payment_id"]) == (trade_id, payment_id)
         assert len({line["request_id"] for line in lines}) == 1
+
+
+class Written(io.BytesIO):
+    """Notes what each write had in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[bytes] = []
+
+    def write(self, part: Any) -> int:
+        self.parts.append(bytes(part))
+        return len(part)
+
+
+async def test_a_turn_s_lines_are_written_whole_and_no_more_than_a_pipe_takes_at_once() -> None:
+    """What is longer than PIPE_BUF, another process's lines could come in the middle of."""
+    written = Written()
+    lines = Lines(written)
+    said = [b"%d " % number + b"x" * 1_000 for number in range(10)] + [b"y" * 2 * PIPE_BUF, b"z"]
+    for line in said:
+        lines.msg(line)
+    assert written.parts == []  # not in the middle of a turn
+    await asyncio.sleep(0)
+    assert b"".join(written.parts).splitlines() == said
+    assert all(part.endswith(b"\n") for part in written.parts)
+    assert [len(part) > PIPE_BUF for part in written.parts].count(True) == 1
+    assert len(written.parts) == 5
+
+
+def test_where_no_loop_runs_a_line_is_written_at_once() -> None:
+    written = Written()
+    Lines(written).msg(b"said")
+    assert written.parts == [b"said\n"]
 
 
 async def test_one_request_s_ids_do_not_stay_for_the_next(acts: Acts, market: Market) -> None:

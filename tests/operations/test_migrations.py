@@ -192,6 +192,9 @@ async def test_an_index_is_built_while_the_market_trades(
         await building
         found = await market.products.page(Search(text="ha"), Slice(1))  # of the chair
         assert [product.id for product in found.items] == [trade.product_id]
+        # Without statistics every word would seem as rare, and an index be asked for all of them.
+        known = "SELECT count(*) FROM pg_stats WHERE tablename = 'products_by_pieces'"
+        assert await db.value(known) == 1
         await db.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import Context
+from dataclasses import replace
 
 import pytest
 from httpx import Response
@@ -10,6 +11,7 @@ from prometheus_client import REGISTRY
 from market.app import Market
 from market.kit.db import MOST_WAITING, Database
 from market.shared.errors import Unavailable
+from market.trades.http import Counter
 from tests.support.acts import Acts
 from tests.support.barrier import holding
 from tests.support.web import Client, in_process, problem
@@ -26,12 +28,10 @@ async def test_of_too_many_who_wait_for_a_connection_the_last_is_told_so_at_once
     await db.close()
 
 
-async def test_who_finds_the_line_full_is_told_when_to_come_back(
-    market: Market, dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_finds_the_line_full_is_told_when_to_come_back(market: Market, dsn: str) -> None:
     """And nothing was changed for them: their next try buys."""
-    monkeypatch.setattr(market.counter, "_queue", 1)
-    async with in_process(market) as client:
+    counter = Counter(market.trades, market.idempotency, queue=1)
+    async with in_process(replace(market, counter=counter)) as client:
         seller, *buyers = [await client.member(name) for name in "sabc"]
         product = (await seller.product(3))["id"]
 

@@ -111,6 +111,8 @@ FORGED: dict[str, Callable[[], str]] = {
     "long over": lambda: oauth_keys.sign(claims(exp=int(time.time()) - 3600)),
     "no token": lambda: "hello",
     "empty": lambda: "..",
+    "a header that is a list": lambda: "WyJhbGciXQ.e30.AAAA",
+    "a kid that is a list": lambda: "eyJhbGciOiJSUzI1NiIsImtpZCI6W119.e30.AAAA",
 }
 
 
@@ -128,13 +130,17 @@ async def test_no_forged_id_token_is_believed(stand_ins: StandIns) -> None:
     assert (await identify(stand_ins)).subject == "4100000001"
 
 
+ODD_KEYS = [{}, {"kty": 1}, {"kty": "EC", "crv": "P-1"}, {"kty": "RSA", "n": "!", "ext": True}]
+
+
 async def test_a_new_key_of_the_provider_is_learnt(stand_ins: StandIns) -> None:
+    """Whatever else is in its set."""
     await identify(stand_ins)
     new = RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "new", "alg": "RS256"}
     token = jwt.encode(claims(), KEY, algorithm="RS256", headers={"kid": "new"})
     answer = {"access_token": "x", "id_token": token}
     stand_ins.wire.instead = {
-        "jwks.json": lambda _: httpx.Response(200, json={"keys": [new]}),
+        "jwks.json": lambda _: httpx.Response(200, json={"keys": [*ODD_KEYS, new]}),
         "/oauth/token": lambda _: httpx.Response(200, json=answer),
         "/v2/user/me": lambda _: httpx.Response(200, json={"id": 4100000001}),
     }

@@ -15,10 +15,14 @@ from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from market.shared import about
+
 from .idempotency import Answer
+from .logs import named
 from .problems import PROBLEM_JSON, refusal
 
 ID = "[0-9a-f]{32}"
+_HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]*")
 
 # Headers as a request brought them; None of those that came twice.
 Headers: TypeAlias = Mapping[bytes, bytes | None]
@@ -46,15 +50,15 @@ class ExpressLane:
         self._doors = [(door.method, door.path.fullmatch, door) for door in doors]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        serving = self._serving(scope) if scope["type"] == ScopeType.HTTP else None
-        if serving is None:
-            await self._routes(scope, receive, send)
-            return
         try:
-            answer = await serving
+            serving = self._serving(scope) if scope["type"] == ScopeType.HTTP else None
+            answer = None if serving is None else await serving
         except Exception as error:  # as the framework does
             refused = refusal(error).to_asgi_response(None, Request(scope))
             await refused(scope, receive, send)
+            return
+        if answer is None:
+            await self._routes(scope, receive, send)
             return
         kind = PROBLEM_JSON if answer.problem else "application/json"
         headers = [
@@ -68,9 +72,14 @@ class ExpressLane:
         for method, matches, door in self._doors:
             if scope["method"] == method and (found := matches(scope["path"])):
                 scope["path_params"] = found.groupdict()
-                serving = door.let_in(scope, _headers(scope))
+                headers = _headers(scope)
+                host = headers.get(b"host", b"")
+                if host is None or not _HOST.fullmatch(host):
+                    return None
+                serving = door.let_in(scope, headers)
                 if serving is not None:
                     scope["path_template"] = door.template
+                    about.add(**named(scope))
                 return serving
         return None
 

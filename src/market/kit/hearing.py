@@ -4,6 +4,7 @@ key is woken. What is heard says only that something changed; look yourself."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from typing import TypeAlias
 
 import asyncpg
@@ -50,7 +51,8 @@ class Hearing:
     async def of(self, key: str) -> AsyncIterator[Heard]:
         """What is said of `key` within the block; from its beginning on nothing is missed."""
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            # In a context of its own: it outlives the request that comes first.
+            self._running = asyncio.create_task(self._run(), context=Context())
         heard = Heard()
         self._listeners.setdefault(key, set()).add(heard)
         try:

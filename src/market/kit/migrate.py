@@ -1,9 +1,9 @@
-"""Brings a database's schema up to date with Alembic."""
+"""Brings a database's schema up to date with Alembic; and what its migrations share."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 
 from .schema import SCRIPTS
@@ -35,3 +35,16 @@ def migrate(
     config.set_main_option("script_location", str(scripts))
     config.attributes |= {"dsn": dsn, "patience": patience}
     command.upgrade(config, to)
+
+
+def index_beside_the_trade(name: str, on: str) -> None:
+    """For a migration: builds an index that may take long, `name` ON `on`, while everybody trades.
+
+    Without a transaction, and waiting for old ones as long as they take. What a try that was broken
+    off has left of it is dropped first.
+    """
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {on}")
+        op.execute("RESET lock_timeout")

@@ -21,6 +21,7 @@ Told = TypeVar("Told")
 # In the order of what was asked: an answer, or the refusal of this one alone.
 Answers: TypeAlias = Sequence[Told | MarketError]
 
+LONGEST_QUEUE = 2_000
 _SIZES = Histogram(
     "market_group_size",
     "calls served in one go",
@@ -43,7 +44,7 @@ class Together(Generic[Ask, Told]):
         *,
         most: int,
         lanes: int = 1,
-        queue: int = 2_000,
+        queue: int = LONGEST_QUEUE,
         patience: float = 2.0,
     ) -> None:
         self._serve = serve

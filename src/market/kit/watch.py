@@ -48,13 +48,14 @@ class Watch:
         began, status = time.perf_counter(), 500
         given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
         id = given.decode() if _ID.fullmatch(given) else uuid7().hex
-        added = _UNKEPT if scope["path"].startswith("/api/") else ()
         about.begin(request_id=id)
 
         def noting(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # Asked now, and not before: the routes see "//api" as "/api".
+                added = _UNKEPT if scope["path"].startswith("/api/") else ()
                 message["headers"] = [*message["headers"], *added, (b"x-request-id", id.encode())]
                 self._note(scope, status, time.perf_counter() - began)
             return send(message)

@@ -165,7 +165,11 @@ class SqlSessions:
         rows = await self._db.fetch(
             """
             SELECT s.id AS session_id, m.id, m.nickname, m.operator
-            FROM sessions s JOIN members m ON m.id = s.member_id
+            FROM sessions s
+            -- One look by its key per session, whatever the planner thinks of joining members.
+            CROSS JOIN LATERAL (
+                SELECT id, nickname, operator FROM members WHERE id = s.member_id LIMIT 1
+            ) m
             WHERE s.id = ANY ($1::uuid[]) AND s.revoked_at IS NULL
             """,
             [claim.session_id for claim in claims],

@@ -78,7 +78,7 @@ class JwtTokens:
     def _verify(self, kind: str, token: str) -> Mapping[str, Any]:
         try:
             read = jwt.decode(token, self._key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as cause:
+        except (JoseError, ValueError, TypeError) as cause:  # TypeError: a header that is no object
             raise TokenInvalid from cause
         if read.header.get("typ") != kind:
             raise TokenInvalid

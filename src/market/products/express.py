@@ -17,6 +17,7 @@ from .domain import Status
 from .http import LONGEST_SEARCH, ShopWindow
 from .ports import Search
 
+LONGEST_QUERY = 1_000  # those that are remembered must not fill the memory
 # What each part of a query plainly is. Something else may be right as well; the route knows.
 _PLAIN = {
     "status": re.compile("|".join(Status)),
@@ -32,7 +33,10 @@ def doors(window: Callable[[], ShopWindow]) -> Sequence[Door]:
     it is a bad one, and sees trades of their own."""
 
     def look_over(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
-        asked = None if b"authorization" in headers else _asked(scope["query_string"])
+        query = scope["query_string"]
+        if b"authorization" in headers or len(query) > LONGEST_QUERY:
+            return None
+        asked = _asked(query)
         return asked and window().page(*asked)
 
     def look_at(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:

@@ -75,7 +75,8 @@ class SqlProducts:
             UPDATE products p SET taken = n.taken, confirmed = n.confirmed, version = n.version + 1
             FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::integer[])
                  AS n (id, version, taken, confirmed)
-            WHERE p.id = n.id AND p.version = n.version
+            -- Named twice: so they are found by their key, however the planner would join.
+            WHERE p.id = ANY ($1::uuid[]) AND p.id = n.id AND p.version = n.version
             """,
             [product.id for product in products],
             [product.version for product in products],

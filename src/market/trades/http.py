@@ -33,7 +33,7 @@ from market.kit.http import (
 )
 from market.kit.idempotency import Answer, Idempotency, Key, Scope
 from market.kit.problems import documented
-from market.kit.together import Together
+from market.kit.together import LONGEST_QUEUE, Together
 from market.shared import about
 from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
@@ -148,9 +148,11 @@ class Counter(Together[tuple[Key | None, Order], Answer]):
     """Where buyers stand in line: those who wait at the same time are served in one transaction,
     with their keys and their answers, and are told after its commit (Q3)."""
 
-    def __init__(self, trades: TradeService, idempotency: Idempotency) -> None:
+    def __init__(
+        self, trades: TradeService, idempotency: Idempotency, queue: int = LONGEST_QUEUE
+    ) -> None:
         # The more, the fewer commits and the longer each of them holds its locks.
-        super().__init__("purchases", self._serve_all, most=100, lanes=1)
+        super().__init__("purchases", self._serve_all, most=100, lanes=1, queue=queue)
         self._trades = trades
         self._idempotency = idempotency
 

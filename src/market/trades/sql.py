@@ -15,15 +15,17 @@ from market.shared.people import Party, Person
 from .domain import AlreadyBought, Cancelling, Holdings, Order, Status, Trade
 
 # By name, never *: a statement prepared before a migration added a column works after it. The
-# parties' nicknames come along: every answer about a trade shows them.
+# parties' nicknames come along: every answer about a trade shows them. Looked up, not joined, they
+# are found by their key, whatever the planner thinks of joining members.
 _COLUMNS = """
     t.id, t.product_id, t.product_name, t.seller_id, t.buyer_id, t.price, t.fee, t.currency,
     t.status, t.hold_expires_at, t.payment_id, t.created_at, t.paid_at, t.approved_at,
     t.confirmed_at, t.cancel_by, t.cancel_reason, t.cancel_asked_at, t.cancelled_at, t.version,
-    t.refunded, t.refunding, b.nickname AS buyer_nickname, s.nickname AS seller_nickname
+    t.refunded, t.refunding,
+    (SELECT m.nickname FROM members m WHERE m.id = t.buyer_id) AS buyer_nickname,
+    (SELECT m.nickname FROM members m WHERE m.id = t.seller_id) AS seller_nickname
 """
-_JOINS = "JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id"
-_SELECT = f"SELECT {_COLUMNS} FROM trades t {_JOINS} "  # noqa: S608 # our own words
+_SELECT = f"SELECT {_COLUMNS} FROM trades t "  # noqa: S608 # our own words
 
 
 class SqlTrades:
@@ -69,7 +71,7 @@ class SqlTrades:
         row = await self._db.find(
             f"""
             SELECT {_COLUMNS}, p.version AS stock_version
-            FROM trades t JOIN products p ON p.id = t.product_id {_JOINS}
+            FROM trades t JOIN products p ON p.id = t.product_id
             WHERE t.id = $1
             """,  # noqa: S608 # our own words
             id,
@@ -138,7 +140,8 @@ class SqlTrades:
         return [row["id"] for row in rows]
 
     async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
-        rows = await self._db.fetch(
+        # One of its buyers is found by another index than its seller, so it is planned anew.
+        rows = await self._db.fetch_planned(
             _SELECT
             + """
             WHERE t.product_id = $1 AND (t.buyer_id = $2 OR t.seller_id = $2)

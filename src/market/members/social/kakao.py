@@ -5,13 +5,15 @@ An address is proven when Kakao calls it both valid (nobody else has taken it ov
 verified.
 """
 
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import structlog
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import RSAKey
 from msgspec import Struct
 
 from market.members.social_domain import (
@@ -27,6 +29,8 @@ from .transport import App, ask
 # Their clock and ours may differ by so much (seconds).
 LEEWAY_S = 60
 _SCOPE = "openid,account_email,profile_nickname"
+# The library leaves it to Python to complain of shapes that it does not expect.
+_NOT_AS_IT_SHOULD_BE = (JoseError, ValueError, TypeError, AttributeError, LookupError)
 _log = structlog.get_logger()
 
 
@@ -52,7 +56,7 @@ class _Person(Struct):
 
 
 class _Keys(Struct):
-    keys: list[dict[str, str | list[str]]]
+    keys: list[dict[str, Any]]
 
 
 class Kakao:
@@ -64,7 +68,7 @@ class Kakao:
         self._app = app
         self._client = client
         self._clock = clock
-        self._keys = KeySet([])
+        self._keys: Sequence[RSAKey] = ()
 
     def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
         query = {
@@ -120,10 +124,10 @@ class Kakao:
             _log.error("social_misconfigured", provider=self.name, lacks="OpenID Connect")
             raise SocialUnavailable
         try:
-            await self._learn_key(str(jws.extract_compact(id_token.encode()).headers().get("kid")))
-            read = jwt.decode(id_token, self._keys, algorithms=["RS256"])
+            key = await self._key(jws.extract_compact(id_token.encode()).headers().get("kid"))
+            read = jwt.decode(id_token, key, algorithms=["RS256"])
             self._expected(nonce).validate(read.claims)
-        except (JoseError, ValueError) as cause:
+        except _NOT_AS_IT_SHOULD_BE as cause:
             _log.warning("social_refused", provider=self.name, error=type(cause).__name__)
             raise SocialRefused from cause
         return str(read.claims["sub"])
@@ -141,11 +145,20 @@ class Kakao:
             exp={"essential": True},
         )
 
-    async def _learn_key(self, id: str) -> None:
-        """Asks for Kakao's keys when this one is none that we know. Raises InvalidKeyIdError."""
-        if any(key.kid == id for key in self._keys):
-            return
-        url = f"{self._app.auth_url}/.well-known/jwks.json"
-        told = await ask(self._client, self._client.build_request("GET", url), _Keys)
-        self._keys = KeySet.import_key_set({"keys": told.keys})
-        self._keys.get_by_kid(id)
+    async def _key(self, id: object) -> RSAKey:
+        """Kakao's key of this id; asked for when it is none that we know. Raises ValueError."""
+        if all(key.kid != id for key in self._keys):
+            url = f"{self._app.auth_url}/.well-known/jwks.json"
+            told = await ask(self._client, self._client.build_request("GET", url), _Keys)
+            self._keys = [key for shown in told.keys if (key := _read(shown))]
+        (key,) = [key for key in self._keys if key.kid == id][:1]
+        return key
+
+
+def _read(shown: dict[str, Any]) -> RSAKey | None:
+    """None for what is no RSA key: others of the set may be good."""
+    try:
+        return RSAKey.import_key(shown)
+    except _NOT_AS_IT_SHOULD_BE as trouble:
+        _log.warning("social_key_unreadable", provider=Kakao.name, error=type(trouble).__name__)
+        return None
