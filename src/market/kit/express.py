@@ -18,7 +18,6 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from market.shared import about
 
 from .idempotency import Answer
-from .logs import named
 from .problems import PROBLEM_JSON, refusal
 
 ID = "[0-9a-f]{32}"
@@ -71,7 +70,7 @@ class ExpressLane:
     def _serving(self, scope: HTTPScope) -> Awaitable[Answer] | None:
         for method, matches, door in self._doors:
             if scope["method"] == method and (found := matches(scope["path"])):
-                scope["path_params"] = found.groupdict()
+                scope["path_params"] = ids = found.groupdict()
                 headers = _headers(scope)
                 host = headers.get(b"host", b"")
                 if host is None or not _HOST.fullmatch(host):
@@ -79,7 +78,7 @@ class ExpressLane:
                 serving = door.let_in(scope, headers)
                 if serving is not None:
                     scope["path_template"] = door.template
-                    about.add(**named(scope))
+                    about.add(**ids)
                 return serving
         return None
 
