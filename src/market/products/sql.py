@@ -21,6 +21,12 @@ _SELECT = """
            (SELECT m.nickname FROM members m WHERE m.id = p.seller_id) AS nickname
     FROM products p
 """
+# Ids first: what is found and sorted out again is not worth being read as a whole.
+_OF_A_PAGE = """
+    WHERE p.id = ANY (ARRAY(
+        SELECT p.id FROM products p {where} ORDER BY p.id DESC LIMIT {limit}
+    )) ORDER BY p.id DESC
+"""
 # Any part of a name, of any length: the index knows which names have all pieces of it.
 _HAS_PART = """
     strpos(lower(p.name COLLATE pg_c_utf8), lower({0} COLLATE pg_c_utf8)) > 0
@@ -123,7 +129,7 @@ class SqlProducts:
         # Whether an index helps depends on how rare the words are, so a search is planned anew.
         fetch = self._db.fetch_planned if search.text else self._db.fetch
         rows = await fetch(
-            f"{_SELECT} {where} ORDER BY p.id DESC LIMIT {wanted.limit + 1}",
+            _SELECT + _OF_A_PAGE.format(where=where, limit=wanted.limit + 1),
             *(value for _, value in given),
         )
         return Page.cut([_product(row) for row in rows], wanted, lambda product: product.id)
