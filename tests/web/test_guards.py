@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.support.processes import RunningMarket
 
 from .conftest import Visit
+from .person import CHAIR
 
 SCRIPT = (
     '<script>window.stolen = true</script><img src=x onerror="window.stolen = true">\'"`{{7*7}}'
@@ -57,6 +58,24 @@ def test_a_form_that_another_site_sends_changes_nothing(visit: Visit, shop: Runn
     buyer.go(product)
     expect(buyer.page.locator(".facts .badge")).to_have_text("판매중")
     assert asked.post(f"{product}/buy", form=own, max_redirects=0).status == 303
+
+
+def test_a_form_that_is_sent_twice_lists_once(visit: Visit) -> None:
+    seller = visit().sign_up("보라")
+    seller.go("/sell")
+    hidden = seller.page.locator("main form [type=hidden]")
+    form = {field.get_attribute("name"): field.input_value() for field in hidden.all()} | CHAIR
+
+    def sent(**changed: str) -> str:
+        fields: Any = form | changed
+        answer = seller.page.context.request.post("/sell", multipart=fields, max_redirects=0)
+        return answer.headers["location"]
+
+    once = sent()
+    assert sent() == once
+    assert sent(name="식탁") != once
+    seller.go("/me/products")
+    expect(seller.page.locator(".card-name")).to_have_text(["식탁", CHAIR["name"]])
 
 
 def test_what_is_another_s_is_not_there(visit: Visit) -> None:

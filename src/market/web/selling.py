@@ -1,5 +1,7 @@
 """Selling and editing."""
 
+import hashlib
+import secrets
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -8,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from market.kit.http import path_id
+from market.kit.idempotency import Answer, Idempotency, InProgress, Key, Scope
 from market.products.domain import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
@@ -18,10 +21,10 @@ from market.products.domain import (
     Product,
     QuantityBelowTaken,
 )
-from market.products.ports import LARGEST_PHOTO
+from market.products.ports import LARGEST_PHOTO, Picture
 from market.products.service import ProductService
 from market.shared.errors import Conflict, Invalid, NotFound
-from market.shared.ids import PhotoId, ProductId, well_formed
+from market.shared.ids import MemberId, PhotoId, ProductId, well_formed
 from market.shared.money import Money
 
 from .forms import Form
@@ -30,6 +33,7 @@ from .visitor import Here, Shop, Visitor
 
 Products = NamedDependency[ProductService]
 House = NamedDependency[Shop]
+Keys = NamedDependency[Idempotency]
 Asked = Request[Any, Any, State]
 
 LARGEST_FORM = MOST_PHOTOS * LARGEST_PHOTO + 256 * 1024
@@ -45,17 +49,31 @@ class SellingController(Controller):
 
     @post("/sell", request_max_body_size=LARGEST_FORM)
     async def sell(
-        self, request: Asked, visitor: Here, shop: House, products: Products
+        self,
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        products: Products,
+        idempotency: Keys,
     ) -> Response[Any]:
-        """Puts a product up for sale, with its photos."""
+        """Puts a product up for sale, with its photos; once, however often the form is sent."""
         me, form = visitor.me, await Form.of(request)
         wish, pictures = _read(form), await _pictures(form, products)
         if form.wrong:
             return _form_page(shop, visitor, None, form)
-        product = await products.list_new(
-            me.person, wish.name, Money(wish.price), wish.quantity, wish.description, pictures
-        )
-        return go(f"/products/{product.id}", say="listed")
+
+        async def listed() -> Answer:
+            product = await products.list_new(
+                me.person, wish.name, Money(wish.price), wish.quantity, wish.description, pictures
+            )
+            return Answer(201, product.id.encode())
+
+        key = _key(me.id, form, pictures)
+        try:
+            answer = await idempotency.answer(key, Scope.ONE_TRANSACTION, listed)
+        except InProgress:
+            return go("/me/products")  # where it is about to be
+        return go(f"/products/{answer.body.decode()}", say="listed")
 
     @get("/products/{product_id:str}/edit")
     async def edit_page(
@@ -106,7 +124,15 @@ def _read(form: Form) -> Wish:
     return Wish(form)
 
 
-async def _pictures(form: Form, products: ProductService) -> list[Any]:
+def _key(seller: MemberId, form: Form, pictures: list[Picture]) -> Key:
+    """The same form with the same in it. Who goes back and changes it lists something else."""
+    said = hashlib.sha256(repr(sorted(form.values.items())).encode())
+    for picture in pictures:
+        said.update(picture.full)
+    return Key(seller, f"sell {said.hexdigest()}", said.digest())
+
+
+async def _pictures(form: Form, products: ProductService) -> list[Picture]:
     """The photos that were sent, made ours; before any transaction, for that takes a while."""
     files = form.files("photos")
     if len(files) > MOST_PHOTOS:
@@ -143,4 +169,5 @@ def _form_page(
         form=form,
         photos=photos,
         most_photos=MOST_PHOTOS,
+        once=secrets.token_hex(16),
     )
