@@ -179,6 +179,12 @@ def test_a_cancellation_succeeds_when_the_record_shows_the_money_gone() -> None:
     assert not asked.refuse("late no", NOW)
 
 
+def test_who_asks_sends_it_and_a_worker_what_the_market_owes() -> None:
+    assert ask_back(paid()).try_at == NOW + TRY_AGAIN_AFTER[0]
+    owed = paid().cancel(CancellationId("c" * 32), None, "late", Party.MARKET, NOW)
+    assert owed.try_at == NOW
+
+
 def test_an_unanswered_cancellation_is_tried_again_for_ever() -> None:
     asked = ask_back(paid())
     waits: list[timedelta] = []

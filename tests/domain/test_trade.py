@@ -179,10 +179,26 @@ def test_a_deposit_holds_the_unit_from_the_purchase_however_often_it_is_asked() 
     assert one.wait_for_deposit(timedelta(minutes=1)) == until
 
 
+def test_what_becomes_of_another_payment_is_not_this_trade_s() -> None:
+    one = trade(Status.PAID, cancelling=True)
+    one.refund_failed(OTHER)
+    assert one.is_cancelling
+    part = trade(Status.PAID)
+    part.refund_part(Party.BUYER, PAYMENT)
+    part.refund_settled(OTHER)
+    assert part.refunding
+    for refused in (
+        lambda: trade(Status.PAID).refund_part(Party.BUYER, OTHER),
+        lambda: trade(Status.PAID).cancel(Party.BUYER, "why", NOW, OTHER),
+    ):
+        with pytest.raises(InvalidTransition):
+            refused()
+
+
 def test_a_refused_refund_lets_the_trade_go_on() -> None:
     one = trade(Status.PAID, cancelling=True)
-    one.refund_failed()
+    one.refund_failed(PAYMENT)
     one.approve(SELLER.id, NOW)
     dead = trade(Status.CANCELLED, cancelling=True)
-    dead.refund_failed()
+    dead.refund_failed(PAYMENT)
     assert dead.cancelling is not None

@@ -16,7 +16,7 @@ from market.trades.domain import Status
 from tests.support.acts import Acts
 from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
-from tests.support.gateway import MemoryGateway
+from tests.support.gateway import MemoryGateway, unanswered
 
 
 async def test_an_unpaid_trade_dies_at_once_and_its_payment_with_it(
@@ -225,9 +225,9 @@ async def test_a_refusal_while_an_earlier_try_may_still_succeed_ends_nothing(
     acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
 ) -> None:
     trade, payment_id = await acts.paid_trade()
-    gateway.dead = True
-    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")  # no answer came
-    gateway.dead, gateway.refuse = False, "a cancellation is in progress"
+    gateway.before_cancel = unanswered
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    gateway.refuse = "a cancellation is in progress"
     clock.move(minutes=1)
     await market.sweep.cancellations()
     assert (await acts.now(trade)).is_cancelling
@@ -236,6 +236,19 @@ async def test_a_refusal_while_an_earlier_try_may_still_succeed_ends_nothing(
     gateway.give_back(payment_id, 1000)  # the first try got through after all
     await market.payments.synchronize(payment_id)
     assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_what_never_left_was_no_try_and_a_refusal_then_is_one(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    trade, _ = await acts.paid_trade()
+    gateway.dead = True
+    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    gateway.dead, gateway.refuse = False, "the contract does not allow it"
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    assert not (await acts.now(trade)).is_cancelling
+    await market.trades.approve(trade.id, trade.seller.id)
 
 
 async def test_what_we_owe_back_ourselves_is_asked_for_until_it_goes(
@@ -345,6 +358,19 @@ async def test_money_taken_back_after_the_seller_was_credited_is_told_to_operato
     gateway.give_back(payment_id, 1000)
     await market.payments.synchronize(payment_id)
     assert await db.value("SELECT kind FROM incidents") == "returned_after_settlement"
+
+
+async def test_each_return_after_the_settlement_is_one_more_thing_to_sort_out(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.trades.approve(trade.id, trade.seller.id)
+    await market.trades.confirm(trade.id, trade.buyer.id)
+    for amount in (100, 900):
+        gateway.give_back(payment_id, amount)
+        await market.payments.synchronize(payment_id)
+    told = await db.fetch("SELECT seen->>'amount' AS amount FROM incidents ORDER BY id")
+    assert [row["amount"] for row in told] == ["100", "900"]
 
 
 async def test_a_part_asked_for_again_after_its_answer_was_lost_goes_back_once(

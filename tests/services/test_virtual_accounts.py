@@ -125,6 +125,39 @@ async def test_a_deposit_too_late_is_refunded_if_none_is_left(
         await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
 
 
+async def test_an_account_that_can_t_be_paid_into_is_named_again(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    trade = await acts.trade()
+    payment = await issued(acts, market, trade)
+    gateway.pay(payment.id, 999)
+    await market.payments.synchronize(payment.id)
+    gateway.refuse = "no such account"
+    mistyped = RefundAccount(Bank.SHINHAN, "110-123-456780", "김보라")
+    await market.refunds.send_to(payment.id, trade.buyer.id, mistyped)
+    assert await market.refunds.waits_for_account(payment.id)
+    asked = "SELECT count(*) FROM notices WHERE kind = 'ACCOUNT_NEEDED'"
+    assert await db.value(asked) == 2
+    gateway.refuse = None
+    await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
+    assert gateway.sent_to == [MINE]
+    assert not await market.refunds.waits_for_account(payment.id)
+
+
+@pytest.mark.parametrize("amount", [None, 400])
+async def test_a_deposit_that_its_seller_sends_back_waits_for_the_buyer_who_is_asked(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database, amount: int | None
+) -> None:
+    trade = await acts.trade()
+    payment = await deposited(acts, market, gateway, trade)
+    await market.refunds.cancel(payment.id, trade.seller.id, amount, "broken", None)
+    assert await db.value("SELECT kind FROM incidents") == "refund_account_needed"
+    told = "SELECT member_id FROM notices WHERE kind = 'ACCOUNT_NEEDED'"
+    assert await db.value(told) == trade.buyer.id
+    await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
+    assert gateway.cancels == [(payment.id, amount or 1000)]
+
+
 async def test_a_buyer_who_has_bought_another_meanwhile_is_refunded(
     acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock
 ) -> None:

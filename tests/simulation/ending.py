@@ -122,7 +122,8 @@ def _place(world: World, payment: Payment, places: Counter[tuple[str, str]]) -> 
     asked = payment.open_cancellation
     going_on = trade.paid_by is payment and trade.holds_money
     waits = asked is not None and asked.try_at is None
-    told = ("refund_account_needed", payment.id) in world.model.incidents
+    which = f"{payment.id}: {asked.id}" if asked else ""
+    told = ("refund_account_needed", which) in world.model.incidents
     if payment.left and not going_on and not (waits and asked and asked.by == MARKET and told):
         raise Diverged(f"money in no place: {payment}")
     if asked is not None and not waits:

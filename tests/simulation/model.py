@@ -127,8 +127,10 @@ class Model:
     def wait_for_deposit(self, trade: Trade) -> None:
         trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
 
-    def apply(self, payment: Payment, seen: Snapshot | None, made: Sequence[str]) -> None:
-        """The gateway's record is the only witness, forward only (P3, P5)."""
+    def apply(self, payment: Payment, seen: Snapshot | None, made: Sequence[str]) -> Payment | None:
+        """The gateway's record is the only witness, forward only (P3, P5); the other attempt at a
+        trade that was paid, which is closed with it."""
+        unpaid = payment.trade.paid_by is None
         if seen is not None:
             arrived = seen.state is Seen.PAID and payment.captured is None
             if arrived:
@@ -152,7 +154,10 @@ class Model:
         asked = payment.open_cancellation
         if asked is not None and payment.left <= asked.balance - asked.amount:
             asked.end("SUCCEEDED")
-            payment.trade.refunding = False
+            if payment.trade.paid_by is payment:
+                payment.trade.refunding = False
+        paid = unpaid and payment.trade.paid_by is not None
+        return self.expire_open(payment.trade) if paid else None
 
     def _arrived(self, payment: Payment, made: Sequence[str]) -> None:
         assert payment.captured
@@ -166,8 +171,6 @@ class Model:
             return
         if payment.left:
             self.ask_back(payment, None, MARKET, account=False, made=made)
-            if payment.means != CARD:
-                self.incidents.add(("refund_account_needed", payment.id))
 
     def _revived(self, trade: Trade, payment: Payment) -> bool:
         """Only a deposit, only what ran out, only if a unit is left (P6)."""
@@ -189,7 +192,8 @@ class Model:
         debit = "claims" if settled else "escrow"
         self._book("RETURNED", source, debit, "gateway", amount, payment.captured[1])
         if settled:
-            self.incidents.add(("returned_after_settlement", payment.id))
+            which = f"{payment.id}: {payment.cancelled} back"
+            self.incidents.add(("returned_after_settlement", which))
         elif trade.paid_by is payment and payment.left:
             trade.refunded = payment.cancelled
         elif trade.paid_by is payment and trade.holds_money:
@@ -198,9 +202,11 @@ class Model:
 
     # ── sending back ──
 
-    def call_off(self, trade: Trade, by: str) -> bool:
-        """True when its money must go back first (P7, P8)."""
+    def call_off(self, trade: Trade, by: str, payment: Payment | None = None) -> bool:
+        """True when its money, or that of this very payment, must go back first (P7, P8)."""
         party = trade.party(by)
+        if payment is not None and trade.paid_by not in {None, payment}:
+            raise Refused("invalid_transition")
         again = trade.status == CANCELLED and trade.cancel_by == party
         if not (trade.is_cancelling or again):
             if not trade.may_cancel(party):
@@ -223,8 +229,14 @@ class Model:
             raise Refused("refund_account_needed")
         if payment.open_cancellation is not None:
             raise Refused("cancellation_in_progress")
-        try_at = None if deposit and not account else self.clock.now()
-        asked = Cancellation(_id(made), payment, wanted, payment.left, by, try_at)
+        # Who asks sends it at once; a worker what the market owes.
+        soon = timedelta() if by == MARKET else TRY_AGAIN_AFTER[0]
+        try_at = None if deposit and not account else self.clock.now() + soon
+        asked = Cancellation(
+            _id(made), payment, wanted, payment.left, by, try_at, deposit and account
+        )
+        if try_at is None:
+            self.incidents.add(("refund_account_needed", f"{payment.id}: {asked.id}"))
         payment.cancellations.append(asked)
         self.cancellations[asked.id] = asked
         return asked
@@ -233,6 +245,7 @@ class Model:
         pause = TRY_AGAIN_AFTER[min(asked.tries, len(TRY_AGAIN_AFTER) - 1)]
         asked.try_at = self.clock.now() + pause
         asked.tries += 1
+        asked.refused = False
 
     def refused(self, asked: Cancellation) -> None:
         """The gateway said no, and we looked again."""
@@ -241,12 +254,19 @@ class Model:
             asked.amount -= asked.balance - payment.left
             asked.balance, asked.try_at = payment.left, self.clock.now()
             return
-        self.incidents.add(("refund_refused", payment.id))
+        self.incidents.add(("refund_refused", f"{payment.id}: {asked.id}"))
+        asked.refused = True
         if asked.by != MARKET and asked.tries == 1:
             asked.end("FAILED")
-            payment.trade.refunding = False
-            if payment.trade.is_cancelling:
-                payment.trade.cancel_by = None
+            if payment.trade.paid_by is payment:
+                payment.trade.refunding = False
+                if payment.trade.is_cancelling:
+                    payment.trade.cancel_by = None
+
+    def send_to(self, asked: Cancellation) -> None:
+        """The buyer says where to, or where else."""
+        asked.try_at = self.clock.now() + TRY_AGAIN_AFTER[0]
+        asked.account, asked.refused = True, False
 
     # ── what is due ──
 

@@ -34,7 +34,8 @@ class Heard:
 
 TX = Point("transaction")
 ANYTHING = Point("anything")
-UNANSWERED = {"gateway_unavailable", "outcome_unknown"}
+NEVER_LEFT = "gateway_unavailable"  # of what moves money: else its outcome is unknown
+UNANSWERED = {NEVER_LEFT, "outcome_unknown"}
 Script = Generator[Point, Any, str | None]
 
 
@@ -127,19 +128,23 @@ class Protocol:
         heard: Heard = yield Point("look", payment.id)
         seen = heard.seen
         heard = yield TX
-        self.model.apply(payment, seen, heard.made)
+        closed = self.model.apply(payment, seen, heard.made)
         if hint is not None:
             hint.handled = True
-        return payment.status
+        status = payment.status
+        yield from self._shut(closed)
+        return status
 
     # ── sending back ──
 
-    def call_off(self, trade: Trade, by: str, *, account: bool) -> Script:
+    def call_off(
+        self, trade: Trade, by: str, *, account: bool, payment: Payment | None = None
+    ) -> Script:
         party = trade.party(by)
         heard: Heard = yield TX
         before = trade.cancel_by
         fresh = closed = None
-        if self.model.call_off(trade, by):
+        if self.model.call_off(trade, by, payment):
             try:
                 fresh = self._ask_all(trade, party, account and party == BUYER, heard.made)
             except Refused:
@@ -163,21 +168,21 @@ class Protocol:
             return asked if asked.try_at else None
         if underway.amount < underway.balance:
             raise Refused("cancellation_in_progress")
-        if not account or underway.try_at is not None:
+        if not (account and underway.waits):
             return None
-        underway.try_at = self.model.clock.now()
+        self.model.send_to(underway)
         return underway
 
     def cancel(self, payment: Payment, by: str, amount: int | None, *, account: bool) -> Script:
         trade, party = payment.trade, payment.trade.party(by)
         waiting = payment.open_cancellation
-        if account and waiting is not None and waiting.try_at is None:
+        if account and waiting is not None and waiting.waits:
             return (yield from self.send_to(payment, by))
         if amount is None or amount == payment.left:
-            yield from self.call_off(trade, by, account=account)
+            yield from self.call_off(trade, by, account=account, payment=payment)
             return payment.status
         heard: Heard = yield TX
-        if not (trade.may_cancel(party) and trade.holds_money):
+        if not (trade.may_cancel(party) and trade.paid_by is payment):
             raise Refused("invalid_transition")
         if trade.is_cancelling or trade.refunding:
             raise Refused("invalid_transition")
@@ -193,9 +198,9 @@ class Protocol:
             raise Refused("not_found")
         yield TX
         waiting = payment.open_cancellation
-        if waiting is None or waiting.try_at is not None:
+        if waiting is None or not waiting.waits:
             raise Refused("invalid_transition")
-        waiting.try_at = self.model.clock.now()
+        self.model.send_to(waiting)
         yield from self.settle(waiting)
         return payment.status
 
@@ -209,21 +214,29 @@ class Protocol:
             if payment.open_cancellation is not asked:
                 return None
             self.model.tried(asked)
-            try:
-                yield Point("cancel", f"{payment.id}:{asked.amount} of {asked.balance}")
-            except Refused as refusal:
-                if refusal.code in UNANSWERED:
-                    raise
-                yield from self.look(payment)
-                yield TX
-                if payment.open_cancellation is asked:
-                    self.model.refused(asked)
-            else:
-                yield from self.look(payment)
+            yield from self._try(asked)
         except Refused as trouble:
             if trouble.code not in UNANSWERED:
                 raise
         return None
+
+    def _try(self, asked: Cancellation) -> Generator[Point, Any, None]:
+        payment = asked.payment
+        try:
+            yield Point("cancel", f"{payment.id}:{asked.amount} of {asked.balance}")
+        except Refused as refusal:
+            if refusal.code == NEVER_LEFT:
+                yield TX
+                if payment.open_cancellation is asked:
+                    asked.tries -= 1
+            if refusal.code in UNANSWERED:
+                raise
+            yield from self.look(payment)
+            yield TX
+            if payment.open_cancellation is asked:
+                self.model.refused(asked)
+        else:
+            yield from self.look(payment)
 
     # ── unasked ──
 

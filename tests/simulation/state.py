@@ -113,8 +113,15 @@ class Cancellation:
     balance: int
     by: str
     try_at: datetime | None
+    account: bool
     status: str = "REQUESTED"
     tries: int = 0
+    refused: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """For the buyer to say where to, or where else."""
+        return self.status == "REQUESTED" and (not self.try_at or (self.account and self.refused))
 
     def end(self, status: str) -> None:
         self.status, self.try_at = status, None

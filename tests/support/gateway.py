@@ -18,6 +18,11 @@ async def nothing() -> None:
     """A hook that does nothing."""
 
 
+async def unanswered() -> None:
+    """A hook that leaves a call without an answer."""
+    raise OutcomeUnknown
+
+
 @dataclass
 class MemoryGateway:
     """Keeps records as a gateway would; `dead` and `lose_answer` make it misbehave."""

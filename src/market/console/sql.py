@@ -76,7 +76,9 @@ _PAYMENT = f"""
     SELECT p.id, p.title, p.gateway, p.method, p.status, p.amount, p.currency, p.captured_amount,
            p.captured_currency, p.cancelled_amount, p.reference, p.failure, p.bank,
            p.account_due_at, p.created_at, p.paid_at, p.look_at,
-           c.id IS NOT NULL AS under_way, c.id IS NOT NULL AND c.try_at IS NULL AS waits, {_TRADE}
+           c.id IS NOT NULL AS under_way,
+           c.id IS NOT NULL AND (c.try_at IS NULL OR (
+               c.refund_account IS NOT NULL AND c.failure IS NOT NULL)) AS waits, {_TRADE}
     FROM payments p JOIN trades t ON t.id = p.trade_id {_PARTIES}
     LEFT JOIN cancellations c ON c.payment_id = p.id AND c.status = 'REQUESTED'
     WHERE p.id = $1

@@ -72,19 +72,26 @@ class Cancellation:
 
     @property
     def waits_for_account(self) -> bool:
-        """Money lies at the gateway, and nobody has said yet where it is to go."""
-        return self.is_open and self.try_at is None
+        """Money lies at the gateway, and nobody has said yet where it is to go, or it could not go
+        where they said."""
+        refused = self.account is not None and self.failure is not None
+        return self.is_open and (self.try_at is None or refused)
 
     def send_to(self, account: RefundAccount, now: datetime) -> None:
-        """The buyer says where the money is to go: it can be sent now."""
+        """The buyer says where the money is to go: it can be sent now, by whom they told."""
         if self.waits_for_account:
-            self.account = account
-            self.try_at = now
+            self.account, self.failure = account, None
+            self.try_at = now + TRY_AGAIN_AFTER[0]
 
     def tried(self, now: datetime) -> None:
         """The gateway is about to be asked; if no answer comes, ask again later."""
         self.try_at = now + TRY_AGAIN_AFTER[min(self.tries, len(TRY_AGAIN_AFTER) - 1)]
         self.tries += 1
+        self.failure = None
+
+    def never_left(self) -> None:
+        """The gateway was not reached: that was no try, and can't succeed any more."""
+        self.tries -= 1
 
     def settle(self, left: int, now: datetime) -> bool:
         """Succeeds once no more is `left` of the payment than there was to be; True when it just
@@ -92,6 +99,7 @@ class Cancellation:
         if not self.is_open or left > self.keeps:
             return False
         self._end(CancellationStatus.SUCCEEDED, now)
+        self.failure = None
         return True
 
     def rebalance(self, left: int) -> bool:
@@ -103,19 +111,18 @@ class Cancellation:
         self.amount = left - keeps
         return True
 
-    @property
-    def may_be_final(self) -> bool:
-        """Whether a refusal now ends it. Not while an earlier try, whose answer is missing, may
-        still succeed; and never for what we owe back ourselves: that is asked for until it goes.
-        """
-        return self.by is not Party.MARKET and self.tries == 1
-
     def refuse(self, why: str, now: datetime) -> bool:
-        """The gateway said no, and its record shows that nothing went back; True if just now."""
+        """The gateway said no, and its record shows that nothing went back; True if that ends it.
+
+        Not while an earlier try, whose answer is missing, may still succeed; and never what we owe
+        back ourselves: that is asked for until it goes.
+        """
         if not self.is_open:
             return False
-        self._end(CancellationStatus.FAILED, now)
         self.failure = why
+        if self.by is Party.MARKET or self.tries > 1:
+            return False
+        self._end(CancellationStatus.FAILED, now)
         return True
 
     def _end(self, status: CancellationStatus, now: datetime) -> None:

@@ -22,7 +22,7 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
-from .cancellation import Cancellation
+from .cancellation import TRY_AGAIN_AFTER, Cancellation
 from .record import ANY_TILL, Seen, Snapshot, Till
 
 
@@ -206,7 +206,8 @@ class Payment:
         """Asks for `amount` minor units back, None for all that is left (P7).
 
         A deposit goes back to the buyer's `account` (P6): the buyer must say which, and an
-        operator may; without it a cancellation waits until one does. Raises InvalidTransition when
+        operator may; without it a cancellation waits until one does. Who asks sends it at once: a
+        worker takes up what we owe, and what is left when they died. Raises InvalidTransition when
         nothing is there, ExceedsCancellable when that much is not, RefundAccountNeeded.
         """
         left = self.cancellable
@@ -221,6 +222,7 @@ class Payment:
         if to_account and known is None and by is Party.BUYER:
             raise RefundAccountNeeded(payment_id=self.id)
         waits = to_account and known is None
+        at = now if by is Party.MARKET else now + TRY_AGAIN_AFTER[0]
         return Cancellation(
             id,
             self.id,
@@ -229,7 +231,7 @@ class Payment:
             reason,
             by,
             now,
-            try_at=None if waits else now,
+            try_at=None if waits else at,
             account=known if to_account else None,
         )
 

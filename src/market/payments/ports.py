@@ -189,7 +189,11 @@ class Cancellations(Protocol):
     async def get(self, id: CancellationId) -> Cancellation: ...
 
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
-        """Whether one can't be sent before the buyer says where to."""
+        """Whether one can't be sent before the buyer says where to, or where else."""
+        ...
+
+    async def find_waiting(self, trade_id: TradeId) -> PaymentId | None:
+        """The payment of a trade, whichever, of which one can't be sent for want of an account."""
         ...
 
     async def is_open(self, payment_id: PaymentId) -> bool:
@@ -232,10 +236,11 @@ class Purchases(Protocol):
         """False when the trade can't take the money."""
         ...
 
-    async def cancel(self, id: TradeId, by: Party, reason: str) -> PaymentId | None:
-        """Calls it off; the payment whose money must go back, if any.
-
-        Raises NotFound, InvalidTransition.
+    async def cancel(
+        self, id: TradeId, by: Party, reason: str, payment_id: PaymentId | None
+    ) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back, if any, which is `payment_id` when
+        that one's is asked for. Raises NotFound, InvalidTransition.
         """
         ...
 
@@ -247,7 +252,7 @@ class Purchases(Protocol):
         """All of a payment went back: its trade is dead, the unit on sale again."""
         ...
 
-    async def refund_part(self, id: TradeId, by: Party) -> None:
+    async def refund_part(self, id: TradeId, by: Party, payment_id: PaymentId) -> None:
         """Some of its money is to go back, and it goes on. Raises NotFound, InvalidTransition."""
         ...
 
@@ -255,16 +260,16 @@ class Purchases(Protocol):
         """So much of a payment is back by now, in minor units."""
         ...
 
-    async def account_needed(self, id: TradeId, payment_id: PaymentId) -> None:
-        """Its buyer must say where a deposit goes back to."""
+    async def account_needed(self, id: TradeId, source: str) -> None:
+        """Its buyer must say where a deposit goes back to; they are asked once per `source`."""
         ...
 
-    async def refund_settled(self, id: TradeId) -> None:
-        """What was to go back of it is back."""
+    async def refund_settled(self, id: TradeId, payment_id: PaymentId) -> None:
+        """What was to go back of a payment is back."""
         ...
 
-    async def refund_failed(self, id: TradeId) -> None:
-        """The money can't go back: the trade goes on."""
+    async def refund_failed(self, id: TradeId, payment_id: PaymentId) -> None:
+        """A payment can't go back: the trade it paid goes on."""
         ...
 
     async def due(self, limit: int) -> Sequence[TradeId]:

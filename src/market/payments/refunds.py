@@ -21,6 +21,7 @@ from .ports import (
     GatewayRefused,
     Gateways,
     Incidents,
+    OutcomeUnknown,
     Payments,
     Purchases,
 )
@@ -71,17 +72,19 @@ class RefundService:
         account: RefundAccount | None = None,
         wish: CancellationId | None = None,
         *,
+        payment_id: PaymentId | None = None,
         operator: bool = False,
     ) -> bool:
         """Calls a trade off; if it holds money, asks the gateway at once to send it back (P8).
 
         True while the money is on its way. A deposit goes to the buyer's `account`. When the
-        gateway brings no answer, a worker goes on.
+        gateway brings no answer, a worker goes on. Who asks for the money of `payment_id` means
+        that one and no other of the trade's.
         Raises NotFound, InvalidTransition, RefundAccountNeeded.
         """
         party = await self._purchases.party(id, by, operator=operator)
         async with self._transactions.transaction():
-            payment_id = await self._purchases.cancel(id, party, reason)
+            payment_id = await self._purchases.cancel(id, party, reason, payment_id)
             await self._note(party, by, "cancel", f"trade {id}", reason)
             if payment_id is None:
                 closed = await self._looking.expire_open(id)
@@ -121,10 +124,12 @@ class RefundService:
             return await self.send_to(id, by, account, operator=operator)
         if amount is None or amount == payment.cancellable:
             trade = payment.trade_id
-            await self.cancel_purchase(trade, by, reason, account, wish, operator=operator)
+            await self.cancel_purchase(
+                trade, by, reason, account, wish, payment_id=id, operator=operator
+            )
             return await self._payments.get(id)
         async with self._transactions.transaction():
-            await self._purchases.refund_part(payment.trade_id, party)
+            await self._purchases.refund_part(payment.trade_id, party, id)
             await self._note(party, by, f"send back {amount}", f"payment {id}", reason)
             payment = await self._payments.get_for_update(id)
             cancellation = payment.cancel(
@@ -135,7 +140,7 @@ class RefundService:
                 self._clock.now(),
                 account,
             )
-            await self._cancellations.add(cancellation)
+            await self._looking.record(payment, cancellation)
         if not cancellation.waits_for_account:
             await self.settle(cancellation.id)
         return await self._payments.get(id)
@@ -148,11 +153,15 @@ class RefundService:
         """Whether money waits to go back until the buyer says where to."""
         return await self._cancellations.waits_for_account(id)
 
+    async def waiting_for_account(self, id: TradeId) -> PaymentId | None:
+        """Whichever payment of a trade can't go back until the buyer says where to."""
+        return await self._cancellations.find_waiting(id)
+
     async def send_to(
         self, id: PaymentId, by: MemberId, account: RefundAccount, *, operator: bool = False
     ) -> Payment:
-        """The buyer, or an operator whom they told, says where money that came too late or wrong is
-        to go back to (P6).
+        """The buyer, or an operator whom they told, says where money is to go back to (P6); or
+        where else, when the gateway would not send it there.
 
         Raises NotFound, InvalidTransition when none waits for that.
         """
@@ -205,6 +214,11 @@ class RefundService:
                 await self._gateways.of(trying[0]).cancel(*trying)
             except GatewayRefused as refusal:
                 await self._refused(cancellation, refusal)
+            except OutcomeUnknown:
+                raise
+            except GatewayTrouble:
+                await self._never_left(cancellation)
+                raise
             else:
                 await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
         except GatewayTrouble as trouble:
@@ -231,11 +245,8 @@ class RefundService:
                 self._clock.now(),
                 account,
             )
-            await self._cancellations.add(cancellation)
-            if not cancellation.waits_for_account:
-                return cancellation
-            await self._purchases.account_needed(payment.trade_id, payment_id)
-            return None
+            await self._looking.record(payment, cancellation)
+            return None if cancellation.waits_for_account else cancellation
         if underway.keeps:  # a part is on its way: first that, then all
             raise CancellationInProgress(payment_id=payment_id)
         if account is None or by is Party.SELLER or not underway.waits_for_account:
@@ -253,33 +264,53 @@ class RefundService:
     async def _begin_try(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
         """Notes that the gateway is about to be asked; None when there is nothing left to ask."""
         async with self._transactions.transaction():
-            # Locked before its cancellation, as everywhere: adding to its history locks it too.
-            payment = await self._payments.get_for_update(cancellation.payment_id)
-            current = await self._cancellations.find_open_for_update(payment.id)
-            if current is None or current.id != cancellation.id:
+            current = await self._current(cancellation)
+            if current is None:
                 return None
-            current.tried(self._clock.now())
-            await self._cancellations.save(current)
-            trying = Entry.of(What.REFUND_TRIED, payment, amount=current.amount)
-            await self._payments.remember(payment.id, trying)
-            return payment, current
+            payment, trying = current
+            trying.tried(self._clock.now())
+            await self._cancellations.save(trying)
+            tried = Entry.of(What.REFUND_TRIED, payment, amount=trying.amount)
+            await self._payments.remember(payment.id, tried)
+        return current
+
+    async def _never_left(self, cancellation: Cancellation) -> None:
+        async with self._transactions.transaction():
+            current = await self._current(cancellation)
+            if current is not None:
+                current[1].never_left()
+                await self._cancellations.save(current[1])
+
+    async def _current(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
+        """As it is under the locks; None when it has ended."""
+        # Its payment first, as everywhere: adding to a payment's history locks that too.
+        payment = await self._payments.get_for_update(cancellation.payment_id)
+        current = await self._cancellations.find_open_for_update(payment.id)
+        if current is None or current.id != cancellation.id:
+            return None
+        return payment, current
 
     async def _refused(self, cancellation: Cancellation, refusal: GatewayRefused) -> None:
         """The gateway said no: because it was done already, or the balance moved, or for good."""
-        payment = await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
+        looked = await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
         async with self._transactions.transaction():
-            await self._purchases.lock(payment.trade_id)
-            payment = await self._payments.get_for_update(payment.id)
-            current = await self._cancellations.find_open_for_update(payment.id)
-            if current is None or current.id != cancellation.id:
+            await self._purchases.lock(looked.trade_id)
+            if (current := await self._current(cancellation)) is None:
                 return
-            if current.rebalance(payment.cancellable):
-                current.try_at = self._clock.now()
+            payment, refused = current
+            if refused.rebalance(payment.cancellable):
+                refused.try_at = self._clock.now()
             else:
-                await self._incidents.report("refund_refused", payment, {"why": refusal.detail})
-                refused = Entry.of(What.REFUND_REFUSED, payment, note=refusal.detail)
-                await self._payments.remember(payment.id, refused)
-                if current.may_be_final:
-                    current.refuse(refusal.detail, self._clock.now())
-                    await self._purchases.refund_failed(payment.trade_id)
-            await self._cancellations.save(current)
+                await self._tell_of(payment, refused, refusal.detail)
+                if refused.refuse(refusal.detail, self._clock.now()):
+                    await self._purchases.refund_failed(payment.trade_id, payment.id)
+                elif refused.waits_for_account:
+                    again = f"{refused.id}: refused"
+                    await self._purchases.account_needed(payment.trade_id, again)
+            await self._cancellations.save(refused)
+
+    async def _tell_of(self, payment: Payment, refused: Cancellation, why: str) -> None:
+        which = f"{payment.id}: {refused.id}"
+        await self._incidents.report("refund_refused", payment, {"why": why}, which)
+        refusal = Entry.of(What.REFUND_REFUSED, payment, note=why)
+        await self._payments.remember(payment.id, refusal)

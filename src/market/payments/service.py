@@ -10,6 +10,7 @@ from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
+from .cancellation import Cancellation
 from .domain import (
     Captured,
     DepositedTwice,
@@ -185,24 +186,29 @@ class PaymentService:
             await self._purchases.lock(payment.trade_id)
             payment = await self._payments.get_for_update(id)
             before = payment.status
-            for event in payment.apply(seen, self._clock.now(), gateway.till):
-                await self._record(payment, event)
+            events = payment.apply(seen, self._clock.now(), gateway.till)
+            paid = [await self._record(payment, event) for event in events]
             await self._settle_cancellation(payment)
             await self._payments.save(payment, Entry.looked(payment, before, seen, door))
+            # A trade that is paid waits for no other attempt: nobody is to pay twice.
+            closed = await self.expire_open(payment.trade_id) if any(paid) else None
             if hint is not None:
                 await self._inbox.handled(hint.id)
+        await self.shut(closed)
         return payment
 
-    async def _record(self, payment: Payment, event: Event) -> None:
+    async def _record(self, payment: Payment, event: Event) -> bool:
+        """Whether it has paid its trade."""
         match event:
             case Captured():
                 await self._books.captured(payment.id, event.amount, event.at)
-                await self._hand_over(payment, event)
+                return await self._hand_over(payment, event)
             case Returned():
                 await self._take_back(payment, event)
             case DepositedTwice(total):
                 which = f"{payment.id}: {total} deposited"
                 await self._incidents.report("deposited_twice", payment, {"total": total}, which)
+        return False
 
     async def _take_back(self, payment: Payment, event: Returned) -> None:
         now, trade_id = self._clock.now(), payment.trade_id
@@ -211,13 +217,14 @@ class PaymentService:
         if settled:
             # The seller has been credited with it: for people to sort out.
             back = {"amount": event.amount.amount}
-            await self._incidents.report("returned_after_settlement", payment, back)
+            which = f"{payment.id}: {event.total} back"
+            await self._incidents.report("returned_after_settlement", payment, back, which)
         elif event.everything:
             await self._purchases.money_returned(trade_id, payment.id, now)
         else:
             await self._purchases.partly_returned(trade_id, payment.id, event.total)
 
-    async def _hand_over(self, payment: Payment, captured: Captured) -> None:
+    async def _hand_over(self, payment: Payment, captured: Captured) -> bool:
         """Gives the money to its trade; what is wrong or comes too late goes back in full (P4)."""
         if captured.mismatch is not None:
             await self._incidents.report(
@@ -226,8 +233,11 @@ class PaymentService:
                 {"amount": captured.amount.amount, "currency": captured.amount.currency},
             )
             await self._ask_back(payment, f"wrong {captured.mismatch}")
-        elif not await self._taken(payment, captured):
+            return False
+        taken = await self._taken(payment, captured)
+        if not taken:
             await self._ask_back(payment, "the purchase could no longer take it")
+        return taken
 
     async def _taken(self, payment: Payment, captured: Captured) -> bool:
         trade = payment.trade_id
@@ -243,14 +253,19 @@ class PaymentService:
         cancellation = payment.cancel(
             CancellationId(self._ids.new()), None, reason, Party.MARKET, self._clock.now()
         )
+        await self.record(payment, cancellation)
+
+    async def record(self, payment: Payment, cancellation: Cancellation) -> None:
+        """Keeps a cancellation before the gateway hears of it. Where the buyer must say first where
+        the money goes, they and the operators are told (P6)."""
         await self._cancellations.add(cancellation)
         if cancellation.waits_for_account:
-            owed = {"amount": cancellation.amount}
-            await self._incidents.report("refund_account_needed", payment, owed)
-            await self._purchases.account_needed(payment.trade_id, payment.id)
+            owed, which = {"amount": cancellation.amount}, f"{payment.id}: {cancellation.id}"
+            await self._incidents.report("refund_account_needed", payment, owed, which)
+            await self._purchases.account_needed(payment.trade_id, cancellation.id)
 
     async def _settle_cancellation(self, payment: Payment) -> None:
         cancellation = await self._cancellations.find_open_for_update(payment.id)
         if cancellation is not None and cancellation.settle(payment.cancellable, self._clock.now()):
             await self._cancellations.save(cancellation)
-            await self._purchases.refund_settled(payment.trade_id)
+            await self._purchases.refund_settled(payment.trade_id, payment.id)

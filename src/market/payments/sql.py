@@ -60,6 +60,11 @@ _SAVE = told_if_news("""
         account_due_at = $26, version = version + 1
     WHERE id = $1 AND version = $14
 """)
+# Nobody has said where the money is to go, or it could not go where they said.
+_WAITS = """
+    c.status = 'REQUESTED'
+    AND (c.try_at IS NULL OR (c.refund_account IS NOT NULL AND c.failure IS NOT NULL))
+"""
 _CANCELLATION = """
     SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
            settled_at, failure, refund_account
@@ -205,7 +210,10 @@ class SqlReceipts:
         row = await self._db.find(
             """
             SELECT id, method, status, amount, currency, cancelled_amount
-            FROM payments WHERE trade_id = $1 ORDER BY id DESC LIMIT 1
+            FROM payments WHERE trade_id = $1
+            -- The one that paid it, else the last attempt.
+            ORDER BY id = (SELECT payment_id FROM trades WHERE id = $1) DESC NULLS LAST, id DESC
+            LIMIT 1
             """,
             trade_id,
         )
@@ -256,13 +264,20 @@ class SqlCancellations:
 
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
         found = await self._db.value(
-            """
-            SELECT EXISTS (SELECT FROM cancellations
-                           WHERE payment_id = $1 AND status = 'REQUESTED' AND try_at IS NULL)
-            """,
+            f"SELECT EXISTS (SELECT FROM cancellations c WHERE payment_id = $1 AND {_WAITS})",  # noqa: S608 # our own words
             payment_id,
         )
         return bool(found)
+
+    async def find_waiting(self, trade_id: TradeId) -> PaymentId | None:
+        found = await self._db.value(
+            f"""
+            SELECT p.id FROM payments p JOIN cancellations c ON c.payment_id = p.id
+            WHERE p.trade_id = $1 AND {_WAITS} ORDER BY p.id LIMIT 1
+            """,  # noqa: S608 # our own words
+            trade_id,
+        )
+        return PaymentId(found) if found else None
 
     async def is_open(self, payment_id: PaymentId) -> bool:
         found = await self._db.value(

@@ -265,12 +265,17 @@ class Trade:
         fee = Money(self.fee.amount * held.amount // self.price.amount, held.currency)
         return Settlement(self.id, self.seller.id, held, fee)
 
-    def cancel(self, by: Party, reason: str, at: datetime) -> bool:
+    def cancel(
+        self, by: Party, reason: str, at: datetime, payment_id: PaymentId | None = None
+    ) -> bool:
         """Calls it off (P8): dead at once (True), or not before its money is back (False).
 
-        A confirmed one stands, whatever an operator sends back. Asking twice changes nothing.
+        A confirmed one stands, whatever an operator sends back. Asking twice changes nothing. Who
+        asks for the money of one payment calls off nothing that another has paid.
         Raises InvalidTransition.
         """
+        if payment_id is not None and self.payment_id not in {None, payment_id}:
+            raise InvalidTransition(trade_id=self.id, status=self.status)
         was_theirs = self.cancelling is not None and self.cancelling.by is by
         if self.is_cancelling or (self.status is Status.CANCELLED and was_theirs):
             return False
@@ -284,17 +289,18 @@ class Trade:
         self._die(at)
         return True
 
-    def refund_part(self, by: Party) -> None:
-        """Some of the money is to go back, and the trade to go on; who may, is as for calling it
-        off (P8). Raises InvalidTransition."""
-        unpaid = self.status is Status.AWAITING_PAYMENT
-        if self.status not in MAY_CANCEL[by] or unpaid or self.is_busy:
+    def refund_part(self, by: Party, payment_id: PaymentId) -> None:
+        """Some of the payment's money is to go back, and the trade to go on; who may, is as for
+        calling it off (P8). Raises InvalidTransition."""
+        paid = self.payment_id == payment_id
+        if self.status not in MAY_CANCEL[by] or not paid or self.is_busy:
             raise InvalidTransition(trade_id=self.id, status=self.status)
         self.refunding = self.holds_money
 
-    def refund_settled(self) -> None:
-        """What was on its way is back, or will not come: the trade goes on."""
-        self.refunding = False
+    def refund_settled(self, payment_id: PaymentId) -> None:
+        """What was on its way of the payment is back: the trade goes on."""
+        if payment_id == self.payment_id:
+            self.refunding = False
 
     def partly_returned(self, payment_id: PaymentId, total: int) -> None:
         """`total` minor units of the payment are back, all told; whoever sent them."""
@@ -315,8 +321,10 @@ class Trade:
         self._die(at)
         return True
 
-    def refund_failed(self) -> None:
-        """The gateway refuses to send the money back: the trade goes on where it was."""
+    def refund_failed(self, payment_id: PaymentId) -> None:
+        """The gateway refuses to send the payment back: the trade goes on where it was."""
+        if payment_id != self.payment_id:
+            return
         self.refunding = False
         if self.is_cancelling:
             self.cancelling = None

@@ -207,13 +207,14 @@ class TradeService:
         await self._tell_both(trade, Kind.PAID, payment_id)
         return True
 
-    async def cancel(self, id: TradeId, by: Party, reason: str) -> PaymentId | None:
-        """Calls it off; the payment whose money must go back, if any (P7, P8).
-
-        Raises NotFound, InvalidTransition.
+    async def cancel(
+        self, id: TradeId, by: Party, reason: str, payment_id: PaymentId | None
+    ) -> PaymentId | None:
+        """Calls it off; the payment whose money must go back, if any (P7, P8), which is
+        `payment_id` when that one's is asked for. Raises NotFound, InvalidTransition.
         """
         trade = await self._lock(id)
-        if trade.cancel(by, reason, self._clock.now()):
+        if trade.cancel(by, reason, self._clock.now(), payment_id):
             await self._bury(trade)
         else:
             await self._trades.save(trade)
@@ -231,10 +232,10 @@ class TradeService:
             await self._bury(trade)
         await self._notices.tell(id, Kind.REFUNDED, [trade.buyer.id], payment_id)
 
-    async def refund_part(self, id: TradeId, by: Party) -> None:
+    async def refund_part(self, id: TradeId, by: Party, payment_id: PaymentId) -> None:
         """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
         trade = await self._lock(id)
-        trade.refund_part(by)
+        trade.refund_part(by, payment_id)
         await self._trades.save(trade)
 
     async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
@@ -244,21 +245,21 @@ class TradeService:
         await self._trades.save(trade)
         await self._tell_both(trade, Kind.REFUNDED, f"{payment_id}:{total}")
 
-    async def account_needed(self, id: TradeId, payment_id: PaymentId) -> None:
-        """A deposit can't go back before its buyer says where to: asks them (P6)."""
+    async def account_needed(self, id: TradeId, source: str) -> None:
+        """A deposit can't go back before its buyer says where to: asks once per source (P6)."""
         trade = await self._trades.get(id)
-        await self._notices.tell(id, Kind.ACCOUNT_NEEDED, [trade.buyer.id], payment_id)
+        await self._notices.tell(id, Kind.ACCOUNT_NEEDED, [trade.buyer.id], source)
 
-    async def refund_settled(self, id: TradeId) -> None:
-        """What was to go back of it is back."""
+    async def refund_settled(self, id: TradeId, payment_id: PaymentId) -> None:
+        """What was to go back of a payment is back."""
         trade = await self._lock(id)
-        trade.refund_settled()
+        trade.refund_settled(payment_id)
         await self._trades.save(trade)
 
-    async def refund_failed(self, id: TradeId) -> None:
-        """The money can't go back: the trade goes on where it was."""
+    async def refund_failed(self, id: TradeId, payment_id: PaymentId) -> None:
+        """A payment can't go back: the trade it paid goes on where it was."""
         trade = await self._lock(id)
-        trade.refund_failed()
+        trade.refund_failed(payment_id)
         await self._trades.save(trade)
 
     async def expire(self, id: TradeId) -> bool:

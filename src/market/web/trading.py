@@ -24,7 +24,7 @@ from market.shared.banking import (
     RefundAccount,
     VirtualAccount,
 )
-from market.shared.ids import TradeId
+from market.shared.ids import PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.purchase import Receipt
 from market.trades.domain import LONGEST_REASON, MAY_CANCEL, Status, Trade
@@ -54,7 +54,7 @@ class Scene:
     party: Party
     receipt: Receipt | None
     account: VirtualAccount | None
-    needs_refund_account: bool
+    waits_for_account: PaymentId | None
 
     @property
     def other(self) -> str:
@@ -87,11 +87,12 @@ async def scene(
     me = visitor.me
     trade, receipt = await trades.see(TradeId(path_id(id)), me.id)
     party = trade.party(me.id)
-    account, needs = None, False
-    if receipt is not None and receipt.method == "VIRTUAL_ACCOUNT" and party is Party.BUYER:
-        account = (await payments.see(receipt.id, me.id)).account
-        needs = await refunds.waits_for_account(receipt.id)
-    return Scene(trade, party, receipt, account, needs)
+    account = waiting = None
+    if party is Party.BUYER and receipt is not None:
+        waiting = await refunds.waiting_for_account(trade.id)
+        if receipt.method == "VIRTUAL_ACCOUNT":
+            account = (await payments.see(receipt.id, me.id)).account
+    return Scene(trade, party, receipt, account, waiting)
 
 
 class TradingController(Controller):
@@ -205,7 +206,7 @@ class TradingController(Controller):
         refunds: Refunds,
     ) -> Response[Any]:
         seen = await scene(trade_id, visitor, trades, payments, refunds)
-        if not seen.needs_refund_account:
+        if seen.waits_for_account is None:
             return go(f"/trades/{trade_id}")
         return _refund_account_page(shop, visitor, seen, None)
 
@@ -224,9 +225,10 @@ class TradingController(Controller):
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
         account = _account(form)
-        if account is None or form.wrong or seen.receipt is None:
+        if account is None or form.wrong:
             return _refund_account_page(shop, visitor, seen, form)
-        await refunds.send_to(seen.receipt.id, visitor.me.id, account)
+        if seen.waits_for_account is not None:
+            await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
         return go(f"/trades/{trade_id}", say="refund_account")
 
 

@@ -248,10 +248,15 @@ class PortOneV2:
 def _key(cancellation: Cancellation) -> str:
     """The Idempotency-Key of one wish: its repeats get the old answer instead of a second refund.
 
-    Different requests must not share a key, so one that was rebalanced is another wish. An
+    Different requests must not share a key, so one that was rebalanced, or that goes to another
+    account, is another wish. An
     RFC 8941 string: in double quotes, 16 to 256 ASCII characters.
     """
-    return f'"cancellation-{cancellation.id}-{cancellation.amount}-of-{cancellation.balance}"'
+    wish = f"cancellation-{cancellation.id}-{cancellation.amount}-of-{cancellation.balance}"
+    if (to := cancellation.account) is not None:
+        whose = f"{cancellation.id} {to.bank} {to.number} {to.holder}"
+        wish += f"-to-{sha256(whose.encode()).hexdigest()[:16]}"
+    return f'"{wish}"'
 
 
 def _meaning(status: int, error: ErrorV2, payment: Payment) -> Exception:
