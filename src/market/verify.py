@@ -30,11 +30,12 @@ INVARIANTS: Mapping[str, str] = {
                OR p.captured_amount <> t.price
                OR p.captured_currency <> t.currency)
     """,
-    "a trade that waits for money to go back has it on its way": """
+    "a trade that waits for money to go back has it on its way, and none that goes on": """
         SELECT t.id, t.status, t.cancel_by, t.refunding FROM trades t
-        WHERE ((t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED') OR t.refunding)
-          AND NOT EXISTS (SELECT FROM cancellations c
-                          WHERE c.payment_id = t.payment_id AND c.status = 'REQUESTED')
+        LEFT JOIN cancellations c ON c.payment_id = t.payment_id AND c.status = 'REQUESTED'
+        WHERE CASE WHEN (t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED') OR t.refunding
+                   THEN c.id IS NULL
+                   ELSE c.id IS NOT NULL AND t.status IN ('PAID', 'SALE_APPROVED') END
     """,
     "a trade has the times of the steps it took, and of no other": """
         SELECT id, status, payment_id, paid_at, approved_at, confirmed_at, cancel_by FROM trades

@@ -26,7 +26,11 @@ DAMAGE: dict[str, list[str]] = {
         UPDATE trades SET price = price + 1 WHERE id = '{approved}'
         """,
     ],
-    "a trade that waits for money to go back has it on its way": [
+    "a trade that waits for money to go back has it on its way, and none that goes on": [
+        """
+        UPDATE trades SET cancel_by = NULL, cancel_reason = NULL, cancel_asked_at = NULL
+        WHERE payment_id = '{dying_payment}'
+        """,
         """
         UPDATE trades SET cancel_by = 'BUYER', cancel_reason = 'x', cancel_asked_at = now()
         WHERE id = '{paid}'
