@@ -127,3 +127,50 @@ async def test_a_refusal_is_shared_and_then_forgotten() -> None:
     both = await asyncio.gather(shared.ask("x"), shared.ask("x"), return_exceptions=True)
     assert [type(one) for one in both] == [Conflict, Conflict]
     assert await shared.ask("x") == 5
+
+
+async def test_nothing_is_kept_of_what_nobody_asks_any_more() -> None:
+    """Whether they were told, refused or went away; or anybody could fill the memory."""
+    found = asyncio.Event()
+
+    async def find_out(number: int) -> int:
+        await found.wait()
+        if number % 2:
+            raise Conflict
+        return number
+
+    shared = Shared("test", find_out)
+    asks = [asyncio.create_task(shared.ask(number)) for number in (*range(20), *range(10))]
+    for _ in range(3):
+        await asyncio.sleep(0)  # all of it is being found out now
+    gone = [asks.pop(0) for _ in range(12)]  # of some things the only ones to ask
+    for one in gone:
+        one.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    found.set()
+    told = await asyncio.gather(*asks, return_exceptions=True)
+    numbers = (*range(12, 20), *range(10))
+    assert [type(one) if n % 2 else one for n, one in zip(numbers, told, strict=True)] == [
+        Conflict if number % 2 else number for number in numbers
+    ]
+    assert shared._lines == {}
+
+
+async def test_who_asks_after_all_others_went_away_gets_a_fresh_answer() -> None:
+    told, found = iter(range(9)), asyncio.Event()
+
+    async def find_out(_: str) -> int:
+        number = next(told)
+        await found.wait()
+        return number
+
+    shared = Shared("test", find_out)
+    gone = asyncio.create_task(shared.ask("price"))
+    for _ in range(3):
+        await asyncio.sleep(0)  # it is being found out now
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    later = asyncio.create_task(shared.ask("price"))
+    found.set()
+    assert await later == 1
+    assert shared._lines == {}

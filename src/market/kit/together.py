@@ -70,11 +70,6 @@ class Together(Generic[Ask, Told]):
             task.add_done_callback(self._running.discard)
         return await told
 
-    @property
-    def idle(self) -> bool:
-        """Whether nobody is being served or waits."""
-        return not self._waiting and not self._running
-
     async def _work(self) -> None:
         """Serves group after group until nobody waits."""
         try:
@@ -119,6 +114,12 @@ class Together(Generic[Ask, Told]):
                 _tell(told, answer)
 
 
+class _Line(Together[Ask, Told]):
+    """Those who ask the same thing; kept as long as one of them has not been told."""
+
+    askers = 0
+
+
 class Shared(Generic[Ask, Told]):
     """Who asks the same thing at the same time is told the same, found out once.
 
@@ -129,17 +130,18 @@ class Shared(Generic[Ask, Told]):
     def __init__(self, name: str, find_out: Callable[[Ask], Awaitable[Told]]) -> None:
         self._name = name
         self._find_out = find_out
-        self._lines: dict[Ask, Together[Ask, Told]] = {}
+        self._lines: dict[Ask, _Line[Ask, Told]] = {}
 
     async def ask(self, ask: Ask) -> Told:
         line = self._lines.get(ask)
         if line is None:
-            line = Together(self._name, self._for_all, most=1_000)
-            self._lines[ask] = line
+            line = self._lines[ask] = _Line(self._name, self._for_all, most=1_000)
+        line.askers += 1
         try:
             return await line.ask(ask)
         finally:
-            if line.idle and self._lines.get(ask) is line:
+            line.askers -= 1
+            if not line.askers:  # whoever comes now begins anew, as they must
                 del self._lines[ask]
 
     async def _for_all(self, asks: Sequence[Ask]) -> Answers[Told]:
