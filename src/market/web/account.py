@@ -121,7 +121,7 @@ class AccountController(Controller):
         next = local_path(form.raw("next"))
         await doorkeeper.sign_up(client_address, form.raw("email")[:LONGEST_EMAIL])
         email = form.text("email", most=LONGEST_EMAIL, pattern=EMAIL)
-        nickname = form.text("nickname", most=LONGEST_NICKNAME)
+        nickname = form.line("nickname", most=LONGEST_NICKNAME)
         password = form.raw("password")
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             form.fault("password", "{least}자 이상 적어 주세요.", least=SHORTEST_PASSWORD)

@@ -12,13 +12,12 @@ from market.console.ports import PaymentCase, TradeCase
 from market.kit.http import path_id
 from market.payments.operators import OperatorDesk
 from market.payments.refunds import RefundService
-from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Conflict, Forbidden, NotFound
 from market.shared.ids import CancellationId, PaymentId, TradeId, well_formed
 from market.trades.domain import LONGEST_REASON
 
 from .console import House, Reads, show
-from .forms import Form
+from .forms import Form, account_in
 from .page import go
 from .visitor import Here, Shop, Visitor
 
@@ -60,7 +59,7 @@ class ConsoleActsController(Controller):
         """Closes an incident for good, in the name of whoever is signed in."""
         id = _number(incident_id)
         form = await Form.of(request)
-        how = form.text("how", most=LONGEST_HOW)
+        how = form.line("how", most=LONGEST_HOW)
         if form.wrong:
             found = await console.incident(id)
             return show(shop, "incident", visitor, status=400, incident=found, form=form)
@@ -108,10 +107,10 @@ class ConsoleActsController(Controller):
         case = await console.payment(PaymentId(path_id(payment_id)))
         _not_own(case.trade, visitor)
         form = await Form.of(request)
-        reason = form.text("reason", most=LONGEST_REASON)
+        reason = form.line("reason", most=LONGEST_REASON)
         part = bool(form.raw("amount").strip())
         amount = form.whole("amount", 1, max(case.cancellable, 1)) if part else None
-        account = _account(form) if case.by_deposit and _names_account(form) else None
+        account = account_in(form) if case.by_deposit and _names_account(form) else None
         wish = form.raw("wish")
         if form.wrong or not well_formed(wish):
             return _refund_page(shop, visitor, case, form)
@@ -148,7 +147,7 @@ class ConsoleActsController(Controller):
         case = await console.payment(PaymentId(path_id(payment_id)))
         _not_own(case.trade, visitor)
         form = await Form.of(request)
-        account = _account(form)
+        account = account_in(form)
         if account is None or form.wrong:
             return show(shop, "refund_account", visitor, status=400, case=case, form=form)
         await refunds.send_to(case.id, visitor.me.id, account, operator=True)
@@ -178,7 +177,7 @@ class ConsoleActsController(Controller):
         trade = await console.trade(TradeId(path_id(trade_id)))
         _not_own(trade, visitor)
         form = await Form.of(request)
-        reason = form.text("reason", most=LONGEST_REASON)
+        reason = form.line("reason", most=LONGEST_REASON)
         if form.wrong:
             return show(shop, "cancel", visitor, status=400, trade=trade, form=form)
         await refunds.cancel_purchase(trade.id, visitor.me.id, reason, operator=True)
@@ -202,13 +201,6 @@ def _not_own(trade: TradeCase, visitor: Visitor) -> None:
 
 def _names_account(form: Form) -> bool:
     return any(form.raw(name).strip() for name in ("bank", "number", "holder"))
-
-
-def _account(form: Form) -> RefundAccount | None:
-    bank = form.choice("bank", Bank)
-    number = form.text("number", most=30, pattern=ACCOUNT_NUMBER)
-    holder = form.text("holder", most=LONGEST_HOLDER)
-    return RefundAccount(bank, number, holder) if bank else None
 
 
 def _number(id: int) -> int:

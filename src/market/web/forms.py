@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from litestar import Request
 from litestar.datastructures import State, UploadFile
 
+from market.kit.http import ONE_LINE
+from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Invalid
 
 E = TypeVar("E", bound=StrEnum)
@@ -58,6 +60,13 @@ class Form:
             self.fault(name, "형식이 맞지 않아요.")
         return text
 
+    def line(self, name: str, *, most: int) -> str:
+        """A text that stands on one line and reads as it stands, like the API's of its kind."""
+        text = self.text(name, most=most)
+        if not re.fullmatch(ONE_LINE, text):
+            self.fault(name, "쓸 수 없는 문자가 있어요.")
+        return text
+
     def whole(self, name: str, least: int, most: int) -> int:
         """A number, written with or without thousands' commas."""
         text = self.raw(name).strip().replace(",", "")
@@ -86,3 +95,11 @@ class Form:
     def refused(self, name: str, error: Invalid) -> None:
         """Notes what a service would not take."""
         self.wrong.setdefault(name, (error.code, {}))
+
+
+def account_in(form: Form) -> RefundAccount | None:
+    """Somebody's own bank account, as the fields of a form name it."""
+    bank = form.choice("bank", Bank)
+    number = form.text("number", most=30, pattern=ACCOUNT_NUMBER)
+    holder = form.line("holder", most=LONGEST_HOLDER)
+    return RefundAccount(bank, number, holder) if bank else None

@@ -58,7 +58,7 @@ class SellingController(Controller):
     ) -> Response[Any]:
         """Puts a product up for sale, with its photos; once, however often the form is sent."""
         me, form = visitor.me, await Form.of(request)
-        wish, pictures = _read(form), await _pictures(form, products)
+        wish, pictures = Wish(form), await _pictures(form, products)
         if form.wrong:
             return _form_page(shop, visitor, None, form)
 
@@ -95,7 +95,7 @@ class SellingController(Controller):
         """Edits a product; trades already made keep their price (R10)."""
         me, form = visitor.me, await Form.of(request)
         product = await _own(product_id, visitor, products)
-        wish, pictures = _read(form), await _pictures(form, products)
+        wish, pictures = Wish(form), await _pictures(form, products)
         gone = [PhotoId(name[5:]) for name in form.values if _names_photo(name)]
         if not form.wrong:
             change = Change(wish.name, wish.price, wish.quantity, wish.description)
@@ -114,14 +114,10 @@ class Wish:
     """What the form says of a product."""
 
     def __init__(self, form: Form) -> None:
-        self.name = form.text("name", most=LONGEST_NAME)
+        self.name = form.line("name", most=LONGEST_NAME)
         self.price = form.whole("price", 1, MOST_WON)
         self.quantity = form.whole("quantity", 1, MOST_UNITS)
         self.description = form.text("description", most=LONGEST_DESCRIPTION, least=0)
-
-
-def _read(form: Form) -> Wish:
-    return Wish(form)
 
 
 def _key(seller: MemberId, form: Form, pictures: list[Picture]) -> Key:

@@ -17,20 +17,14 @@ from market.payments.domain import RefundAccountNeeded
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.products.service import ProductService
-from market.shared.banking import (
-    ACCOUNT_NUMBER,
-    LONGEST_HOLDER,
-    Bank,
-    RefundAccount,
-    VirtualAccount,
-)
+from market.shared.banking import VirtualAccount
 from market.shared.ids import PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.purchase import Receipt
 from market.trades.domain import LONGEST_REASON, MAY_CANCEL, Status, Trade
 from market.trades.service import TradeService
 
-from .forms import Form
+from .forms import Form, account_in
 from .page import go, render
 from .visitor import Here, Shop, Visitor
 
@@ -185,8 +179,8 @@ class TradingController(Controller):
         """결제취소: what was paid goes back, and then the unit is on sale again."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
-        reason = form.text("reason", most=LONGEST_REASON)
-        account = _account(form) if asks_account(seen) else None
+        reason = form.line("reason", most=LONGEST_REASON)
+        account = account_in(form) if asks_account(seen) else None
         if not form.wrong:
             try:
                 await refunds.cancel_purchase(seen.trade.id, visitor.me.id, reason, account)
@@ -224,7 +218,7 @@ class TradingController(Controller):
         """Where a deposit that came too late or wrong is to go back to (P6)."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
-        account = _account(form)
+        account = account_in(form)
         if account is None or form.wrong:
             return _refund_account_page(shop, visitor, seen, form)
         if seen.waits_for_account is not None:
@@ -235,13 +229,6 @@ class TradingController(Controller):
 def asks_account(seen: Scene) -> bool:
     """A deposit goes back to an account that the buyer alone can name."""
     return seen.party is Party.BUYER and seen.by_deposit and seen.trade.holds_money
-
-
-def _account(form: Form) -> RefundAccount | None:
-    bank = form.choice("bank", Bank)
-    number = form.text("number", most=30, pattern=ACCOUNT_NUMBER)
-    holder = form.text("holder", most=LONGEST_HOLDER)
-    return RefundAccount(bank, number, holder) if bank else None
 
 
 def _cancel_page(shop: Shop, visitor: Visitor, seen: Scene, form: Form | None) -> Response[str]:
