@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from market.kit import problems
+from market.kit.idempotency import Answer
 from market.kit.problems import Problem
 from market.shared.errors import MarketError, Unauthenticated
 
@@ -43,6 +45,11 @@ def on_unknown_path(request: Visit, error: HTTPException) -> Response[Any]:
     if wants_page and not request.url.path.startswith(_MACHINES):
         return on_http_exception(request, error)
     return problems.on_http_exception(request, error)
+
+
+def kept_refusal(request: Visit, answer: Answer) -> Response[Any]:
+    """What was refused to a form the first time, said again."""
+    return _page(request, msgspec.json.decode(answer.body, type=Problem))
 
 
 HANDLERS: Mapping[type[Exception] | int, Any] = {

@@ -27,6 +27,7 @@ from market.shared.errors import Conflict, Invalid, NotFound
 from market.shared.ids import MemberId, PhotoId, ProductId, well_formed
 from market.shared.money import Money
 
+from .errors import kept_refusal
 from .forms import Form
 from .page import go, render
 from .visitor import Here, Shop, Visitor
@@ -73,6 +74,8 @@ class SellingController(Controller):
             answer = await idempotency.answer(key, Scope.ONE_TRANSACTION, listed)
         except InProgress:
             return go("/me/products")  # where it is about to be
+        if answer.problem:
+            return kept_refusal(request, answer)
         return go(f"/products/{answer.body.decode()}", say="listed")
 
     @get("/products/{product_id:str}/edit")

@@ -1,0 +1,35 @@
+"""A form of goods, sent once or more often. Of what it lists, tests/web/ tells more."""
+
+from dataclasses import replace
+
+from market.app import Market
+from market.kit.db import Database
+from market.kit.idempotency import Answer, Idempotency, Key, Scope, Work
+from market.products.domain import TooManyPhotos
+from market.shared.clock import Clock
+from tests.support.web import in_process
+from tests.web.person import CHAIR
+
+from .conftest import Guest
+
+
+class Unwilling(Idempotency):
+    """Whose work is always refused."""
+
+    async def answer(self, key: Key, scope: Scope, work: Work) -> Answer:
+        async def refused() -> Answer:
+            raise TooManyPhotos
+
+        return await super().answer(key, scope, refused)
+
+
+async def test_a_refusal_is_said_however_often_the_form_is_sent(
+    market: Market, db: Database, clock: Clock
+) -> None:
+    unwilling = replace(market, idempotency=Unwilling(db, clock, "a secret"))
+    async with in_process(unwilling) as client:
+        guest = await Guest(client.http).sign_up()
+        for _ in range(2):
+            refused = await guest.send("/sell", **CHAIR)
+            assert (refused.status_code, "다섯 장까지" in refused.text) == (409, True)
+    assert await db.value("SELECT count(*) FROM products") == 0
