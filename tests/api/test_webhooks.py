@@ -2,11 +2,13 @@
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
 from market import settings as settings_module
 from market.app import Market
+from market.kit.addresses import Addresses
 from market.kit.db import Database
 from market.outside import webhook_sources
 from market.payments.portone.signature import SourceAddresses
@@ -56,6 +58,30 @@ async def test_v1_webhooks_from_elsewhere_are_refused_where_sources_are_given(
             if answer.is_error:
                 assert problem(answer) == (401, "unauthenticated")
                 assert await db.value("SELECT count(*) FROM webhooks") == 0
+
+
+async def test_behind_a_proxy_it_counts_where_a_webhook_came_to_the_proxy_from(
+    market: Market,
+) -> None:
+    """Of IPv6 the address itself, though whoever has it may have its whole network."""
+    proxied = replace(
+        market,
+        addresses=Addresses([ip_network("127.0.0.0/8")]),
+        sources=SourceAddresses.of("52.78.100.19", "2001:db8::19"),
+    )
+    hint = {"imp_uid": "imp_1"}
+    async with in_process(proxied) as door:
+        for came_from, status in {
+            "52.78.100.19": 200,
+            "2001:db8::19": 200,
+            "192.0.2.1, 2001:db8::19": 200,
+            "52.78.100.18": 401,
+            "2001:db8::18": 401,
+            "52.78.100.19, 192.0.2.1": 401,  # the first of it is anybody's to write
+            "": 401,
+        }.items():
+            answer = await door.call("POST", V1, hint, X_Forwarded_For=came_from)
+            assert answer.status_code == status, came_from
 
 
 @pytest.mark.parametrize("address", [None, "2001:db8::1", "192.0.3.1"])

@@ -21,7 +21,17 @@ class Addresses:
         self._trusted = trusted
 
     def of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-        """The client's address, for counting: of IPv6 the network that is one holder's.
+        """The client's address, for counting: of IPv6 the network that is one holder's."""
+        address = self._client(connection)
+        return UNKNOWN if address is None else _holder(address)
+
+    def exactly(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+        """The client's own address, for who is let in by it; None where nobody can tell."""
+        address = self._client(connection)
+        return None if address is None else str(address)
+
+    def _client(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Address | None:
+        """Past the proxies that are trusted.
 
         X-Forwarded-For is anybody's to write. Only what a trusted proxy added is believed: from
         the right, up to the first address that is no such proxy.
@@ -29,7 +39,7 @@ class Addresses:
         client = connection.scope.get("client")
         address = _read(client[0]) if client else None
         if address is None:
-            return UNKNOWN
+            return None
         said = ",".join(connection.headers.getall("x-forwarded-for", []))
         for hop in reversed(said.split(",")):
             if not self._is_proxy(address):
@@ -38,7 +48,7 @@ class Addresses:
             if before is None:
                 break
             address = before
-        return _holder(address)
+        return address
 
     def _is_proxy(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)

@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
+from market.kit.addresses import Addresses
 from market.kit.http import (
     BEARER,
     ONE_LINE,
@@ -236,9 +237,10 @@ async def receive_v1(
     request: Request[Any, Any, State],
     inbox: NamedDependency[SkipValidation[Inbox]],
     sources: NamedDependency[SkipValidation[Sources]],
+    addresses: NamedDependency[SkipValidation[Addresses]],
 ) -> Stored:
     """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3)."""
-    sources.admit(request.client.host if request.client else None)
+    sources.admit(addresses.exactly(request))
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
     order = body.get("merchant_uid", "")
     await inbox.add("V1", _named(order), body)
