@@ -163,6 +163,7 @@ async def test_webhooks_are_stored_and_answered(
         (b"[1]", (400, "invalid_request")),
         (b"{}", (400, "invalid_request")),
         (b"[" * 9999, (400, "invalid_request")),
+        (b'{"a":' * 9999 + b"1" + b"}" * 9999, (400, "invalid_request")),
         (b'{"imp_uid": "' + b"x" * 70_000 + b'"}', (413, "body_too_large")),
     ],
 )

@@ -109,7 +109,12 @@ async def test_what_is_too_old_or_without_a_signature_stays_out(
     assert await db.fetch(_BODIES) == []
 
 
-@pytest.mark.parametrize(("body", "status"), [(b"[]", 400), (b"\xff", 400), (b" " * 70_000, 413)])
+DEEP = b'{"type": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"[]", 400), (b"\xff", 400), (DEEP, 400), (b" " * 70_000, 413)]
+)
 async def test_what_is_no_webhook_at_all_is_refused(
     door: httpx.AsyncClient,
     settings: Settings,

@@ -278,6 +278,8 @@ def _named(order: str) -> PaymentId | None:
     return PaymentId(order)
 
 
+# The last is for what is nested deeper than anybody can read.
+_NO_JSON = (ValueError, msgspec.MsgspecError, RecursionError)
 # Neither webhook-id nor timestamp: two sends of one event are one hint.
 _EVENT_HINTS = ("storeId", "paymentId", "transactionId", "cancellationId")
 
@@ -287,7 +289,7 @@ def _event(body: bytes) -> Mapping[str, str]:
     is kept like any other, and nothing comes of it. Raises Invalid for what is no JSON object."""
     try:
         given = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, msgspec.MsgspecError) as cause:
+    except _NO_JSON as cause:
         raise Invalid("A webhook is a JSON object.") from cause
     data = given.get("data")
     told = {"type": given.get("type")} | (data if isinstance(data, dict) else {})
@@ -307,9 +309,9 @@ def _webhook(body: bytes, content_type: str) -> Mapping[str, str]:
             given: Mapping[str, Any] = dict(parse_qsl(body.decode(), max_num_fields=20))
         else:
             given = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, msgspec.MsgspecError) as cause:
+        hints = {name: str(given[name])[:_LONGEST_HINT] for name in _HINTS if given.get(name)}
+    except _NO_JSON as cause:
         raise Invalid("A webhook is a JSON object or a form.") from cause
-    hints = {name: str(given[name])[:_LONGEST_HINT] for name in _HINTS if given.get(name)}
     if "merchant_uid" not in hints and "imp_uid" not in hints:
         raise Invalid("A webhook names a payment.")
     return hints
