@@ -254,20 +254,6 @@ async def test_a_webhook_about_nothing_of_ours_is_laid_aside(acts: Acts, market:
     assert await market.sweep.hints() == 0
 
 
-async def test_reconciling_looks_at_all_that_is_open(
-    acts: Acts, market: Market, gateway: MemoryGateway
-) -> None:
-    trade = await acts.trade()
-    gateway.pay((await acts.payment(trade)).id, 1000)
-    assert await market.sweep.reconcile() == (1, 1)
-    assert (await acts.now(trade)).status is Status.PAID
-    # And at money whose trade goes on, as long as it may still go back behind our back.
-    assert await market.sweep.reconcile() == (1, 1)
-    await market.trades.approve(trade.id, trade.seller.id)
-    await market.trades.confirm(trade.id, trade.buyer.id)
-    assert await market.sweep.reconcile() == (0, 0)
-
-
 async def test_only_the_buyer_of_a_live_unpaid_trade_can_pay(
     acts: Acts, market: Market, clock: MovableClock
 ) -> None:

@@ -154,9 +154,10 @@ class Payments(Protocol):
         """Payments to be looked at unasked."""
         ...
 
-    async def open_ids(self) -> Sequence[PaymentId]:
+    def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
-        whose trade goes on, or that is on its way back."""
+        whose trade goes on, or that is on its way back; about `at_once` of them at a time. One that
+        changes meanwhile may come twice, or, if somebody else has looked at it, not at all."""
         ...
 
     async def any_on(self, gateway: str) -> bool:

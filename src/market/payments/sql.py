@@ -1,6 +1,6 @@
 """Payments and cancellations in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -24,6 +24,7 @@ from .domain import (
 )
 from .history import Entry
 from .history_book import REMEMBER, arguments, told_if_added, told_if_news
+from .unfinished_book import open_ids
 
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
 CLAIM = timedelta(minutes=1)
@@ -160,20 +161,8 @@ class SqlPayments:
         )
         return [row["id"] for row in rows]
 
-    async def open_ids(self) -> Sequence[PaymentId]:
-        rows = await self._db.fetch(
-            """
-            SELECT id FROM payments p
-            WHERE look_at IS NOT NULL
-               OR EXISTS (SELECT FROM cancellations c
-                          WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
-               OR (captured_amount > cancelled_amount
-                   AND EXISTS (SELECT FROM trades t WHERE t.id = p.trade_id
-                               AND t.status IN ('PAID', 'SALE_APPROVED')))
-            ORDER BY id
-            """
-        )
-        return [row["id"] for row in rows]
+    def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
+        return open_ids(self._db, at_once)
 
     async def any_on(self, gateway: str) -> bool:
         found = await self._db.value(

@@ -74,8 +74,11 @@ class Sweep:
 
     async def reconcile(self) -> tuple[int, int]:
         """Looks at every payment that is not finished, due or not; how many of how many."""
-        ids = await self._payments.open_ids()
-        return await self._each(ids, self._looking.synchronize), len(ids)
+        looked = found = 0
+        async for ids in self._payments.open_ids(AT_ONCE):
+            looked += await self._each(ids, self._looking.synchronize)
+            found += len(ids)
+        return looked, found
 
     async def _follow(self, hint: Hint) -> None:
         payment = await self._payments.find(hint.payment_id) if hint.payment_id else None
