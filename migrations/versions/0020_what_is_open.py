@@ -10,5 +10,5 @@ down_revision = "0019"
 def upgrade() -> None:
     index_beside_the_trade("payments_unfinished", "payments (id) WHERE look_at IS NOT NULL")
     index_beside_the_trade(
-        "trades_with_money", "trades (id) WHERE status IN ('PAID', 'SALE_APPROVED')"
+        "trades_with_money", "trades (payment_id) WHERE status IN ('PAID', 'SALE_APPROVED')"
     )

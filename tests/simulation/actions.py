@@ -197,30 +197,24 @@ class Actions:
         return self._job("payments", lambda market: market.sweep.payments(), taken)
 
     def reconcile(self) -> Step:
-        found: list[str] = []
-        due: list[tuple[object, ...]] = []
-        lists = ["the payments of trades, by trade", "what is unfinished besides"]
+        after, newest = "", None
 
         def taken(rows: Sequence[Row]) -> list[tuple[str, Script]]:
-            """A page of a list; an empty one ends it."""
-            if not found:
-                due[:] = map(_standing, self.model.unfinished())
-            pages = [row["payments"] if "payments" in row else [row["id"]] for row in rows]
-            ids = [id for page in pages for id in page]
-            found.extend(ids)
-            if not rows:
-                lists.pop()
-            still = [now for p in self.model.unfinished() if (now := _standing(p)) in due]
-            missed = [now for now in still if now[0] not in found]
-            if not lists and missed:
-                raise Diverged(f"reconcile: looks at all but {missed}")
-            looks = [self.protocol.look(self.model.payments[id]) for id in ids]
-            return [("a payment", look) for look in looks]
+            """A page; none that is begun after the first."""
+            nonlocal after, newest
+            newest = max(self.model.payments, default="") if newest is None else newest
+            due = sorted(self.model.unfinished(), key=lambda payment: payment.id)
+            page = [payment for payment in due if after < payment.id <= newest][:AT_ONCE]
+            ids = [row["id"] for row in rows]
+            if ids != [payment.id for payment in page]:
+                raise Diverged(f"reconcile: took up {ids}, due were {[p.id for p in page]}")
+            after = max(ids, default=after)
+            return [("a payment", self.protocol.look(payment)) for payment in page]
 
-        return self._job("reconcile", lambda market: market.sweep.reconcile(), taken, True)
+        return self._job("reconcile", lambda market: market.sweep.reconcile(), taken)
 
-    def _job(self, name: str, act: Any, due: Due, in_pages: bool = False) -> Step:
-        return Step(f"the worker: {name}", act, self.protocol.nothing, due, in_pages)
+    def _job(self, name: str, act: Any, due: Due) -> Step:
+        return Step(f"the worker: {name}", act, self.protocol.nothing, due)
 
     def any_comparison(self) -> Step:
         return self.compare(self.rng.randint(0, 2))
@@ -260,12 +254,6 @@ def _taken(job: str, rows: Sequence[Row], due: Sequence[Item]) -> list[Item]:
     if not set(ids) <= set(known) or (len(ids) != len(known) and len(ids) != AT_ONCE):
         raise Diverged(f"{job}: took up {ids}, due were {sorted(known)}")
     return [known[id] for id in ids]
-
-
-def _standing(payment: Payment) -> tuple[object, ...]:
-    """By what a payment is found; who changes meanwhile may be on neither list when it is read."""
-    asked = payment.open_cancellation
-    return (payment.id, payment.trade.status, payment.look_at is None, asked and asked.id)
 
 
 def short(id: str) -> str:

@@ -266,7 +266,7 @@ class StagedDatabase(Database):
         thread = await self.stage.begin(sticky=True)
         try:
             rows = await super().fetch(sql, *args)
-            if isinstance(thread, Sweeping) and (thread.children is None or thread.in_pages):
+            if isinstance(thread, Sweeping):
                 # PostgreSQL owes RETURNING no order: the planner's mood is not to decide here.
                 rows = sorted(rows, key=lambda row: row["id"])
                 self._took_up(thread, rows)
@@ -310,13 +310,12 @@ class StagedDatabase(Database):
 
 
 class Sweeping(Thread):
-    """A job of the sweep: it takes up what is due, all at once or page by page, and each of that is
-    an operation of its own."""
+    """A job of the sweep: it takes up what is due, at once or page by page, and each of that is an
+    operation of its own."""
 
-    def __init__(self, name: str, script: Script, due: Due, in_pages: bool) -> None:
+    def __init__(self, name: str, script: Script, due: Due) -> None:
         super().__init__(name, script)
         self._due = due
-        self.in_pages = in_pages
 
     def took_up(self, rows: Sequence[Row]) -> None:
         self.children = iter(self._due(rows))

@@ -61,12 +61,11 @@ class Step:
     act: Callable[[Market], Awaitable[object]] | None
     script: Callable[[], Script]
     due: Due | None = None
-    in_pages: bool = False
     after: Callable[[object], None] | None = None
 
     def thread(self, *, loose: bool = False) -> Thread:
         if self.due is not None:
-            return Sweeping(self.name, self.script(), self.due, self.in_pages)
+            return Sweeping(self.name, self.script(), self.due)
         return Thread(self.name, self.script(), loose=loose)
 
 

@@ -156,8 +156,8 @@ class Payments(Protocol):
 
     def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
-        whose trade goes on, or that is on its way back; about `at_once` of them at a time. One that
-        changes meanwhile may come twice, or, if somebody else has looked at it, not at all."""
+        whose trade goes on, or that is on its way back; once, by id, `at_once` of them at a time.
+        Not those that are begun meanwhile."""
         ...
 
     async def any_on(self, gateway: str) -> bool:

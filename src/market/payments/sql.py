@@ -16,15 +16,9 @@ from market.shared.people import Party
 from market.shared.purchase import Receipt
 
 from .cancellation import Cancellation, CancellationInProgress, CancellationStatus
-from .domain import (
-    OPEN,
-    Method,
-    Payment,
-    Status,
-)
+from .domain import OPEN, Method, Payment, Status
 from .history import Entry
 from .history_book import REMEMBER, arguments, told_if_added, told_if_news
-from .unfinished_book import open_ids
 
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
 CLAIM = timedelta(minutes=1)
@@ -46,6 +40,23 @@ _MOVED = """
           SELECT split_part(source, ':', 1)::uuid FROM transfers
           WHERE kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
     ORDER BY id LIMIT $5
+"""
+# In the order of ids, which stands still while they are looked at, and no further than the newest
+# there was at first: a busy market has no end. Each part goes along an index of just these.
+_BEFORE_ALL = "0" * 32
+_NEWEST = "SELECT id FROM payments ORDER BY id DESC LIMIT 1"
+_OPEN = """
+    (SELECT id FROM payments
+     WHERE look_at IS NOT NULL AND id > $1 AND id <= $2 ORDER BY id LIMIT $3)
+    UNION
+    (SELECT payment_id FROM cancellations
+     WHERE status = 'REQUESTED' AND payment_id > $1 AND payment_id <= $2
+     ORDER BY payment_id LIMIT $3)
+    UNION
+    (SELECT payment_id FROM trades
+     WHERE status IN ('PAID', 'SALE_APPROVED') AND payment_id > $1 AND payment_id <= $2
+     ORDER BY payment_id LIMIT $3)
+    ORDER BY id LIMIT $3
 """
 _ADD = told_if_added("""
     INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
@@ -161,8 +172,11 @@ class SqlPayments:
         )
         return [row["id"] for row in rows]
 
-    def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
-        return open_ids(self._db, at_once)
+    async def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
+        after, newest = _BEFORE_ALL, await self._db.value(_NEWEST)
+        while rows := await self._db.fetch(_OPEN, after, newest, at_once):
+            yield [row["id"] for row in rows]
+            after = rows[-1]["id"]
 
     async def any_on(self, gateway: str) -> bool:
         found = await self._db.value(
