@@ -92,8 +92,8 @@ async def test_who_went_away_is_not_served() -> None:
     assert desk.groups == [[1]]
 
 
-async def test_who_asks_the_same_while_it_is_found_out_waits_for_a_fresh_answer() -> None:
-    """What was begun before they asked may not know of what happened meanwhile."""
+def numbered() -> tuple[Shared[str, int], asyncio.Event]:
+    """Answers by how often it was found out before; found when the event is set."""
     told, found = iter(range(9)), asyncio.Event()
 
     async def find_out(_: str) -> int:
@@ -101,7 +101,12 @@ async def test_who_asks_the_same_while_it_is_found_out_waits_for_a_fresh_answer(
         await found.wait()
         return number
 
-    shared = Shared("test", find_out)
+    return Shared("test", find_out), found
+
+
+async def test_who_asks_the_same_while_it_is_found_out_waits_for_a_fresh_answer() -> None:
+    """What was begun before they asked may not know of what happened meanwhile."""
+    shared, found = numbered()
     first = asyncio.create_task(shared.ask("price"))
     for _ in range(3):
         await asyncio.sleep(0)  # it is being found out now
@@ -157,14 +162,7 @@ async def test_nothing_is_kept_of_what_nobody_asks_any_more() -> None:
 
 
 async def test_who_asks_after_all_others_went_away_gets_a_fresh_answer() -> None:
-    told, found = iter(range(9)), asyncio.Event()
-
-    async def find_out(_: str) -> int:
-        number = next(told)
-        await found.wait()
-        return number
-
-    shared = Shared("test", find_out)
+    shared, found = numbered()
     gone = asyncio.create_task(shared.ask("price"))
     for _ in range(3):
         await asyncio.sleep(0)  # it is being found out now

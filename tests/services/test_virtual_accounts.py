@@ -135,13 +135,13 @@ async def test_an_account_that_can_t_be_paid_into_is_named_again(
     gateway.refuse = "no such account"
     mistyped = RefundAccount(Bank.SHINHAN, "110-123-456780", "김보라")
     await market.refunds.send_to(payment.id, trade.buyer.id, mistyped)
-    assert await market.refunds.waits_for_account(payment.id)
+    assert await market.refunds.waiting_for_account(trade.id) == payment.id
     asked = "SELECT count(*) FROM notices WHERE kind = 'ACCOUNT_NEEDED'"
     assert await db.value(asked) == 2
     gateway.refuse = None
     await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
     assert gateway.sent_to == [MINE]
-    assert not await market.refunds.waits_for_account(payment.id)
+    assert await market.refunds.waiting_for_account(trade.id) is None
 
 
 @pytest.mark.parametrize("amount", [None, 400])

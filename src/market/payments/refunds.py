@@ -149,10 +149,6 @@ class RefundService:
         """Whether money of a payment is still on its way back."""
         return await self._cancellations.is_open(id)
 
-    async def waits_for_account(self, id: PaymentId) -> bool:
-        """Whether money waits to go back until the buyer says where to."""
-        return await self._cancellations.waits_for_account(id)
-
     async def waiting_for_account(self, id: TradeId) -> PaymentId | None:
         """Whichever payment of a trade can't go back until the buyer says where to."""
         return await self._cancellations.find_waiting(id)

@@ -232,11 +232,11 @@ class PaymentService:
                 payment,
                 {"amount": captured.amount.amount, "currency": captured.amount.currency},
             )
-            await self._ask_back(payment, f"wrong {captured.mismatch}")
+            await self._owe_back(payment, f"wrong {captured.mismatch}")
             return False
         taken = await self._taken(payment, captured)
         if not taken:
-            await self._ask_back(payment, "the purchase could no longer take it")
+            await self._owe_back(payment, "the purchase could no longer take it")
         return taken
 
     async def _taken(self, payment: Payment, captured: Captured) -> bool:
@@ -246,7 +246,7 @@ class PaymentService:
         late_deposit = payment.method is Method.VIRTUAL_ACCOUNT
         return late_deposit and await self._purchases.revive(trade, payment.id, captured.at)
 
-    async def _ask_back(self, payment: Payment, reason: str) -> None:
+    async def _owe_back(self, payment: Payment, reason: str) -> None:
         """Records that what is left of a payment is to go back; a worker sees to it."""
         if payment.cancellable == 0:
             return

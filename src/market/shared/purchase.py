@@ -54,7 +54,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A trade's latest payment, as its parties see it beside the trade."""
+    """The payment that paid a trade, else the latest attempt, as its parties see it beside it."""
 
     id: PaymentId
     method: str

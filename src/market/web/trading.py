@@ -219,10 +219,11 @@ class TradingController(Controller):
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
         account = account_in(form)
+        if seen.waits_for_account is None:
+            return go(f"/trades/{trade_id}")
         if account is None or form.wrong:
             return _refund_account_page(shop, visitor, seen, form)
-        if seen.waits_for_account is not None:
-            await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
+        await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
         return go(f"/trades/{trade_id}", say="refund_account")
 
 
