@@ -6,7 +6,7 @@ import pytest
 
 from market.payments.portone.signature import WebhookSeal
 from market.settings import SettingsError, from_environment
-from portone_sandbox.settings import V1Credentials, V2Credentials
+from portone_sandbox.core.settings import V1Credentials, V2Credentials
 
 REAL_V2 = {
     "PORTONE_V2_API_URL": "https://api.portone.io/",

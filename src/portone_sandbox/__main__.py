@@ -15,10 +15,10 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from portone_sandbox.app import build
-from portone_sandbox.gate import Gate
-from portone_sandbox.settings import Settings
-from portone_sandbox.store import Store
-from portone_sandbox.world import World
+from portone_sandbox.core.settings import Settings
+from portone_sandbox.core.state import World
+from portone_sandbox.core.store import Store
+from portone_sandbox.fault_injection import Gate
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,19 +12,19 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from portone_sandbox import (
-    checkout_page,
-    control,
-    dashboard,
-    oauth_kakao,
-    oauth_naver,
-    v1,
-    v2,
-    v2_answers,
-)
-from portone_sandbox.gate import Gate, show_error
-from portone_sandbox.sender import Sender
-from portone_sandbox.world import World
+from portone_sandbox.checkout.routes import router as checkout_router
+from portone_sandbox.control.routes import router as control_router
+from portone_sandbox.core.problem import show_error
+from portone_sandbox.core.state import World
+from portone_sandbox.dashboard.routes import router as dashboard_router
+from portone_sandbox.fault_injection import Gate
+from portone_sandbox.oauth.kakao import router as kakao_router
+from portone_sandbox.oauth.naver import router as naver_router
+from portone_sandbox.v1.routes import refuse_http as refuse_http_v1
+from portone_sandbox.v1.routes import router as v1_router
+from portone_sandbox.v2.responses import refuse_http as refuse_http_v2
+from portone_sandbox.v2.routes import router as v2_router
+from portone_sandbox.webhooks.sender import Sender
 
 
 @get("/health")
@@ -51,13 +51,13 @@ def build(world: World) -> Gate:
     app = Litestar(
         route_handlers=[
             health,
-            v1.router(world),
-            v2.router(),
-            control.router(),
-            checkout_page.router(),
-            dashboard.router(),
-            oauth_kakao.router(),
-            oauth_naver.router(),
+            v1_router(world),
+            v2_router(),
+            control_router(),
+            checkout_router(),
+            dashboard_router(),
+            kakao_router(),
+            naver_router(),
         ],
         dependencies={
             "world": Provide(lambda: world, sync_to_thread=False),
@@ -82,9 +82,9 @@ def crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
 def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Paths and methods the sandbox does not have, in the words of the version asked."""
     if request.url.path.startswith("/v1/"):
-        return v1.refuse_http(request, error)
+        return refuse_http_v1(request, error)
     if request.url.path.startswith("/v2/"):
-        return v2_answers.refuse_http(request, error)
+        return refuse_http_v2(request, error)
     code = "not_found" if error.status_code == 404 else "invalid_request"  # noqa: PLR2004
     body = show_error(error.status_code, code, error.detail)
     return Response(body, status_code=error.status_code, media_type="application/problem+json")

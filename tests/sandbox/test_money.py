@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portone_sandbox import cancels, checkout
-from portone_sandbox.cancels import CancelRequest
-from portone_sandbox.checkout import Opening
-from portone_sandbox.errors import InvalidTransition, Refused
-from portone_sandbox.money import LARGEST, exponent, split_vat, to_major, to_minor
-from portone_sandbox.payments import TRANSITIONS, Payment, Status
-from portone_sandbox.store import Store
-from portone_sandbox.world import World
+from portone_sandbox.core import cancellations, payment_flow
+from portone_sandbox.core.cancellations import CancelRequest
+from portone_sandbox.core.errors import InvalidTransition, Refused
+from portone_sandbox.core.money import LARGEST, exponent, split_vat, to_major, to_minor
+from portone_sandbox.core.payment_flow import Opening
+from portone_sandbox.core.payments import TRANSITIONS, Payment, Status
+from portone_sandbox.core.state import World
+from portone_sandbox.core.store import Store
 
 CURRENCIES = st.sampled_from(["KRW", "JPY", "USD", "EUR", "KWD"])
 
@@ -58,16 +58,16 @@ def test_no_row_of_cancels_takes_more_than_there_is(
     store = Store(":memory:")
     world = World(store)
     opening = Opening(order_id="order-1", version="V2", amount=1000, tax_free=tax_free)
-    payment = checkout.approve(world, checkout.open_checkout(world, opening))
+    payment = payment_flow.approve(world, payment_flow.open_checkout(world, opening))
     for amount, part, vat, mode, success in wanted:
         request = CancelRequest(
             reason="x", trigger="API", amount=amount, tax_free=part, vat=vat, mode=mode
         )
         with suppress(Refused):
-            cancels.cancel(world, payment, request)
+            cancellations.cancel(world, payment, request)
         check(payment)
         if success and payment.cancelling:
-            cancels.finish(world, payment, None, success=len(payment.cancellations) % 2 == 0)
+            cancellations.finish(world, payment, None, success=len(payment.cancellations) % 2 == 0)
             check(payment)
     store.close()
 
@@ -88,7 +88,7 @@ def test_a_status_moves_only_as_the_table_says(start: Status, target: Status) ->
     store = Store(":memory:")
     world = World(store)
     opening = Opening(order_id="order-1", version="V1", amount=1000)
-    payment = checkout.open_checkout(world, opening)
+    payment = payment_flow.open_checkout(world, opening)
     payment.status = start
     if target in TRANSITIONS[start]:
         payment.move(target, world.now())

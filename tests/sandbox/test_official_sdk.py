@@ -9,7 +9,7 @@ import pytest
 from portone_server_sdk import AuthClient, PaymentClient, common, errors, webhook
 from portone_server_sdk import payment as sdk
 
-from portone_sandbox.settings import V2Credentials
+from portone_sandbox.core.settings import V2Credentials
 
 from .client import Client, Json
 from .process import Receiver, SandboxProcess

@@ -52,8 +52,8 @@ main()
 
 
 START = """
-from portone_sandbox.store import Store
-from portone_sandbox.world import World
+from portone_sandbox.core.store import Store
+from portone_sandbox.core.state import World
 async def start(): app.build(World(Store(":memory:")))
 asyncio.run(start())
 """
@@ -153,7 +153,7 @@ def test_it_installs_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         names = packed.namelist()
         packed.extractall(tmp_path / "site")
-    modules = {f"portone_sandbox/{file.name}" for file in source.glob("*.py")}
+    modules = {f"portone_sandbox/{file.relative_to(source)}" for file in source.rglob("*.py")}
     assert modules <= set(names)
     shown = run("-c", ALONE, PYTHONPATH=str(tmp_path / "site")).stdout
     assert str(tmp_path) in shown

@@ -22,7 +22,7 @@ from market.members.social_domain import (
     SocialUnavailable,
 )
 from market.worker import forget
-from portone_sandbox import oauth_keys
+from portone_sandbox.oauth import signing
 from tests.support.barrier import at_once
 from tests.support.clock import MovableClock
 from tests.support.providers import StandIns
@@ -97,18 +97,18 @@ def claims(**other: Any) -> dict[str, Any]:
 
 
 def signed(key: Any, alg: str = "RS256", **other: Any) -> str:
-    return jwt.encode(claims(**other), key, algorithm=alg, headers={"kid": oauth_keys.KEY_ID})
+    return jwt.encode(claims(**other), key, algorithm=alg, headers={"kid": signing.KEY_ID})
 
 
 FORGED: dict[str, Callable[[], str]] = {
     "signed by somebody else": lambda: signed(KEY),
     "not signed": lambda: signed(None, "none"),
-    "for another app": lambda: oauth_keys.sign(claims(aud="another")),
-    "of another issuer": lambda: oauth_keys.sign(claims(iss="https://evil.example")),
-    "of another person": lambda: oauth_keys.sign(claims(sub="4100000002")),
-    "without a nonce": lambda: oauth_keys.sign(claims(nonce=None)),
-    "without an end": lambda: oauth_keys.sign(claims(exp=None)),
-    "long over": lambda: oauth_keys.sign(claims(exp=int(time.time()) - 3600)),
+    "for another app": lambda: signing.sign(claims(aud="another")),
+    "of another issuer": lambda: signing.sign(claims(iss="https://evil.example")),
+    "of another person": lambda: signing.sign(claims(sub="4100000002")),
+    "without a nonce": lambda: signing.sign(claims(nonce=None)),
+    "without an end": lambda: signing.sign(claims(exp=None)),
+    "long over": lambda: signing.sign(claims(exp=int(time.time()) - 3600)),
     "no token": lambda: "hello",
     "empty": lambda: "..",
     "a header that is a list": lambda: "WyJhbGciXQ.e30.AAAA",
@@ -125,7 +125,7 @@ async def test_no_forged_id_token_is_believed(stand_ins: StandIns) -> None:
         )
         with pytest.raises(SocialRefused):
             pytest.fail(f"{name}: {await identify(stand_ins)}")
-    good = {"access_token": "x", "id_token": oauth_keys.sign(claims())}
+    good = {"access_token": "x", "id_token": signing.sign(claims())}
     stand_ins.wire.instead["/oauth/token"] = lambda _: httpx.Response(200, json=good)
     assert (await identify(stand_ins)).subject == "4100000001"
 

@@ -12,8 +12,8 @@ from market.members.social.naver import Naver
 from market.members.social.transport import App
 from market.shared.clock import Clock
 from portone_sandbox.app import build
-from portone_sandbox.store import Store
-from portone_sandbox.world import World
+from portone_sandbox.core.state import World
+from portone_sandbox.core.store import Store
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

@@ -1,0 +1,1 @@
+"""The checkout window in a browser, and the SDK scripts that open it."""

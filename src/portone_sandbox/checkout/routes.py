@@ -1,0 +1,276 @@
+"""The checkout window in a browser: the SDK scripts, and the page that a buyer sees.
+
+The page moves payments through the same functions as POST /control/pay.
+"""
+
+import hmac
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import MediaType, Response, Router, get, post
+from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.params import FromPath, FromQuery
+
+from portone_sandbox.checkout import sdk_v1, sdk_v2
+from portone_sandbox.checkout.choices import choices_for, deed_for
+from portone_sandbox.checkout.sdk_result import sdk_result
+from portone_sandbox.checkout.texts import TEXTS
+from portone_sandbox.checkout.window import (
+    Window,
+    find_window,
+    leave_for,
+    new_window,
+    save_window,
+)
+from portone_sandbox.core import banks, payment_flow
+from portone_sandbox.core.assets import SDKS, STATIC, Asset, render
+from portone_sandbox.core.errors import AlreadyPaid, InvalidRequest, PaymentNotFound, Refused
+from portone_sandbox.core.fields import Fields
+from portone_sandbox.core.locale import KST, Language
+from portone_sandbox.core.payments import Failure, Method, Payment, Status
+from portone_sandbox.core.request import AnyRequest, TheWorld
+from portone_sandbox.core.state import World
+
+_OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+_PAID_ELSEWHERE = Failure("이미 결제가 이루어진 거래건입니다.", "ALREADY_PAID", "중복 결제")
+
+
+@get("/sdk/{name:str}", sync_to_thread=False)
+def get_sdk(name: FromPath[str]) -> Response[bytes]:
+    """The browser SDKs, for pages of any origin."""
+    anywhere = {
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    return _file(SDKS, name, anywhere)
+
+
+@get("/static/{name:str}", sync_to_thread=False)
+def get_static(name: FromPath[str]) -> Response[bytes]:
+    """Styles and scripts of the sandbox's own pages."""
+    return _file(STATIC, name, {"Cross-Origin-Resource-Policy": "same-origin"})
+
+
+def _file(files: dict[str, Asset], name: str, headers: dict[str, str]) -> Response[bytes]:
+    asset = files.get(name)
+    if asset is None:
+        raise NotFoundException
+    headers |= {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+
+@post(["/checkout/v1", "/checkout/v2"], status_code=200)
+async def open_window(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+    """Open a window for a page of any origin.
+
+    Answers where the window is, or the result at once when the checks failed. The body is JSON
+    sent as plain text, so that browsers ask for no permission first.
+    """
+    call = await _read_call(request)
+    reader = sdk_v1 if request.url.path.endswith("v1") else sdk_v2
+    try:
+        asked = reader.read_request(world, call, phone=call.flag("phone"))
+        window = new_window(asked, request.headers.get("origin"))
+        with world.store.transaction():
+            payment = payment_flow.open_checkout(world, asked.opening)
+            save_window(world, payment.tx_id, window)
+    except Refused as refusal:
+        return _tell({"result": reader.refusal_result(call, refusal)})
+    return _tell(
+        {
+            "window": f"checkout/{payment.tx_id}",
+            "txId": payment.tx_id,
+            "token": window.token,
+            "style": window.style,
+        }
+    )
+
+
+async def _read_call(request: AnyRequest) -> Fields:
+    try:
+        decoded = msgspec.json.decode(await request.body())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        decoded = None
+    return Fields(decoded if isinstance(decoded, dict) else {})
+
+
+def _tell(answer: dict[str, object]) -> Response[bytes]:
+    body = msgspec.json.encode(answer)
+    return Response(body, media_type="application/json", headers=_OPEN_TO_ALL)
+
+
+@get("/checkout/{tx_id:str}")
+async def show_window(
+    tx_id: FromPath[str], world: TheWorld, lang: FromQuery[Language | None] = None
+) -> Response[str]:
+    """The window, or its end when the buyer is through."""
+    payment, window = _find(world, tx_id)
+    if lang and lang != window.language:
+        window.language = lang
+        save_window(world, tx_id, window)
+    if _is_open(payment):
+        return _show_choices(payment, window, world)
+    return _show_end(payment, window, world)
+
+
+@post("/checkout/{tx_id:str}/act", status_code=200)
+async def act(tx_id: FromPath[str], request: AnyRequest, world: TheWorld) -> Response[str]:
+    """What the buyer pressed."""
+    payment, window = _find(world, tx_id)
+    form = await _read_form(request)
+    if not hmac.compare_digest(form.get("token", "").encode(), window.token.encode()):
+        raise PermissionDeniedException("the form does not come from this window")
+    if _is_open(payment):
+        with world.store.transaction():
+            window.quiet = form.get("choice") == "quiet" and form.get("deed") != "close"
+            save_window(world, tx_id, window)
+            _do(world, payment, form)
+    away = _place_to_go(payment, window, world)
+    if away:
+        return _go(away)
+    return _go(f"/checkout/{tx_id}")
+
+
+def _do(world: World, payment: Payment, form: dict[str, str]) -> None:
+    if form.get("deed") == "close":
+        payment_flow.abandon(world, payment)
+        return
+    deed = deed_for(form.get("choice", ""))
+    if payment.method is Method.VIRTUAL_ACCOUNT:
+        bank = banks.find(form.get("bank", ""))
+        payment.bank = bank.name if bank else payment.bank
+    try:
+        if deed.failure:
+            payment_flow.decline(world, payment, deed.failure)
+        else:
+            payment_flow.authenticate(world, payment, deed.card(payment, form.get("months", "")))
+    except AlreadyPaid:
+        # Another window of the same order was faster.
+        payment_flow.decline(world, payment, _PAID_ELSEWHERE)
+
+
+@post("/checkout/{tx_id:str}/leave", status_code=200)
+async def leave(tx_id: FromPath[str], request: AnyRequest, world: TheWorld) -> Response[bytes]:
+    """The opener saw that its popup is gone: answers the result there is, or that of leaving."""
+    payment, window = _find(world, tx_id)
+    token = (await _read_call(request)).text("token") or ""
+    if not hmac.compare_digest(token.encode(), window.token.encode()):
+        raise PermissionDeniedException("the call does not come from the window's opener")
+    if _is_open(payment):
+        payment_flow.abandon(world, payment)
+    return _tell(_message(payment, window, world))
+
+
+def _find(world: World, tx_id: str) -> tuple[Payment, Window]:
+    window = find_window(world, tx_id)
+    if window is None:
+        raise NotFoundException("no window was opened under this id")
+    try:
+        return world.get_payment(tx_id), window
+    except PaymentNotFound as error:
+        raise NotFoundException(error.message) from error
+
+
+def _is_open(payment: Payment) -> bool:
+    begun = payment.window_closed or payment.payment_token is not None
+    return payment.status is Status.READY and not begun
+
+
+async def _read_form(request: AnyRequest) -> dict[str, str]:
+    try:
+        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InvalidRequest("the body is no form") from error
+
+
+def _place_to_go(payment: Payment, window: Window, world: World) -> str | None:
+    """The shop's own page, once nothing is left to read here."""
+    if window.style != "redirect" or window.quiet or payment.account:
+        return None
+    return leave_for(window, payment, _result(payment, window, world))
+
+
+def _result(payment: Payment, window: Window, world: World) -> dict[str, object]:
+    """What the shop's page hears; with a quiet card, that the buyer left."""
+    if window.quiet:
+        payment = msgspec.structs.replace(
+            payment, status=Status.READY, window_closed=True, paid_at=None, pg_tx_id=""
+        )
+    return sdk_result(payment, world.settings)
+
+
+def _go(place: str) -> Response[str]:
+    headers = {"Location": place, "Cache-Control": "no-store"}
+    return Response("", status_code=303, headers=headers, media_type=MediaType.TEXT)
+
+
+def _message(payment: Payment, window: Window, world: World) -> dict[str, object]:
+    """What the opener hears."""
+    result = _result(payment, window, world)
+    forced = leave_for(window, payment, result) if window.force_redirect else None
+    return {"from": "portone-sandbox", "txId": payment.tx_id, "result": result, "redirect": forced}
+
+
+def _show_choices(payment: Payment, window: Window, world: World) -> Response[str]:
+    bank = payment.bank or banks.DEFAULT
+    return _page(
+        "checkout.html",
+        payment,
+        window,
+        world,
+        choices=choices_for(payment.method, window.language),
+        # The one that is marked comes first, where it is seen.
+        banks=sorted(banks.BY_NAME.values(), key=lambda one: one.name != bank),
+        bank=bank,
+        due_at=payment.account_due_at or world.now() + payment_flow.DEFAULT_DUE,
+    )
+
+
+def _show_end(payment: Payment, window: Window, world: World) -> Response[str]:
+    message = _message(payment, window, world)
+    account = payment.account
+    bank = banks.find(account.bank) if account else None
+    return _page(
+        "checkout_end.html",
+        payment,
+        window,
+        world,
+        bank=bank,
+        # An account number is to be read first, and a quiet card explained.
+        say="pressed" if window.quiet or account else "at once",
+        message=msgspec.json.encode(message).decode(),
+        away=leave_for(window, payment, _result(payment, window, world))
+        if window.style == "redirect"
+        else None,
+    )
+
+
+def _page(
+    template: str, payment: Payment, window: Window, world: World, **more: object
+) -> Response[str]:
+    merchant = world.settings.channel(payment.channel_key, payment.version)
+    html = render(
+        template,
+        TEXTS[window.language],
+        payment=payment,
+        window=window,
+        merchant=merchant.pg_id if merchant else "",
+        zone=KST,
+        **more,
+    )
+    headers = {
+        "Content-Security-Policy": window.policy,
+        "Cache-Control": "no-store",
+        # The shop's address stays its own; forms still say where they come from.
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(html, media_type=MediaType.HTML, headers=headers)
+
+
+def router() -> Router:
+    """Everything a browser needs to pay."""
+    return Router(
+        path="/",
+        route_handlers=[get_sdk, get_static, open_window, show_window, act, leave],
+    )

@@ -1,0 +1,107 @@
+"""What IMP.request_pay asks for, and what its callback gets when no window opens."""
+
+from datetime import datetime
+
+import msgspec
+
+from portone_sandbox.checkout.window import (
+    Asked,
+    StoreNotFound,
+    Style,
+    failure_code,
+    read_due,
+    read_redirect,
+)
+from portone_sandbox.core.errors import InvalidRequest, Refused
+from portone_sandbox.core.fields import Fields
+from portone_sandbox.core.payment_flow import Opening
+from portone_sandbox.core.payments import Buyer, Method
+from portone_sandbox.core.state import World
+from portone_sandbox.v1.schema import METHODS
+
+_LONGEST_MERCHANT_UID = 40
+_LONGEST_NAME = 200
+_GIFTS = ("cultureland", "smartculture", "happymoney", "booknlife")
+
+
+def read_request(world: World, call: Fields, *, phone: bool) -> Asked:
+    """Read init's code and request_pay's parameters; raises a Refused."""
+    if call.text("code") != world.credentials.v1.imp_code:
+        raise StoreNotFound(
+            f"가맹점 식별코드가 유효하지 않습니다. 샌드박스의 식별코드는"
+            f" {world.credentials.v1.imp_code} 입니다."
+        )
+    params = call.values.get("params")
+    if not isinstance(params, dict):
+        raise InvalidRequest("결제 파라미터가 없습니다.")
+    fields = Fields(params)
+    opening = read_opening(params, world.now(), phone=phone)
+    english = (fields.text("language") or "").lower().startswith("en")
+    return Asked(
+        opening=opening,
+        style=_style(fields, opening.redirect_url, phone=phone),
+        redirect_url=opening.redirect_url,
+        language="en" if english else "ko",
+    )
+
+
+def _style(fields: Fields, redirect_url: str | None, *, phone: bool) -> Style:
+    """Phones leave the page for the window; with `popup: false` some PGs do so everywhere."""
+    if redirect_url and (phone or fields.values.get("popup") is False):
+        return "redirect"
+    return "popup" if fields.values.get("popup") is True and not phone else "frame"
+
+
+def read_opening(params: dict[str, object], now: datetime, *, phone: bool = False) -> Opening:
+    """Read request_pay's parameters alone; raises InvalidRequest."""
+    fields = Fields(params)
+    currency = (fields.text("currency", 3) or "KRW").upper()
+    amount = fields.money("amount", currency)
+    if not amount:
+        raise InvalidRequest("amount is required, and must be more than 0")
+    custom = fields.values.get("custom_data")
+    return Opening(
+        order_id=fields.needed_text("merchant_uid", _LONGEST_MERCHANT_UID),
+        version="V1",
+        amount=amount,
+        currency=currency,
+        method=_method(fields.text("pay_method") or "card"),
+        name=fields.text("name", _LONGEST_NAME) or "주문명 없음",
+        tax_free=fields.money("tax_free", currency),
+        vat_amount=fields.money("vat_amount", currency),
+        channel_key=fields.text("channelKey"),
+        device="mobile" if phone else "pc",
+        buyer=Buyer(
+            name=fields.text("buyer_name"),
+            email=fields.text("buyer_email"),
+            phone=fields.text("buyer_tel"),
+            address=fields.text("buyer_addr"),
+            postcode=fields.text("buyer_postcode"),
+        ),
+        # Whatever the page gave is kept as JSON text.
+        custom_data=None if custom is None else msgspec.json.encode(custom).decode(),
+        notice_urls=fields.texts("notice_url"),
+        escrow=fields.flag("escrow"),
+        redirect_url=read_redirect(fields.text("m_redirect_url")),
+        due_at=read_due(fields.text("vbank_due"), now),
+    )
+
+
+def _method(word: str) -> Method:
+    if word in _GIFTS:
+        return Method.GIFT_CERTIFICATE
+    # Every other word of V1 (kakaopay, payco, samsung …) names a wallet.
+    return METHODS.get(word, Method.EASY_PAY)
+
+
+def refusal_result(call: Fields, refusal: Refused) -> dict[str, object]:
+    """The callback's value when the checks failed: there was no attempt, so no imp_uid."""
+    params = call.values.get("params")
+    code, message = failure_code(refusal)
+    return {
+        "success": False,
+        "imp_uid": None,
+        "merchant_uid": params.get("merchant_uid") if isinstance(params, dict) else None,
+        "error_code": code,
+        "error_msg": message,
+    }

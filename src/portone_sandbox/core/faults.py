@@ -1,0 +1,177 @@
+"""Faults a test asks for: what goes wrong on the way to the gateway, and on its webhooks."""
+
+import fnmatch
+from datetime import timedelta
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from portone_sandbox.core.payments import VersionWord, in_capitals
+from portone_sandbox.core.webhook import Webhook
+
+GatewayFault = Literal[
+    "timeout_before", "timeout_after", "error_500", "error_429", "garbage", "slow", "refuse"
+]
+WebhookFault = Literal["drop", "duplicate", "delay", "reorder", "forge"]
+_WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "delay", "reorder", "forge"})
+
+
+class Match(msgspec.Struct, forbid_unknown_fields=True):
+    """Which calls or webhooks a fault hits; what is absent matches all.
+
+    `path` is a prefix of PortOne's own path (without /v1 or /v2) or a glob; for webhooks it is
+    matched against the URL's path. `event` names a V1 status or a V2 type.
+    """
+
+    version: VersionWord | None = None
+    method: str | None = None
+    path: str | None = None
+    payment_id: str | None = None
+    event: str | None = None
+
+    def fits_version(self, version: str) -> bool:
+        """Whether the version is meant."""
+        return self.version is None or in_capitals(self.version) == version
+
+    def fits_path(self, path: str) -> bool:
+        """Whether the path is meant."""
+        if self.path is None:
+            return True
+        if any(sign in self.path for sign in "*?["):
+            return fnmatch.fnmatchcase(path, self.path)
+        return path.startswith(self.path)
+
+
+class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
+    """One fault, for the next `times` matches (null: until it is deleted).
+
+    `effect` says whether an error or garbage is answered after the call was carried out; by
+    default garbage is, error_* are not. `seconds` is how long timeout_* hold the line before
+    closing it (0: at once), how long slow waits, and how far delay moves a webhook on the
+    sandbox's clock. `error_type` is what refuse answers: any error type of V2.
+    """
+
+    fault: GatewayFault | WebhookFault
+    match: Match = msgspec.field(default_factory=Match)
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = 1
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None
+    effect: bool | None = None
+    error_type: str = "PG_PROVIDER"
+    id: str = ""
+    hits: int = 0
+
+
+class Memory(Protocol):
+    """Where rules are kept."""
+
+    def get_note(self, name: str) -> bytes | None:
+        """A note kept under `name`."""
+
+    def put_note(self, name: str, value: bytes) -> None:
+        """Keep a note under `name`."""
+
+    def next_number(self, name: str) -> int:
+        """1, 2, 3 …"""
+
+
+class Faults:
+    """The rules in force, oldest first; the first that matches is used up."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.rules = msgspec.json.decode(memory.get_note("faults") or b"[]", type=list[FaultRule])
+
+    def add(self, rule: FaultRule) -> FaultRule:
+        """Put a rule in force."""
+        rule.id = f"fault_{self._memory.next_number('fault')}"
+        rule.hits = 0
+        self.rules.append(rule)
+        self._keep()
+        return rule
+
+    def clear(self) -> None:
+        """No rules any more."""
+        self.rules.clear()
+        self._keep()
+
+    def take_for_call(self, version: str, method: str, path: str) -> FaultRule | None:
+        """The rule that hits this call, used up by one."""
+        for rule in self.rules:
+            wanted = rule.match.method
+            if (
+                rule.fault not in _WEBHOOK_FAULTS
+                and rule.match.fits_version(version)
+                and wanted in (None, "*", method)
+                and rule.match.fits_path(path)
+                and (rule.match.payment_id is None or rule.match.payment_id in path)
+            ):
+                return self._use(rule)
+        return None
+
+    def bend_webhook(self, webhook: Webhook, default_delay: float) -> list[Webhook]:
+        """What is sent instead of this webhook; itself when no rule matches."""
+        rule = self._rule_for(webhook)
+        if rule is None:
+            return [webhook]
+        self._use(rule)
+        webhook.fault = rule.fault
+        if rule.fault == "drop":
+            webhook.state, webhook.next_at = "dropped", None
+        elif rule.fault == "reorder":
+            webhook.state, webhook.next_at = "held", None
+        elif rule.fault == "delay" and webhook.next_at is not None:
+            seconds = default_delay if rule.seconds is None else rule.seconds
+            webhook.next_at += timedelta(seconds=seconds)
+        elif rule.fault == "duplicate":
+            return [webhook, _copy(webhook)]
+        elif rule.fault == "forge":
+            return [_forged(webhook), webhook]
+        return [webhook]
+
+    def _rule_for(self, webhook: Webhook) -> FaultRule | None:
+        path = "/" + webhook.url.split("://", 1)[-1].partition("/")[2].partition("?")[0]
+        return next(
+            (
+                rule
+                for rule in self.rules
+                if rule.fault in _WEBHOOK_FAULTS
+                and rule.match.fits_version(webhook.version)
+                and rule.match.fits_path(path)
+                and rule.match.payment_id in (None, webhook.order_id, webhook.tx_id)
+                and _fits_event(rule.match.event, webhook)
+            ),
+            None,
+        )
+
+    def _use(self, rule: FaultRule) -> FaultRule:
+        rule.hits += 1
+        if rule.times is not None and rule.hits >= rule.times:
+            self.rules.remove(rule)
+        self._keep()
+        return rule
+
+    def _keep(self) -> None:
+        self._memory.put_note("faults", msgspec.json.encode(self.rules))
+
+
+def _fits_event(wanted: str | None, webhook: Webhook) -> bool:
+    return wanted is None or wanted == webhook.event or f'"{wanted}"' in webhook.body
+
+
+def _copy(webhook: Webhook) -> Webhook:
+    """The same message once more: same webhook-id and body, a log entry of its own."""
+    return msgspec.structs.replace(webhook, id=f"{webhook.id}_again", attempts=[])
+
+
+def _forged(webhook: Webhook) -> Webhook:
+    """A stranger's message: V1 tells of an imp_uid that never was, V2 bears a wrong signature."""
+    body = webhook.body.replace(webhook.tx_id, "imp_000000000000")
+    return msgspec.structs.replace(
+        webhook,
+        id=f"{webhook.id}_forged",
+        webhook_id=f"{webhook.webhook_id}_forged",
+        body=body if webhook.version == "V1" else webhook.body,
+        forged=True,
+        max_attempts=1,
+        attempts=[],
+    )

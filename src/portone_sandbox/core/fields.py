@@ -1,0 +1,125 @@
+"""Reading request fields as V1 does: JSON or form, numbers as numbers or as text."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+
+from portone_sandbox.core.errors import InvalidRequest
+from portone_sandbox.core.money import to_minor
+
+_UNIX_LIMIT = 4_102_444_800  # year 2100; later times are a caller's milliseconds
+_NESTED = re.compile(r"^([^\[\]]+)\[([^\[\]]*)\]$")
+
+
+class Fields:
+    """One request's fields, with the coercions a form needs."""
+
+    def __init__(self, values: dict[str, object]) -> None:
+        self.values = values
+
+    def text(self, name: str, longest: int | None = None) -> str | None:
+        """A text, or None when absent or empty; raises InvalidRequest."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise InvalidRequest(f"{name} must be text")
+        text = str(value)
+        if longest is not None and len(text) > longest:
+            raise InvalidRequest(f"{name} is longer than {longest}")
+        if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InvalidRequest(f"{name} holds what is no text")
+        return text
+
+    def needed_text(self, name: str, longest: int | None = None) -> str:
+        """A text that must be there."""
+        text = self.text(name, longest)
+        if text is None:
+            raise InvalidRequest(f"{name} is required")
+        return text
+
+    def money(self, name: str, currency: str) -> int | None:
+        """A V1 amount in minor units, or None; raises InvalidRequest when negative or unfit."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            minor = to_minor(value, currency)
+        except ValueError as error:
+            raise InvalidRequest(f"{name}: {error}") from error
+        if minor < 0:
+            raise InvalidRequest(f"{name} is negative")
+        return minor
+
+    def integer(self, name: str) -> int | None:
+        """A whole number, or None."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,15}", str(value)):
+            raise InvalidRequest(f"{name} must be a whole number")
+        return int(str(value))
+
+    def unix_time(self, name: str) -> int | None:
+        """UNIX seconds, or None."""
+        value = self.integer(name)
+        if value is not None and not 0 < value < _UNIX_LIMIT:
+            raise InvalidRequest(f"{name} is no UNIX time in seconds")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """A yes or no; absent is no."""
+        return str(self.values.get(name, "")).lower() in ("true", "1")
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts: a JSON array, a repeated field, or one value."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return []
+        many = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str) for item in many):
+            raise InvalidRequest(f"{name} must be a list of texts")
+        return [str(item) for item in many]
+
+
+async def read_fields(request: Request[Any, Any, Any]) -> Fields:
+    """The body's fields, form or JSON, over those of the query."""
+    body = await request.body()
+    values: dict[str, object] = dict(request.query_params.items())
+    if not body.strip():
+        return Fields(values)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/x-www-form-urlencoded":
+        return Fields(values | _form(body))
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest("the body is no JSON") from error
+    if not isinstance(decoded, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return Fields(values | decoded)
+
+
+def _form(body: bytes) -> dict[str, object]:
+    """Form fields; `a[]=1&a[]=2` is a list, `extra[requester]=admin` a nested object."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InvalidRequest("the body is no form") from error
+    values: dict[str, object] = {}
+    for name, value in pairs:
+        nested = _NESTED.match(name)
+        if nested is None:
+            values[name] = value
+        elif nested[2] == "":
+            many = values.setdefault(nested[1], [])
+            if isinstance(many, list):
+                many.append(value)
+        else:
+            inner = values.setdefault(nested[1], {})
+            if isinstance(inner, dict):
+                inner[nested[2]] = value
+    return values

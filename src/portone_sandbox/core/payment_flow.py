@@ -1,0 +1,261 @@
+"""What a buyer does at the checkout window. The window page and /control/pay are callers alike."""
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+import msgspec
+
+from portone_sandbox.core import banks
+from portone_sandbox.core.errors import (
+    AlreadyPaid,
+    AmountNotAsRegistered,
+    ChannelNotFound,
+    InvalidTransition,
+    TooManyTransactions,
+)
+from portone_sandbox.core.money import to_major, to_minor
+from portone_sandbox.core.payments import (
+    Buyer,
+    Card,
+    Failure,
+    Method,
+    Order,
+    Payment,
+    Status,
+    Version,
+    VirtualAccount,
+)
+from portone_sandbox.core.state import World
+from portone_sandbox.core.webhook import Event
+
+DEFAULT_DUE = timedelta(days=7)
+DECLINED = Failure("카드 승인이 거절되었습니다.", "SANDBOX_DECLINED", "한도초과")
+
+
+class Opening(msgspec.Struct, kw_only=True):
+    """What the browser SDK's call says; `amount`, `tax_free`, `vat_amount` in minor units."""
+
+    order_id: str
+    version: Version
+    amount: int
+    currency: str = "KRW"
+    method: Method = Method.CARD
+    name: str = "샌드박스 주문"
+    tax_free: int | None = None
+    vat_amount: int | None = None
+    channel_key: str | None = None
+    device: str = "pc"
+    buyer: Buyer = msgspec.field(default_factory=Buyer)
+    custom_data: str | None = None
+    notice_urls: list[str] = msgspec.field(default_factory=list)
+    escrow: bool = False
+    bank: str | None = None
+    redirect_url: str | None = None
+    due_at: datetime | None = None
+    skip_webhook: bool = False
+
+
+def register(
+    world: World,
+    order_id: str,
+    version: Version,
+    amount: int | None,
+    currency: str | None,
+    *,
+    tax_free: int | None = None,
+) -> Order:
+    """Fix an order's amount before any window opens; registering again replaces it."""
+    order = Order(order_id, version, amount, currency, tax_free, world.now())
+    world.store.save_order(order)
+    return order
+
+
+def find_open_window(world: World, order_id: str, version: Version | None = None) -> Payment | None:
+    """The newest attempt whose window is still open."""
+    attempts = world.store.list_attempts(order_id, version)
+    waiting = (Status.READY, Status.PAY_PENDING)
+    opened = [p for p in attempts if p.status in waiting and not p.window_closed]
+    return opened[-1] if opened else None
+
+
+def open_checkout(world: World, opening: Opening, *, check_amount: bool = True) -> Payment:
+    """Open a window: a new attempt, READY.
+
+    Raises AlreadyPaid, AmountNotAsRegistered, ChannelNotFound or TooManyTransactions. Without
+    `check_amount` the gateway's record may disagree with what was registered.
+    """
+    attempts = world.store.list_attempts(opening.order_id)
+    if any(p.was_paid for p in attempts):
+        raise AlreadyPaid
+    if len(attempts) >= world.settings.v2_max_transactions:
+        raise TooManyTransactions
+    order = world.store.find_order(opening.order_id)
+    if check_amount and order:
+        _check_registered(order, opening)
+    payment = _new_attempt(world, opening, order)
+    with world.store.transaction():
+        if not payment.skip_webhook and payment.channel != "api":
+            world.tell(payment, Event.READY)
+        world.store.save_payment(payment)
+    return payment
+
+
+def preview(world: World, opening: Opening, order: Order) -> Payment:
+    """What a registered order would look like with a window open; nothing is kept."""
+    payment = _new_attempt(world, opening, order)
+    payment.currency = order.currency or payment.currency
+    payment.requested_at = payment.updated_at = payment.status_changed_at = order.registered_at
+    return payment
+
+
+def _check_registered(order: Order, opening: Opening) -> None:
+    if order.amount is not None and _registered_amount(order, opening) != opening.amount:
+        raise AmountNotAsRegistered
+    # A null currency was registered as "not checked".
+    if order.currency is not None and order.currency != opening.currency:
+        raise AmountNotAsRegistered
+    if None not in (order.tax_free, opening.tax_free) and order.tax_free != opening.tax_free:
+        raise AmountNotAsRegistered
+
+
+def _registered_amount(order: Order, opening: Opening) -> int | None:
+    """V1 registers major units; without a currency they were read as won."""
+    if order.amount is None or order.version == "V2" or order.currency is not None:
+        return order.amount
+    return to_minor(to_major(order.amount, "KRW"), opening.currency)
+
+
+def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment:
+    settings, now = world.settings, world.now()
+    if opening.channel_key is None:
+        channel = settings.default_channel(opening.version)
+    else:
+        channel = settings.channel(opening.channel_key, opening.version)
+    if channel is None:
+        raise ChannelNotFound
+    registered_tax_free = order.tax_free if order else None
+    tax_free = opening.tax_free if opening.tax_free is not None else registered_tax_free
+    return Payment(
+        tx_id=world.new_tx_id(opening.version),
+        order_id=opening.order_id,
+        version=opening.version,
+        status=Status.READY,
+        method=opening.method,
+        name=opening.name,
+        amount=opening.amount,
+        currency=opening.currency,
+        tax_free=tax_free or 0,
+        vat_amount=opening.vat_amount,
+        requested_at=now,
+        updated_at=now,
+        status_changed_at=now,
+        channel="api"
+        if opening.device == "api"
+        else "mobile"
+        if opening.device == "mobile"
+        else "pc",
+        channel_key=channel.key,
+        buyer=opening.buyer,
+        custom_data=opening.custom_data,
+        notice_urls=opening.notice_urls,
+        escrow=opening.escrow,
+        bank=opening.bank,
+        redirect_url=opening.redirect_url,
+        account_due_at=opening.due_at,
+        skip_webhook=opening.skip_webhook,
+    )
+
+
+def authenticate(world: World, payment: Payment, card: Card | None = None) -> Payment:
+    """The buyer says yes: pays by card, or gets an account.
+
+    On a channel with manual approval nothing is charged yet; the payment gets a token that
+    confirm() takes.
+    """
+    channel = world.settings.channel(payment.channel_key, payment.version)
+    if channel and channel.manual_approval:
+        _refuse_if_paid(world, payment)
+        payment.payment_token = secrets.token_urlsafe(24)
+        payment.card = card
+        payment.updated_at = world.now()
+        world.store.save_payment(payment)
+        return payment
+    return approve(world, payment, card)
+
+
+def approve(world: World, payment: Payment, card: Card | None = None) -> Payment:
+    """Charge the card, or open the virtual account; raises AlreadyPaid."""
+    _refuse_if_paid(world, payment)
+    payment.pg_tx_id = f"sandbox{uuid.uuid4().hex[:20]}"
+    payment.payment_token = None
+    if payment.method is Method.VIRTUAL_ACCOUNT:
+        return _issue_account(world, payment)
+    now = world.now()
+    if payment.method is Method.CARD:
+        payment.card = card or payment.card or Card()
+        payment.card.approval_number = payment.card.approval_number or _digits(8)
+    payment.paid_at = now
+    payment.move(Status.PAID, now)
+    _save_and_tell(world, payment, Event.PAID)
+    return payment
+
+
+def decline(world: World, payment: Payment, failure: Failure = DECLINED) -> Payment:
+    """The card company says no. V1 sends nothing; V2 sends Transaction.Failed."""
+    now = world.now()
+    payment.failure, payment.failed_at = failure, now
+    payment.move(Status.FAILED, now)
+    _save_and_tell(world, payment, Event.FAILED)
+    return payment
+
+
+def reopen(world: World, payment: Payment) -> Payment:
+    """Take an attempt up again that was left or had failed, for a late approval."""
+    _refuse_if_paid(world, payment)
+    payment.window_closed = False
+    payment.failure = payment.failed_at = None
+    return payment
+
+
+def abandon(world: World, payment: Payment) -> Payment:
+    """The buyer closes the window: the attempt stays READY for ever (V1 `ready`)."""
+    if payment.status is not Status.READY:
+        raise InvalidTransition(f"{payment.status} cannot be abandoned")
+    payment.window_closed = True
+    payment.updated_at = world.now()
+    world.store.save_payment(payment)
+    return payment
+
+
+def _issue_account(world: World, payment: Payment) -> Payment:
+    now = world.now()
+    wanted = payment.account
+    payment.account = VirtualAccount(
+        bank=payment.bank or banks.DEFAULT,
+        number=wanted.number if wanted and wanted.number else _digits(14),
+        holder=wanted.holder if wanted and wanted.holder else "샌드박스",
+        due_at=wanted.due_at if wanted else payment.account_due_at or now + DEFAULT_DUE,
+        issued_at=now,
+        fixed=bool(wanted and wanted.fixed),
+    )
+    payment.move(Status.VIRTUAL_ACCOUNT_ISSUED, now)
+    _save_and_tell(world, payment, Event.VIRTUAL_ACCOUNT_ISSUED)
+    return payment
+
+
+def _refuse_if_paid(world: World, payment: Payment) -> None:
+    if any(p.was_paid for p in world.store.list_attempts(payment.order_id)):
+        raise AlreadyPaid
+
+
+def _save_and_tell(world: World, payment: Payment, event: Event) -> None:
+    with world.store.transaction():
+        if not payment.skip_webhook:
+            world.tell(payment, event)
+        world.store.save_payment(payment)
+
+
+def _digits(count: int) -> str:
+    low: int = 10 ** (count - 1)
+    return str(low + secrets.randbelow(9 * low))

@@ -1,0 +1,231 @@
+"""The one payment model behind both versions: what exists, and which changes are allowed."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from portone_sandbox.core.errors import InvalidTransition
+from portone_sandbox.core.money import split_vat
+
+Version = Literal["V1", "V2"]
+# What /control takes for a version, whose paths are in small letters.
+VersionWord = Literal["V1", "V2", "v1", "v2"]
+Trigger = Literal["CONSOLE", "API", "PORTONE_ADMIN", "CHARGEBACK"]
+
+
+def in_capitals(word: VersionWord) -> Version:
+    """The version that a word names."""
+    return "V1" if word in ("V1", "v1") else "V2"
+
+
+class Status(StrEnum):
+    """Where an attempt stands, in V2's words; V1's four words are derived from them."""
+
+    READY = "READY"
+    PAY_PENDING = "PAY_PENDING"
+    VIRTUAL_ACCOUNT_ISSUED = "VIRTUAL_ACCOUNT_ISSUED"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    PARTIAL_CANCELLED = "PARTIAL_CANCELLED"
+    CANCELLED = "CANCELLED"
+
+
+class Method(StrEnum):
+    """How the buyer pays, in V2's words."""
+
+    CARD = "CARD"
+    VIRTUAL_ACCOUNT = "VIRTUAL_ACCOUNT"
+    TRANSFER = "TRANSFER"
+    MOBILE = "MOBILE"
+    EASY_PAY = "EASY_PAY"
+    GIFT_CERTIFICATE = "GIFT_CERTIFICATE"
+
+
+# The one table of transitions: nothing else in the sandbox may change a status.
+# FAILED → PAID happens with payment companies that approve late (Paymentwall); trying again
+# is no such move, but a new row with its own imp_uid.
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.READY: frozenset(
+        {Status.PAY_PENDING, Status.VIRTUAL_ACCOUNT_ISSUED, Status.PAID, Status.FAILED}
+    ),
+    Status.PAY_PENDING: frozenset({Status.PAID, Status.VIRTUAL_ACCOUNT_ISSUED, Status.FAILED}),
+    Status.VIRTUAL_ACCOUNT_ISSUED: frozenset({Status.PAID, Status.FAILED}),
+    Status.PAID: frozenset({Status.PARTIAL_CANCELLED, Status.CANCELLED}),
+    Status.PARTIAL_CANCELLED: frozenset({Status.PARTIAL_CANCELLED, Status.CANCELLED}),
+    Status.CANCELLED: frozenset(),
+    Status.FAILED: frozenset({Status.PAID}),
+}
+MONEY_CAME = frozenset({Status.PAID, Status.PARTIAL_CANCELLED, Status.CANCELLED})
+
+
+class Buyer(msgspec.Struct, omit_defaults=True):
+    """Who pays, as the merchant told it."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    postcode: str | None = None
+
+
+class Card(msgspec.Struct):
+    """A made-up card; numbers are masked as PortOne masks them."""
+
+    number: str = "941009******1234"
+    name: str = "샌드박스카드"
+    issuer_code: str = "366"
+    installment_months: int = 0
+    approval_number: str = ""
+
+
+class VirtualAccount(msgspec.Struct):
+    """An account opened for one payment at a made-up bank."""
+
+    bank: str
+    number: str
+    holder: str
+    due_at: datetime
+    issued_at: datetime
+    fixed: bool = False
+    closed_at: datetime | None = None
+
+
+class RefundAccount(msgspec.Struct):
+    """Where a virtual-account refund is sent."""
+
+    bank: str
+    number: str
+    holder: str
+
+
+class Deposit(msgspec.Struct):
+    """Money that arrived at a virtual account, in minor units."""
+
+    tx_id: str
+    amount: int
+    depositor: str
+    deposited_at: datetime
+
+
+class Cancellation(msgspec.Struct):
+    """One cancel; REQUESTED ones hold their amount until they end. Amounts in minor units."""
+
+    id: str
+    status: Literal["SUCCEEDED", "FAILED", "REQUESTED"]
+    amount: int
+    tax_free: int
+    vat: int
+    reason: str
+    requested_at: datetime
+    trigger: Trigger
+    cancelled_at: datetime | None = None
+    pg_tx_id: str | None = None
+    refund_account: RefundAccount | None = None
+    notify: bool = True
+
+
+class Failure(msgspec.Struct):
+    """Why an attempt failed."""
+
+    reason: str
+    pg_code: str
+    pg_message: str
+
+
+class Order(msgspec.Struct):
+    """What the merchant registered before any window was opened; amounts in minor units."""
+
+    id: str
+    version: Version
+    amount: int | None
+    currency: str | None
+    tax_free: int | None
+    registered_at: datetime
+
+
+class Payment(msgspec.Struct):
+    """One attempt to pay one order: V1's imp_uid, V2's transaction."""
+
+    tx_id: str
+    order_id: str
+    version: Version
+    status: Status
+    method: Method
+    name: str
+    amount: int
+    currency: str
+    tax_free: int
+    requested_at: datetime
+    updated_at: datetime
+    status_changed_at: datetime
+    vat_amount: int | None = None
+    channel: Literal["pc", "mobile", "api"] = "pc"
+    channel_key: str = ""
+    pg_tx_id: str = ""
+    buyer: Buyer = msgspec.field(default_factory=Buyer)
+    custom_data: str | None = None
+    notice_urls: list[str] = msgspec.field(default_factory=list)
+    skip_webhook: bool = False
+    escrow: bool = False
+    customer_uid: str | None = None
+    bank: str | None = None
+    redirect_url: str | None = None
+    account_due_at: datetime | None = None
+    window_closed: bool = False
+    payment_token: str | None = None
+    used_webhook: bool = False
+    paid_at: datetime | None = None
+    failed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    failure: Failure | None = None
+    card: Card | None = None
+    account: VirtualAccount | None = None
+    deposits: list[Deposit] = msgspec.field(default_factory=list)
+    cancellations: list[Cancellation] = msgspec.field(default_factory=list)
+
+    def move(self, target: Status, at: datetime) -> None:
+        """Change the status, if the table allows it; raises InvalidTransition."""
+        if target not in TRANSITIONS[self.status]:
+            raise InvalidTransition(f"{self.status} → {target}")
+        self.status = target
+        self.status_changed_at = self.updated_at = at
+
+    @property
+    def was_paid(self) -> bool:
+        """Whether money came in, whatever happened to it later."""
+        return self.status in MONEY_CAME
+
+    @property
+    def cancelled(self) -> int:
+        """Minor units already given back."""
+        return sum(c.amount for c in self.cancellations if c.status == "SUCCEEDED")
+
+    @property
+    def cancelled_tax_free(self) -> int:
+        """Tax-free minor units already given back."""
+        return sum(c.tax_free for c in self.cancellations if c.status == "SUCCEEDED")
+
+    @property
+    def cancelling(self) -> int:
+        """Minor units held by cancels that have not ended yet."""
+        return sum(c.amount for c in self.cancellations if c.status == "REQUESTED")
+
+    @property
+    def cancellable(self) -> int:
+        """Minor units a new cancel may take."""
+        return self.amount - self.cancelled - self.cancelling if self.was_paid else 0
+
+    @property
+    def cancellable_tax_free(self) -> int:
+        """Tax-free minor units a new cancel may take; waiting cancels hold theirs, too."""
+        held = sum(c.tax_free for c in self.cancellations if c.status != "FAILED")
+        return self.tax_free - held if self.was_paid else 0
+
+    @property
+    def vat(self) -> int:
+        """VAT within the amount, counted when the merchant gave none."""
+        taxable = self.amount - self.tax_free
+        return split_vat(taxable) if self.vat_amount is None else self.vat_amount

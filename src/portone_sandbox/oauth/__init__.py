@@ -1,0 +1,1 @@
+"""Stand-ins for the social providers Kakao and Naver."""

@@ -1,0 +1,1 @@
+"""PortOne V1's REST API, below /v1."""

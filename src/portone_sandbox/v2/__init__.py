@@ -1,0 +1,1 @@
+"""PortOne V2's REST API, below /v2."""

@@ -1,0 +1,83 @@
+"""V2's two credentials: the API secret itself, or a pair of tokens made from it."""
+
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from portone_sandbox.core.errors import Forbidden, Unauthorized
+from portone_sandbox.core.state import World
+
+ACCESS_LIFE = timedelta(minutes=30)
+REFRESH_LIFE = timedelta(days=1)
+
+
+class Tokens(msgspec.Struct):
+    """Live access tokens with their ends, and the one live refresh token."""
+
+    access: dict[str, datetime] = msgspec.field(default_factory=dict)
+    refresh: str = ""
+    refresh_ends_at: datetime | None = None
+
+
+def log_in(world: World, api_secret: str) -> dict[str, str]:
+    """A token pair for the API secret; raises Unauthorized."""
+    if not _same(api_secret, world.credentials.v2.api_secret):
+        raise Unauthorized("API 시크릿이 올바르지 않습니다.")
+    return _issue(world)
+
+
+def refresh(world: World, refresh_token: str) -> dict[str, str]:
+    """A new pair for the newest refresh token; every older one is dead. Raises Unauthorized."""
+    tokens = _load(world)
+    ended = tokens.refresh_ends_at is None or tokens.refresh_ends_at <= world.now()
+    if ended or not _same(refresh_token, tokens.refresh):
+        raise Unauthorized("리프레시 토큰이 올바르지 않습니다.")
+    return _issue(world)
+
+
+async def require_credential(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
+    """Guard: `PortOne <API secret>` or `Bearer <access token>`.
+
+    A coroutine for the reason that V1's guard is one: the store belongs to one thread.
+    """
+    world: World = connection.app.state.world
+    scheme, _space, given = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "portone" and _same(given, world.credentials.v2.api_secret):
+        return
+    if scheme.lower() == "bearer":
+        ends_at = _load(world).access.get(given)
+        if ends_at is not None and ends_at > world.now():
+            return
+    raise Unauthorized("인증 정보가 올바르지 않습니다.")
+
+
+def check_store(world: World, store_id: str | None) -> None:
+    """A store may be named only if it is the credential's own; raises Forbidden."""
+    if store_id is not None and store_id != world.credentials.v2.store_id:
+        raise Forbidden("접근 권한이 없는 상점 아이디입니다.")
+
+
+def _issue(world: World) -> dict[str, str]:
+    now, tokens = world.now(), _load(world)
+    alive = {text: ends_at for text, ends_at in tokens.access.items() if ends_at > now}
+    access, renewal = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    alive[access] = now + ACCESS_LIFE
+    kept = Tokens(alive, renewal, now + REFRESH_LIFE)
+    world.store.put_note("v2_tokens", msgspec.json.encode(kept))
+    return {"accessToken": access, "refreshToken": renewal}
+
+
+def _load(world: World) -> Tokens:
+    kept = world.store.get_note("v2_tokens")
+    return msgspec.json.decode(kept, type=Tokens) if kept else Tokens()
+
+
+def _same(given: str, true: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), true.encode())

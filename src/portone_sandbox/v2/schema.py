@@ -1,0 +1,263 @@
+"""How V2 shows things: payments, attempts, cancels and sends. Amounts are minor units."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from portone_sandbox.core.payments import Buyer, Cancellation, Method, Payment, Status
+from portone_sandbox.core.state import World
+from portone_sandbox.core.webhook import Webhook
+
+_METHOD_TYPES = {
+    Method.CARD: "PaymentMethodCard",
+    Method.VIRTUAL_ACCOUNT: "PaymentMethodVirtualAccount",
+    Method.TRANSFER: "PaymentMethodTransfer",
+    Method.MOBILE: "PaymentMethodMobile",
+    Method.EASY_PAY: "PaymentMethodEasyPay",
+    Method.GIFT_CERTIFICATE: "PaymentMethodGiftCertificate",
+}
+# Banks pay virtual-account refunds out on the next business day.
+_REFUND_TAKES = timedelta(days=1)
+Shown = dict[str, object]
+
+
+def show_payment(world: World, payment: Payment) -> Shown:
+    """A payment: the union that `status` tells apart, seen through one attempt."""
+    return {
+        "status": payment.status,
+        "id": payment.order_id,
+        "transactionId": payment.tx_id,
+        **_common(world, payment),
+        "origin": {
+            "platformType": {"pc": "PC", "mobile": "MOBILE"}.get(payment.channel, "API"),
+            "ipAddress": "127.0.0.1",
+        },
+        **_by_status(payment, {"disputes": []} if payment.status is Status.PAID else {}),
+    }
+
+
+def show_transaction(world: World, payment: Payment) -> Shown:
+    """One attempt, as the list of a payment's transactions shows it."""
+    return {
+        "status": payment.status,
+        "id": payment.tx_id,
+        "paymentId": payment.order_id,
+        **_common(world, payment),
+        **_by_status(payment, {}),
+    }
+
+
+def show_cancellation(cancellation: Cancellation) -> Shown:
+    """A cancel: the union SUCCEEDED, FAILED or REQUESTED."""
+    return present(
+        {
+            "status": cancellation.status,
+            "id": cancellation.id,
+            "pgCancellationId": cancellation.pg_tx_id,
+            "totalAmount": cancellation.amount,
+            "taxFreeAmount": cancellation.tax_free,
+            "vatAmount": cancellation.vat,
+            "reason": cancellation.reason,
+            "cancelledAt": cancellation.cancelled_at,
+            "requestedAt": cancellation.requested_at,
+            "trigger": cancellation.trigger,
+        }
+    )
+
+
+def show_webhook(webhook: Webhook) -> Shown:
+    """One send with its last try."""
+    last = webhook.attempts[-1] if webhook.attempts else None
+    shown: Shown = {
+        "paymentStatus": webhook.payment_status,
+        "id": webhook.webhook_id,
+        "url": webhook.url,
+        "isAsync": webhook.trigger is not None,
+        "currentExecutionCount": len(webhook.attempts),
+        "maxExecutionCount": webhook.max_attempts,
+        "trigger": webhook.trigger,
+        "triggeredAt": webhook.created_at,
+    }
+    if last is None:
+        return present(shown)
+    shown["request"] = {
+        "header": _header_text(last.request_headers),
+        "body": webhook.body,
+        "requestedAt": last.at,
+    }
+    if last.status is None:
+        shown["status"] = "FAILED_UNEXPECTED_ERROR"
+        return present(shown)
+    shown["status"] = "SUCCEEDED" if last.succeeded else "FAILED_NOT_OK_RESPONSE"
+    shown["response"] = {
+        "code": str(last.status),
+        "header": _header_text(last.response_headers),
+        "body": last.response_body,
+        "respondedAt": last.at + timedelta(seconds=last.seconds),
+    }
+    return present(shown)
+
+
+def present(shown: Shown) -> Shown:
+    """V2 leaves out what is not there."""
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _common(world: World, payment: Payment) -> Shown:
+    keys = world.credentials.v2
+    return present(
+        {
+            "merchantId": keys.merchant_id,
+            "storeId": keys.store_id,
+            "method": _show_method(payment, world.now()),
+            "channel": _show_channel(world, payment),
+            "version": payment.version,
+            "webhooks": [show_webhook(w) for w in world.store.list_webhooks(payment.tx_id)],
+            "requestedAt": payment.requested_at,
+            "updatedAt": payment.updated_at,
+            "statusChangedAt": payment.status_changed_at,
+            "orderName": payment.name,
+            "amount": _show_amount(payment),
+            "currency": payment.currency,
+            "customer": _show_customer(payment.buyer),
+            "customData": payment.custom_data,
+        }
+    )
+
+
+def _by_status(payment: Payment, paid: Shown) -> Shown:
+    rows: dict[Status, Callable[[], Shown]] = {
+        Status.FAILED: lambda: _failed(payment),
+        Status.PAID: lambda: {**_money(payment), **paid},
+        Status.PARTIAL_CANCELLED: lambda: {**_money(payment), **_cancelled(payment)},
+        Status.CANCELLED: lambda: {**_money(payment), **_cancelled(payment)},
+        Status.VIRTUAL_ACCOUNT_ISSUED: lambda: present({"pgTxId": payment.pg_tx_id or None}),
+    }
+    return rows.get(payment.status, dict)()
+
+
+def _money(payment: Payment) -> Shown:
+    cancels = [show_cancellation(c) for c in payment.cancellations] or None
+    return present(
+        {
+            "paidAt": payment.paid_at,
+            "pgTxId": payment.pg_tx_id,
+            "cancellations": cancels if payment.status is Status.PAID else None,
+        }
+    )
+
+
+def _cancelled(payment: Payment) -> Shown:
+    return {
+        "cancellations": [show_cancellation(c) for c in payment.cancellations],
+        "cancelledAt": payment.cancelled_at,
+    }
+
+
+def _failed(payment: Payment) -> Shown:
+    failure = payment.failure
+    return {
+        "failedAt": payment.failed_at,
+        "failure": present(
+            {
+                "reason": failure.reason if failure else None,
+                "pgCode": failure.pg_code if failure else None,
+                "pgMessage": failure.pg_message if failure else None,
+            }
+        ),
+    }
+
+
+def _show_amount(payment: Payment) -> Shown:
+    came = payment.amount if payment.was_paid else 0
+    return {
+        "total": payment.amount,
+        "taxFree": payment.tax_free,
+        "vat": payment.vat,
+        "supply": payment.amount - payment.tax_free - payment.vat,
+        "discount": 0,
+        "paid": came,
+        "cancelled": payment.cancelled,
+        "cancelledTaxFree": payment.cancelled_tax_free,
+    }
+
+
+def _show_customer(buyer: Buyer) -> Shown:
+    address = {"type": "ONE_LINE", "oneLine": buyer.address} if buyer.address else None
+    return present(
+        {
+            "id": buyer.id,
+            "name": buyer.name,
+            "email": buyer.email,
+            "phoneNumber": buyer.phone,
+            "address": address,
+            "zipcode": buyer.postcode,
+        }
+    )
+
+
+def _show_channel(world: World, payment: Payment) -> Shown:
+    channel = world.settings.channel(payment.channel_key, payment.version)
+    return {
+        "type": "TEST",
+        "id": f"channel-id-{payment.channel_key}",
+        "key": payment.channel_key,
+        "name": channel.name if channel else "removed",
+        "pgProvider": channel.pg_provider if channel else "TOSSPAYMENTS",
+        "pgMerchantId": channel.pg_id if channel else "removed",
+    }
+
+
+def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None:
+    if payment.method is Method.VIRTUAL_ACCOUNT:
+        return _show_account(payment, now)
+    if payment.method is Method.GIFT_CERTIFICATE:
+        # The document asks for an approval number, which there is not before the payment.
+        approved = {"type": _METHOD_TYPES[payment.method], "approvalNumber": payment.pg_tx_id}
+        return approved if payment.was_paid else None
+    if payment.method is not Method.CARD:
+        return {"type": _METHOD_TYPES[payment.method]}
+    card = payment.card
+    if card is None:
+        return {"type": "PaymentMethodCard"}
+    return {
+        "type": "PaymentMethodCard",
+        "card": {
+            "name": card.name,
+            "number": card.number,
+            "brand": "LOCAL",
+            "type": "CREDIT",
+            "ownerType": "PERSONAL",
+        },
+        "approvalNumber": card.approval_number,
+        "installment": {"month": card.installment_months, "isInterestFree": False},
+        "pointUsed": False,
+    }
+
+
+def _show_account(payment: Payment, now: datetime) -> Shown | None:
+    account = payment.account
+    if account is None:  # the document asks for an account number in this form of a method
+        return None
+    return present(
+        {
+            "type": "PaymentMethodVirtualAccount",
+            "bank": account.bank,
+            "accountNumber": account.number,
+            "accountType": "FIXED" if account.fixed else "NORMAL",
+            "remitteeName": account.holder,
+            "remitterName": payment.deposits[0].depositor if payment.deposits else None,
+            "expiredAt": account.due_at,
+            "issuedAt": account.issued_at,
+            "refundStatus": _refund_status(payment, now),
+        }
+    )
+
+
+def _refund_status(payment: Payment, now: datetime) -> str | None:
+    if payment.cancelled_at is None or payment.status is Status.PAID:
+        return None
+    return "COMPLETED" if now - payment.cancelled_at >= _REFUND_TAKES else "PENDING"
+
+
+def _header_text(headers: dict[str, str]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in headers.items())

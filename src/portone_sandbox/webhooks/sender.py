@@ -1,0 +1,177 @@
+"""The webhook sender: the only part of the sandbox that calls out, and only to given URLs."""
+
+import asyncio
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import httpx
+from litestar.di import NamedDependency
+
+from portone_sandbox.core import virtual_accounts
+from portone_sandbox.core.state import FORGED_SECRET, World, new_webhook_id
+from portone_sandbox.core.webhook import Attempt, Webhook
+from portone_sandbox.webhooks.delivery import (
+    V1_CONNECT_SECONDS,
+    V1_READ_SECONDS,
+    V1_RETRY_SECONDS,
+    V2_CONNECT_SECONDS,
+    V2_READ_SECONDS,
+    next_attempt_at,
+    sign,
+)
+
+_KEPT_BODY = 2000  # characters of an answer that the log keeps
+_IDLE_SECONDS = 1.0  # how late a deadline of the sandbox's clock may be noticed, unmoved
+
+
+class Sender:
+    """Sends what is due, one message at a time per order, different orders side by side."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._wake = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._quiet = asyncio.Event()
+        # No proxy of the environment, no redirect: a webhook goes to its URL or nowhere.
+        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        world.wake_sender = self.wake
+
+    def wake(self) -> None:
+        """Something may be due: look now."""
+        self._quiet.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        try:
+            while True:
+                self._wake.clear()
+                virtual_accounts.expire_due(self._world)
+                self._start_due()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._patience())
+        finally:
+            for task in self._busy.values():
+                task.cancel()
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+            await self._client.aclose()
+
+    def forget(self) -> None:
+        """Give up what is on its way, as after a reset."""
+        for task in self._busy.values():
+            task.cancel()
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait until nothing is due or on its way; False when `seconds` were not enough."""
+        self.wake()
+        try:
+            await asyncio.wait_for(self._quiet.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def send_now(self, webhook: Webhook) -> None:
+        """Send one message again by hand, after what is on its way for the same order."""
+        while webhook.order_id in self._busy:
+            await asyncio.wait([self._busy[webhook.order_id]])
+        webhook = self._world.store.find_webhook(webhook.id) or webhook
+        webhook.manual_sends += 1
+        webhook.trigger = "MANUAL"
+        self._world.store.save_webhook(webhook)
+        task = asyncio.create_task(self._deliver(webhook))
+        self._busy[webhook.order_id] = task
+        await task
+
+    def _patience(self) -> float:
+        # What is due already is on its way, and wakes the loop when it has arrived.
+        now = self._world.now()
+        due = self._world.store.next_due_at(now)
+        if due is None:
+            return _IDLE_SECONDS
+        return min(_IDLE_SECONDS, max(0.001, due - now.timestamp()))
+
+    def _start_due(self) -> None:
+        due = self._world.store.list_due_webhooks(self._world.now())
+        for webhook in due:
+            if webhook.order_id not in self._busy:
+                self._busy[webhook.order_id] = asyncio.create_task(self._deliver(webhook))
+        if not due and not self._busy:
+            self._quiet.set()
+
+    async def _deliver(self, webhook: Webhook) -> None:
+        try:
+            due_at = webhook.next_at or self._world.now()
+            await self._try_once(webhook)
+            self._settle(webhook.id, webhook.attempts[-1], due_at)
+        finally:
+            del self._busy[webhook.order_id]
+            self._wake.set()
+
+    async def _try_once(self, webhook: Webhook) -> None:
+        headers = self._headers(webhook)
+        attempt = Attempt(self._world.now(), None, None, 0.0, headers)
+        started = time.monotonic()
+        try:
+            answer = await self._client.post(
+                webhook.url, content=webhook.body, headers=headers, timeout=_timeout(webhook)
+            )
+        except Exception as error:  # a URL can be wrong in many ways; the log says in which
+            attempt.error = f"{type(error).__name__}: {error}"
+        else:
+            attempt.status = answer.status_code
+            attempt.response_headers = dict(answer.headers)
+            attempt.response_body = answer.text[:_KEPT_BODY]
+        attempt.seconds = round(time.monotonic() - started, 3)
+        webhook.attempts.append(attempt)
+
+    def _headers(self, webhook: Webhook) -> dict[str, str]:
+        headers = {"content-type": webhook.content_type, "user-agent": "portone-sandbox"}
+        if webhook.version == "V1":
+            return headers
+        world = self._world
+        if webhook.attempts and not world.settings.v2_retry_keeps_webhook_id:
+            webhook.webhook_id = new_webhook_id()
+        wall = world.settings.v2_webhook_timestamp == "wall"
+        stamp = int((datetime.now(UTC) if wall else world.now()).timestamp())
+        keys = world.credentials.v2
+        secrets = [key for key in (keys.webhook_secret, keys.second_webhook_secret) if key]
+        if webhook.forged:
+            secrets = [FORGED_SECRET]
+        signatures = [sign(key, webhook.webhook_id, stamp, webhook.body) for key in secrets]
+        return headers | {
+            "webhook-id": webhook.webhook_id,
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": " ".join(signatures),
+        }
+
+    def _settle(self, webhook_id: str, attempt: Attempt, due_at: datetime) -> None:
+        """Write down how the try went, and let go of what waited for it."""
+        world = self._world
+        webhook = world.store.find_webhook(webhook_id)
+        if webhook is None:  # the sandbox was reset meanwhile
+            return
+        webhook.attempts.append(attempt)
+        jitter = world.settings.v2_retry_jitter
+        webhook.next_at = next_attempt_at(webhook, attempt, due_at, jitter)
+        if attempt.succeeded:
+            webhook.state = "delivered"
+        elif webhook.next_at is None:
+            webhook.state = "failed"
+        with world.store.transaction():
+            world.store.save_webhook(webhook)
+            for held in world.store.list_held_webhooks():
+                if held.after == webhook.id:
+                    held.state, held.next_at = "pending", world.now()
+                    world.store.save_webhook(held)
+
+
+def _timeout(webhook: Webhook) -> httpx.Timeout:
+    if webhook.version == "V2":
+        return httpx.Timeout(V2_READ_SECONDS, connect=V2_CONNECT_SECONDS)
+    if webhook.attempts:
+        return httpx.Timeout(V1_RETRY_SECONDS)
+    return httpx.Timeout(V1_READ_SECONDS, connect=V1_CONNECT_SECONDS)
+
+
+TheSender = NamedDependency[Sender]
