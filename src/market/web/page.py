@@ -11,6 +11,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.datastructures import Cookie, State
 from litestar.params import FromPath
 from litestar.response import Redirect
+from markupsafe import Markup
 
 from market.shared.errors import NotFound
 
@@ -97,6 +98,30 @@ _templates = Environment(
 )
 _templates.filters.update({**FILTERS, **console_show.FILTERS})
 _templates.globals.update(asset=_asset_url, more_url=more_url, banks=BANKS, told=TOLD, codes=CODES)
+
+
+_VERSION = "the version of what follows"
+
+
+def live_part(name: str, visitor: Visitor, **facts: Any) -> tuple[str, Markup]:
+    """The part `name` of a page that updates itself, and its version, which is the same as long as
+    the part is. The template carries it, as `{{ version }}`, to the next request."""
+    body = _templates.get_template(name).render(
+        visitor=visitor, t=translator(visitor.lang), lang=visitor.lang, version=_VERSION, **facts
+    )
+    version = hashlib.sha256(body.encode()).hexdigest()[:16]
+    # What the templates render is escaped already.
+    return version, Markup(body.replace(_VERSION, version, 1))  # noqa: S704
+
+
+def show_part(part: Markup) -> Response[str]:
+    """Answers a page that updates itself."""
+    return Response(part, media_type=MediaType.HTML, headers=_headers(None))
+
+
+def nothing_new() -> Response[None]:
+    """Answers a page that shows everything already."""
+    return Response(None, status_code=204, headers=_headers(None))
 
 
 def render(

@@ -25,7 +25,7 @@ from market.trades.domain import LONGEST_REASON, MAY_CANCEL, Status, Trade
 from market.trades.service import TradeService
 
 from .forms import Form, account_in
-from .page import go, render
+from .page import go, live_part, nothing_new, render, show_part
 from .visitor import Here, Shop, Visitor
 
 Trades = NamedDependency[TradeService]
@@ -104,18 +104,16 @@ class TradingController(Controller):
         refunds: Refunds,
         products: NamedDependency[ProductService],
     ) -> Response[Any]:
-        """A trade, for its parties. With htmx, the part that changes alone."""
+        """A trade, for its parties. With htmx, the part that changes alone; 204 when that is the
+        one that is `shown` already."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
-        part = request.headers.get("hx-request") == "true"
-        covers = await products.covers([seen.trade.product_id])
-        return render(
-            shop,
-            "_trade.html" if part else "trade.html",
-            visitor,
-            scene=seen,
-            trade=seen.trade,
-            cover=covers.get(seen.trade.product_id),
-        )
+        trade = seen.trade
+        cover = (await products.covers([trade.product_id])).get(trade.product_id)
+        version, part = live_part("_trade.html", visitor, scene=seen, trade=trade, cover=cover)
+        if request.headers.get("hx-request") != "true":
+            return render(shop, "trade.html", visitor, scene=seen, trade=trade, part=part)
+        unchanged = request.query_params.get("shown") == version
+        return nothing_new() if unchanged else show_part(part)
 
     @get("/trades/{trade_id:str}/events", cache_control=None)
     async def events(
