@@ -13,21 +13,14 @@ import asyncpg
 import pytest
 
 import market
-from market.app import Market, assemble
+from market.app import Market
 from market.kit.db import Database
 from market.kit.migrate import Patience, migrate
 from market.kit.schema import SCRIPTS, revisions
-from market.kit.system import TimeOrderedIds
-from market.payments.ports import Gateways
-from market.products.ports import Search
-from market.settings import Settings
-from market.shared.page import Slice
 from market.trades.domain import Trade
 from tests.support.acts import Acts
 from tests.support.barrier import Held
-from tests.support.clock import MovableClock
 from tests.support.databases import Databases
-from tests.support.gateway import MemoryGateway
 
 EXPANDING = """
 from alembic import op
@@ -37,6 +30,22 @@ revision, down_revision = {revision!r}, {before!r}
 
 def upgrade() -> None:
     op.execute("ALTER TABLE {table} ADD COLUMN more text NOT NULL DEFAULT ''")
+"""
+INDEXING = """
+from alembic import op
+from market.kit.migrate import index_beside_the_trade
+
+revision, down_revision = "9999", {before!r}
+
+
+def upgrade() -> None:
+    index_beside_the_trade("products_by_age", "products (created_at)")
+"""
+CHAIR = """
+    WITH seller AS (INSERT INTO members (id, email, nickname, password_hash, created_at)
+                    VALUES (gen_random_uuid(), 's@example.com', 's', '', now()) RETURNING id)
+    INSERT INTO products (id, seller_id, name, description, price, currency, quantity, created_at)
+    SELECT gen_random_uuid(), id, 'chair', '', 1, 'KRW', 1, now() FROM seller
 """
 GROWING = ("members", "sessions", "products", "payments", "cancellations", "trades")
 HASTY = Patience(lock_timeout_ms=50, pause_s=0.05, attempts=2)
@@ -177,25 +186,33 @@ async def test_no_request_fails_while_the_schema_grows(
 
 
 async def test_an_index_is_built_while_the_market_trades(
-    databases: Databases, settings: Settings, gateway: MemoryGateway, clock: MovableClock
+    dsn: str, acts: Acts, db: Database, tmp_path: Path
 ) -> None:
     """However long somebody's transaction keeps it waiting, nobody waits for it."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / "9999_index.py").write_text(INDEXING.format(before=revisions()[-1]))
+    async with another(dsn, "UPDATE products SET name = name WHERE false") as held:
+        building = asyncio.create_task(asyncio.to_thread(migrate, dsn, scripts=scripts))
+        await held.until_waiting(1)
+        await acts.trade()
+        assert not building.done()
+    await building
+    ready = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'products_by_age'::regclass"
+    assert await db.value(ready) is True
+
+
+async def test_what_an_index_knows_of_its_words_is_known_at_once(databases: Databases) -> None:
+    """Without statistics every word would seem as rare, and an index be asked for all of them."""
     async with databases.empty() as dsn:
         await asyncio.to_thread(migrate, dsn, to="0017")
-        db = await Database.connect(dsn, size=2, name="test")
-        market = assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds())
-        async with another(dsn, "UPDATE products SET name = name WHERE false") as held:
-            building = asyncio.create_task(asyncio.to_thread(migrate, dsn, to="0018"))
-            await held.until_waiting(1)
-            trade = await Acts(market, gateway).trade()
-            assert not building.done()
-        await building
-        found = await market.products.page(Search(text="ha"), Slice(1))  # of the chair
-        assert [product.id for product in found.items] == [trade.product_id]
-        # Without statistics every word would seem as rare, and an index be asked for all of them.
+        async with another(dsn, CHAIR):
+            """Listed before there was the index."""
+        await asyncio.to_thread(migrate, dsn, to="0018")
+        connection = await asyncpg.connect(dsn)
         known = "SELECT count(*) FROM pg_stats WHERE tablename = 'products_by_pieces'"
-        assert await db.value(known) == 1
-        await db.close()
+        assert await connection.fetchval(known) == 1
+        await connection.close()
 
 
 def test_columns_are_asked_for_by_name() -> None:

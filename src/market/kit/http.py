@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -27,6 +28,7 @@ from .problems import PROBLEM_JSON, BodyInvalid
 # The largest body takes a second on a slow line. Who needs longer only holds a connection.
 BODY_WITHIN_S = 15.0
 _UTF_8 = ("", "charset=utf-8")
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,10})"', re.ASCII)
 # No control characters, line ends or marks that turn the direction of what follows: a nickname or
 # a name must look like what it is, in a page, a shell and a gateway's window alike.
 _ODD = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
@@ -94,6 +96,16 @@ KeyParam = Annotated[
 ]
 
 
+IfMatchParam = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        required=False,
+        description="the ETag it was read with: refused (412) when it was edited since",
+    ),
+]
+
+
 class PageOut(Struct, Generic[Item]):
     """One page of a list, newest first; `next_cursor` is null on the last."""
 
@@ -129,6 +141,23 @@ def known_bank(text: str) -> Bank:
     if bank is None:
         raise Invalid("There is no such bank here.", banks=", ".join(Bank))
     return bank
+
+
+def etag(revision: int) -> str:
+    """Names a revision to clients."""
+    return f'"{revision}"'
+
+
+def revisions(if_match: str | None) -> Collection[int] | None:
+    """Those that an If-Match names; None when it is missing, or any will do.
+
+    What a proxy that compresses has made of a tag of ours (W/) still names it. What is no tag of
+    ours names none.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = (_ETAG.fullmatch(tag.strip()) for tag in if_match.split(","))
+    return {int(tag[1]) for tag in tags if tag}
 
 
 def path_id(text: str) -> str:
@@ -214,6 +243,7 @@ def answered(answer: Answer) -> Response[Any]:
         answer.body,
         status_code=answer.status,
         media_type=PROBLEM_JSON if answer.problem else "application/json",
+        headers=answer.headers,
     )
 
 

@@ -64,11 +64,18 @@ class Scope(Enum):
 
 
 class Answer(Struct):
-    """A finished request's answer: status and JSON body."""
+    """A finished request's answer: status and JSON body; `etag` names what it shows of a thing that
+    can be edited."""
 
     status: int
     body: bytes
     problem: bool = False
+    etag: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those beside type and length."""
+        return {"etag": self.etag} if self.etag else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ Of `quantity` units, `taken` are in a live trade, of which `confirmed` are their
 The status is never set: it follows these three numbers (R9).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from market.shared.errors import Conflict, Forbidden, Invalid
+from market.shared.errors import Conflict, Forbidden, Invalid, PreconditionFailed
 from market.shared.ids import MemberId, PhotoId, ProductId
 from market.shared.money import Money
 from market.shared.people import Person
@@ -39,6 +39,12 @@ class NotYourProduct(Forbidden):
     """Only its seller may change a product."""
 
     code: ClassVar[str] = "not_your_product"
+
+
+class Stale(PreconditionFailed):
+    """The product was edited since it was read: read it again."""
+
+    code: ClassVar[str] = "stale"
 
 
 class QuantityBelowTaken(Conflict):
@@ -98,7 +104,11 @@ def free_places(kept: Sequence[Photo], wanted: int) -> Sequence[int]:
 
 @dataclass(slots=True)
 class Product:
-    """Something a member sells, in one or more equal units."""
+    """Something a member sells, in one or more equal units.
+
+    `version` counts every write; `revision` only what its seller edits, photos too: an edit is
+    judged by what its seller saw, and a purchase changes nothing of that.
+    """
 
     id: ProductId
     seller: Person
@@ -110,6 +120,7 @@ class Product:
     confirmed: int
     version: int
     created_at: datetime
+    revision: int = 0
 
     @classmethod
     def list_new(
@@ -152,13 +163,16 @@ class Product:
         """A buyer confirmed: the unit is theirs for good (R7, R13)."""
         self.confirmed += 1
 
-    def change(self, by: MemberId, change: Change) -> None:
-        """Edits it; trades keep what they were made at (R10).
+    def change(self, by: MemberId, change: Change, seen: Collection[int] | None = None) -> None:
+        """Edits it; trades keep what they were made at (R10). With `seen`, only if it is at one of
+        these revisions still.
 
-        Raises NotYourProduct, QuantityBelowTaken.
+        Raises NotYourProduct, Stale, QuantityBelowTaken.
         """
         if by != self.seller.id:
             raise NotYourProduct(product_id=self.id)
+        if seen is not None and self.revision not in seen:
+            raise Stale(product_id=self.id)
         if change.quantity is not None:
             if change.quantity < self.taken:
                 raise QuantityBelowTaken(product_id=self.id, taken=self.taken)
@@ -169,3 +183,4 @@ class Product:
             self.price = Money(change.price, self.price.currency)
         if change.description is not None:
             self.description = change.description
+        self.revision += 1

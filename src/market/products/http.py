@@ -16,14 +16,17 @@ from market.kit.http import (
     USUAL_ITEMS,
     CursorParam,
     Idempotent,
+    IfMatchParam,
     KeyParam,
     LimitParam,
     PageOut,
     SignedIn,
     Visit,
     answered,
+    etag,
     paged,
     path_id,
+    revisions,
     wanted,
 )
 from market.kit.idempotency import Answer
@@ -142,15 +145,14 @@ class ShopWindow:
 
     async def detail_for(self, viewer: Caller, id: ProductId) -> Answer:
         """With the viewer's own trades. Raises NotFound."""
-        product = await self._products.get(id)
-        return _ok(await _detail(product, viewer, self._own_trades))
+        return await _detail(await self._products.get(id), viewer, self._own_trades)
 
     async def _look_up(self, asked: tuple[Search, Slice]) -> Answer:
         return _ok(paged(await self._products.page(*asked), ProductOut.of))
 
     async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
         found = await self._products.find_all(set(ids))
-        details = {product.id: _ok(_shown(product, [])) for product in found}
+        details = {product.id: _shown(product, []) for product in found}
         return [details.get(id) or NotFound() for id in ids]
 
 
@@ -215,7 +217,7 @@ class ProductController(Controller):
     @patch(
         "/{product_id:str}",
         security=BEARER,
-        responses=documented(401, 403, 404, 409, body=True),
+        responses=documented(401, 403, 404, 409, 412, body=True),
     )
     async def change(
         self,
@@ -224,22 +226,26 @@ class ProductController(Controller):
         caller: SignedIn,
         products: Service,
         own_trades: Trades,
-    ) -> ProductDetail:
-        """Edits a product; trades already made keep their price."""
-        product = await products.change(ProductId(path_id(product_id)), caller.id, data.change)
-        return await _detail(product, caller, own_trades)
+        if_match: IfMatchParam = None,
+    ) -> Response[ProductDetail]:
+        """Edits a product; trades already made keep their price. With `If-Match`, only what was
+        read: 412 `stale` when it was edited since. Purchases are no edits."""
+        id, seen = ProductId(path_id(product_id)), revisions(if_match)
+        product = await products.change(id, caller.id, data.change, seen=seen)
+        return answered(await _detail(product, caller, own_trades))
 
 
 def _ok(shown: Struct) -> Answer:
     return Answer(200, msgspec.json.encode(shown))
 
 
-async def _detail(product: Product, viewer: Caller, own_trades: OwnTrades) -> ProductDetail:
+async def _detail(product: Product, viewer: Caller, own_trades: OwnTrades) -> Answer:
     return _shown(product, await own_trades.deals(product.id, viewer.id))
 
 
-def _shown(product: Product, deals: Sequence[Deal]) -> ProductDetail:
-    return ProductDetail.of(product, description=product.description, trades=list(deals))
+def _shown(product: Product, deals: Sequence[Deal]) -> Answer:
+    shown = ProductDetail.of(product, description=product.description, trades=list(deals))
+    return Answer(200, msgspec.json.encode(shown), etag=etag(product.revision))
 
 
 def _or_none(given: T | UnsetType) -> T | None:

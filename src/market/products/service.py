@@ -79,16 +79,17 @@ class ProductService:
         by: MemberId,
         change: Change,
         *,
+        seen: Collection[int] | None = None,
         add: Sequence[Picture] = (),
         remove: Sequence[PhotoId] = (),
     ) -> Product:
-        """Edits a product and its photos.
+        """Edits a product and its photos; with `seen`, only if it is at one of these revisions.
 
-        Raises NotFound, NotYourProduct, QuantityBelowTaken, TooManyPhotos.
+        Raises NotFound, NotYourProduct, Stale, QuantityBelowTaken, TooManyPhotos.
         """
         async with self._transactions.transaction():
             product = await self._products.get_for_update(id)
-            product.change(by, change)
+            product.change(by, change, seen)
             await self._products.save(product)
             if remove:
                 await self._photos.remove(id, remove)

@@ -17,7 +17,7 @@ from .ports import Picture, Search
 # joined, it is found by its key, whatever the planner thinks of joining members.
 _SELECT = """
     SELECT p.id, p.seller_id, p.name, p.description, p.price, p.currency, p.quantity, p.taken,
-           p.confirmed, p.version, p.created_at,
+           p.confirmed, p.version, p.revision, p.created_at,
            (SELECT m.nickname FROM members m WHERE m.id = p.seller_id) AS nickname
     FROM products p
 """
@@ -99,7 +99,7 @@ class SqlProducts:
             """
             UPDATE products
             SET name = $3, description = $4, price = $5, quantity = $6, taken = $7,
-                confirmed = $8, version = version + 1
+                confirmed = $8, revision = $9, version = version + 1
             WHERE id = $1 AND version = $2
             """,
             product.id,
@@ -110,6 +110,7 @@ class SqlProducts:
             product.quantity,
             product.taken,
             product.confirmed,
+            product.revision,
         )
         if not saved:
             raise VersionConflict(product_id=product.id)
@@ -215,4 +216,5 @@ def _product(row: Row) -> Product:
         confirmed=row["confirmed"],
         version=row["version"],
         created_at=row["created_at"],
+        revision=row["revision"],
     )

@@ -48,6 +48,12 @@ class Conflict(MarketError):
     code = "conflict"
 
 
+class PreconditionFailed(MarketError):
+    """It is no longer what the request was made for."""
+
+    code = "precondition_failed"
+
+
 class Unprocessable(MarketError):
     """The request can be read, but contradicts an earlier one."""
 

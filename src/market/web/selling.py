@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from market.kit.http import path_id
+from market.kit.http import path_id, revisions
 from market.kit.idempotency import Answer, Idempotency, InProgress, Key, Scope
 from market.products.domain import (
     LONGEST_DESCRIPTION,
@@ -20,6 +20,7 @@ from market.products.domain import (
     Change,
     Product,
     QuantityBelowTaken,
+    Stale,
 )
 from market.products.ports import LARGEST_PHOTO, Picture
 from market.products.service import ProductService
@@ -102,9 +103,15 @@ class SellingController(Controller):
         gone = [PhotoId(name[5:]) for name in form.values if _names_photo(name)]
         if not form.wrong:
             change = Change(wish.name, wish.price, wish.quantity, wish.description)
+            seen = revisions(f'"{form.raw("revision")}"') if "revision" in form.values else None
             try:
-                await products.change(product.id, me.id, change, add=pictures, remove=gone)
+                await products.change(
+                    product.id, me.id, change, seen=seen, add=pictures, remove=gone
+                )
                 return go(f"/products/{product.id}", say="edited")
+            except Stale as error:
+                form.fault("stale", error.code)
+                product = await _own(product_id, visitor, products)
             except QuantityBelowTaken as error:
                 form.fault("quantity", error.code)
             except Conflict as error:
@@ -156,6 +163,12 @@ def _names_photo(name: str) -> bool:
     return name.startswith("gone-") and well_formed(name[5:])
 
 
+def _status(form: Form | None) -> int:
+    if form is None:
+        return 200
+    return 412 if "stale" in form.wrong else 400
+
+
 def _form_page(
     shop: Shop, visitor: Visitor, product: Product | None, form: Form | None, photos: Any = ()
 ) -> Response[str]:
@@ -163,7 +176,7 @@ def _form_page(
         shop,
         "product_form.html",
         visitor,
-        status=400 if form else 200,
+        status=_status(form),
         product=product,
         form=form,
         photos=photos,
