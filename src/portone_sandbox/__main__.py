@@ -1,4 +1,4 @@
-"""`portone-sandbox`: start the sandbox on one local port, with its state in one file."""
+"""`portone-sandbox`: run the sandbox on one local port, with its state in one file."""
 
 import asyncio
 import gc
@@ -16,9 +16,9 @@ from granian.server.embed import Server
 
 from portone_sandbox.app import build
 from portone_sandbox.core.settings import Settings
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.store import Store
-from portone_sandbox.fault_injection import Gate
+from portone_sandbox.fault_injection import FaultInjectionMiddleware
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,13 +62,13 @@ def main(
     """
     _require_free(host, port)
     settings = Settings(webhook_url_v1=webhook_url_v1, webhook_url_v2=webhook_url_v2)
-    world = World(_open(data), settings)
+    sandbox = SandboxState(_open(data), settings)
     click.echo(f"portone-sandbox listens on http://{host}:{port} (state in {data})")
-    asyncio.run(_serve(world, host, port))
+    asyncio.run(_serve(sandbox, host, port))
 
 
 def _require_free(host: str, port: int) -> None:
-    """Say plainly that the port is taken, before a server wraps it into a traceback."""
+    """Report a port in use in one line, before a server wraps it into a traceback."""
     try:
         with socket.create_server((host, port)):
             return
@@ -82,7 +82,7 @@ def _require_free(host: str, port: int) -> None:
 
 
 def _open(data: Path) -> Store:
-    """Open the file, or say plainly why not: another sandbox has it, or it cannot be written."""
+    """Open the file, or report in one line why not: in use, or not writable."""
     try:
         return Store(data)
     except (sqlite3.Error, OSError) as error:
@@ -93,30 +93,30 @@ def _open(data: Path) -> Store:
         sys.exit(1)
 
 
-async def _serve(world: World, host: str, port: int) -> None:
+async def _serve(sandbox: SandboxState, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    gate = build(world)
+    app = build(sandbox)
     server = Server(
-        gate,
+        app,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
         log_enabled=False,
         websockets=False,
     )
-    # What was imported stays: no collection need look through it while a call waits.
+    # Exempt imported objects from garbage collection.
     gc.collect()
     gc.freeze()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _end, gate, server.stop)
+        loop.add_signal_handler(number, _end, app, server.stop)
     await server.serve()
-    world.store.close()
+    sandbox.store.close()
 
 
-def _end(gate: Gate, stop: Callable[[], object]) -> None:
-    """Let go of held lines first: the server waits for its calls to end."""
-    gate.close()
+def _end(app: FaultInjectionMiddleware, stop: Callable[[], object]) -> None:
+    """Release held requests first: the server waits for running requests."""
+    app.close()
     stop()
 
 

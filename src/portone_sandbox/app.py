@@ -14,10 +14,10 @@ from litestar.exceptions import HTTPException
 
 from portone_sandbox.checkout.routes import router as checkout_router
 from portone_sandbox.control.routes import router as control_router
-from portone_sandbox.core.problem import show_error
-from portone_sandbox.core.state import World
+from portone_sandbox.core.problem import problem_document
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.dashboard.routes import router as dashboard_router
-from portone_sandbox.fault_injection import Gate
+from portone_sandbox.fault_injection import FaultInjectionMiddleware
 from portone_sandbox.oauth.kakao import router as kakao_router
 from portone_sandbox.oauth.naver import router as naver_router
 from portone_sandbox.v1.routes import refuse_http as refuse_http_v1
@@ -33,10 +33,10 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def build(world: World) -> Gate:
-    """Put the versions and the control panel together around one world."""
-    # Called from within the event loop: the sender's events belong to it.
-    sender = Sender(world)
+def build(sandbox: SandboxState) -> FaultInjectionMiddleware:
+    """Build the application around one sandbox's state."""
+    # Runs inside the event loop, which the sender's events belong to.
+    sender = Sender(sandbox)
 
     @asynccontextmanager
     async def sending(_: Litestar) -> AsyncIterator[None]:
@@ -51,7 +51,7 @@ def build(world: World) -> Gate:
     app = Litestar(
         route_handlers=[
             health,
-            v1_router(world),
+            v1_router(sandbox),
             v2_router(),
             control_router(),
             checkout_router(),
@@ -60,31 +60,31 @@ def build(world: World) -> Gate:
             naver_router(),
         ],
         dependencies={
-            "world": Provide(lambda: world, sync_to_thread=False),
+            "sandbox": Provide(lambda: sandbox, sync_to_thread=False),
             "sender": Provide(lambda: sender, sync_to_thread=False),
         },
         exception_handlers={HTTPException: refuse_http, Exception: crash},
         lifespan=[sending],
         openapi_config=None,
-        state=State({"world": world}),
+        state=State({"sandbox": sandbox}),
         logging_config=None,
     )
-    return Gate(app, world)
+    return FaultInjectionMiddleware(app, sandbox)
 
 
 def crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """A mistake of the sandbox's own: tell its terminal, and answer 500."""
+    """A bug in the sandbox: print the traceback, and respond 500."""
     traceback.print_exception(error, file=sys.stderr)
     detail = f"the sandbox itself failed: {type(error).__name__}"
     return refuse_http(request, HTTPException(detail=detail, status_code=500))
 
 
 def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Paths and methods the sandbox does not have, in the words of the version asked."""
+    """Unknown paths and methods, in the error format of the version."""
     if request.url.path.startswith("/v1/"):
         return refuse_http_v1(request, error)
     if request.url.path.startswith("/v2/"):
         return refuse_http_v2(request, error)
     code = "not_found" if error.status_code == 404 else "invalid_request"  # noqa: PLR2004
-    body = show_error(error.status_code, code, error.detail)
+    body = problem_document(error.status_code, code, error.detail)
     return Response(body, status_code=error.status_code, media_type="application/problem+json")

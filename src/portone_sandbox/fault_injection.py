@@ -1,4 +1,4 @@
-"""The way in: asks the fault rules before a call reaches the gateway, and can cut the line."""
+"""ASGI middleware that applies fault rules to calls, and can reset connections."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from portone_sandbox.core.errors import Refused
 from portone_sandbox.core.faults import FaultRule
 from portone_sandbox.core.request import SLASH
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.v2.responses import show_refusal
 
 _GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
@@ -25,18 +25,18 @@ _OUTSTANDING = (
 )
 
 
-class Gate:
-    """ASGI wrapper around the whole sandbox; only /v1 and /v2 can be hit by faults."""
+class FaultInjectionMiddleware:
+    """Wraps the whole sandbox; faults apply to /v1 and /v2 only."""
 
-    def __init__(self, app: ASGIApp, world: World) -> None:
+    def __init__(self, app: ASGIApp, sandbox: SandboxState) -> None:
         self._app = app
-        self._world = world
+        self._world = sandbox
         self._running: set[bytes] = set()
         self._closing = asyncio.Event()
         self._second = self._calls = 0
 
     def close(self) -> None:
-        """Hold no line any longer: the sandbox is about to end."""
+        """Release held requests: the sandbox is shutting down."""
         self._closing.set()
 
     async def _pause(self, seconds: float) -> None:
@@ -44,44 +44,46 @@ class Gate:
             await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a call through, or do to it what a rule says."""
+        """Forward a call, or apply the matching fault rule."""
         if scope.get("method") is None:  # lifespan
             await self._app(scope, receive, send)
             return
-        _keep_slashes(scope)
-        _find_version(scope)
+        _mark_escaped_slashes(scope)
+        _route_root_calls(scope)
         version = scope["path"][1:3].upper()
         if version == "V2" and (key := _key_of(scope)) is not None:
-            await self._one_at_a_time(key, scope, receive, send)
+            await self._serialize_by_key(key, scope, receive, send)
         else:
-            await self._pass(version, scope, receive, send)
+            await self._forward(version, scope, receive, send)
 
-    async def _one_at_a_time(self, key: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        """A key whose first request still runs is told to wait; the type is in no document."""
+    async def _serialize_by_key(
+        self, key: bytes, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Refuse a key whose first request is still running; the error type is undocumented."""
         if key in self._running:
-            await _answer(send, 409, b"application/json", _OUTSTANDING)
+            await _respond(send, 409, b"application/json", _OUTSTANDING)
             return
         self._running.add(key)
         try:
-            await self._pass("V2", scope, receive, send)
+            await self._forward("V2", scope, receive, send)
         finally:
             self._running.discard(key)
 
-    async def _pass(self, version: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _forward(self, version: str, scope: Scope, receive: Receive, send: Send) -> None:
         rule, method = None, scope.get("method")
         if version in ("V1", "V2") and scope["path"][3:4] == "/":
             path = scope["path"][3:].replace(SLASH, "/")
             rule = self._world.faults.take_for_call(version, str(method), path)
-            if self._too_many():
-                await _answer(send, *_BODIES["error_429"])
+            if self._over_rate_limit():
+                await _respond(send, *_BODIES["error_429"])
                 return
         if rule is None:
             await self._app(scope, receive, send)
         else:
-            await self._suffer(rule, scope, receive, send)
+            await self._apply_fault(rule, scope, receive, send)
 
-    def _too_many(self) -> bool:
-        """Count a call within the current second of the wall clock, if there is a limit."""
+    def _over_rate_limit(self) -> bool:
+        """Count a call within the current second of the wall clock, if a limit is set."""
         limit = self._world.settings.rate_limit_per_second
         if limit is None:
             return False
@@ -91,21 +93,23 @@ class Gate:
         self._calls += 1
         return self._calls > limit
 
-    async def _suffer(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply_fault(
+        self, rule: FaultRule, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         takes_effect = rule.effect if rule.effect is not None else rule.fault == "garbage"
         if rule.fault == "slow":
             await self._pause(_SLOW_SECONDS if rule.seconds is None else rule.seconds)
             await self._app(scope, receive, send)
             return
         if rule.fault == "timeout_after" or (takes_effect and rule.fault != "timeout_before"):
-            await self._app(scope, receive, _nowhere)
+            await self._app(scope, receive, _discard)
         if rule.fault in ("timeout_before", "timeout_after"):
             await self._pause(rule.seconds or 0)
-            await hang_up(scope, receive)
+            await reset_connection(scope, receive)
         elif rule.fault == "refuse":
-            await _refuse(rule, send)
+            await _respond_refusal(rule, send)
         else:
-            await _answer(send, *_BODIES[rule.fault])
+            await _respond(send, *_BODIES[rule.fault])
 
 
 def _key_of(scope: Scope) -> bytes | None:
@@ -114,8 +118,8 @@ def _key_of(scope: Scope) -> bytes | None:
     return None
 
 
-async def _nowhere(_: Message) -> None:
-    """The answer is lost on the way."""
+async def _discard(_: Message) -> None:
+    """Drop the response."""
 
 
 _BODIES: dict[str, tuple[int, bytes, bytes]] = {
@@ -133,17 +137,17 @@ _BODIES: dict[str, tuple[int, bytes, bytes]] = {
 }
 
 
-async def _refuse(rule: FaultRule, send: Send) -> None:
-    """A documented error of V2, whichever the state would say (PG_PROVIDER, promotions …)."""
+async def _respond_refusal(rule: FaultRule, send: Send) -> None:
+    """Respond with a documented V2 error, independent of the state."""
     refusal = Refused("asked for by a fault")
     refusal.type = rule.error_type
     if refusal.type == "PG_PROVIDER":
         refusal.extra = {"pgCode": "SANDBOX_REFUSED", "pgMessage": "PG 오류"}
     shown = show_refusal(refusal)
-    await _answer(send, shown.status, b"application/json", shown.body)
+    await _respond(send, shown.status, b"application/json", shown.body)
 
 
-async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+async def _respond(send: Send, status: int, content_type: bytes, body: bytes) -> None:
     headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
     if status == 429:  # noqa: PLR2004 - Too Many Requests
         headers.append((b"retry-after", b"1"))
@@ -151,20 +155,20 @@ async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> 
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def hang_up(scope: Scope, receive: Receive) -> None:
-    """Close the connection without an answer.
+async def reset_connection(scope: Scope, receive: Receive) -> None:
+    """Close the connection without a response.
 
-    ASGI has no word for it, so the socket is found among this process's own by the caller's
-    address and shut. Where that fails, the line is held until the caller gives up.
+    ASGI has no message for this, so the socket is found among this process's own by the client's
+    address, and shut down. Where that fails, the connection stays open until the client gives up.
     """
     client = scope.get("client")
     # Granian gives the port as text.
-    if client is None or not _shut(client[0], int(client[1])):
+    if client is None or not _shut_down_socket(client[0], int(client[1])):
         while (await receive())["type"] != "http.disconnect":
             pass
 
 
-def _shut(host: str, port: int) -> bool:
+def _shut_down_socket(host: str, port: int) -> bool:
     for number in _open_files():
         with suppress(OSError):
             if not stat.S_ISSOCK(os.fstat(number).st_mode):
@@ -184,7 +188,7 @@ def _open_files() -> list[int]:
     return []
 
 
-def _keep_slashes(scope: Scope) -> None:
+def _mark_escaped_slashes(scope: Scope) -> None:
     raw = scope.get("raw_path") or b""
     if b"%2f" in raw.lower():
         marked = raw.decode("ascii", "replace").partition("?")[0]
@@ -193,7 +197,7 @@ def _keep_slashes(scope: Scope) -> None:
         scope["path"] = unquote(marked)
 
 
-def _find_version(scope: Scope) -> None:
+def _route_root_calls(scope: Scope) -> None:
     """V2 is at the root, too: PortOne's JavaScript SDK keeps a base URL's origin alone."""
     scheme = dict(scope["headers"]).get(b"authorization", b"")[:8]
     if scheme == b"PortOne " and not scope["path"].startswith(("/v1/", "/v2/", "/control/")):

@@ -44,7 +44,7 @@ def test_the_window_allows_no_inline_script_and_no_stranger_around_it(client: Cl
 
 def test_the_window_works_without_javascript(client: Client) -> None:
     opened = open_window(client, m_redirect_url="https://shop.test/done?cart=7#top")
-    form = {"token": opened["token"], "deed": "pay", "choice": "approved"}
+    form = {"token": opened["token"], "action": "pay", "choice": "approved"}
     answer = client.http.post(f"/{opened['window']}/act", data=form)
     assert answer.status_code == 303
     place = httpx.URL(answer.headers["location"])

@@ -80,7 +80,7 @@ def test_a_person_moves_the_clock_and_clears_faults(client: Client, page: Page) 
     page.goto(str(client.http.base_url))
     expect(page.locator(".faults")).to_contain_text("error_500")
     expect(page.locator(".faults")).to_contain_text("/payments/cancel")
-    page.get_by_role("button", name="모두 지우기").click()
+    page.get_by_role("button", name="모두 삭제").click()
     expect(page.locator(".faults")).to_have_count(0)
     page.get_by_role("button", name="+1일").click()
     page.get_by_role("button", name="+10분").click()
@@ -195,7 +195,7 @@ def test_a_wrong_deposit_is_turned_back_by_the_bank(client: Client) -> None:
     account = client.v1_account("order-1", amount=12000)
     answer = press(client, "deposit", tx_id=account["imp_uid"], amount=1, lang="en")
     assert answer.headers["location"] == "/?lang=en&refused=BANK_REFUSED"
-    assert "the bank turned the money back" in client.http.get(answer.headers["location"]).text
+    assert "the bank rejected the deposit" in client.http.get(answer.headers["location"]).text
 
 
 def test_older_payments_are_on_further_pages(client: Client) -> None:
@@ -257,7 +257,7 @@ def test_the_readmes_commands_do_what_it_says(client: Client) -> None:
         '"status": "PAID"',
         '"SUCCEEDED"',
         '"the amount is not what the account waits for"',
-        "no answer",
+        "no response",
         "3000",
         "401",
         "2030-01-01",

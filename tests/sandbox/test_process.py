@@ -53,8 +53,8 @@ main()
 
 START = """
 from portone_sandbox.core.store import Store
-from portone_sandbox.core.state import World
-async def start(): app.build(World(Store(":memory:")))
+from portone_sandbox.core.state import SandboxState
+async def start(): app.build(SandboxState(Store(":memory:")))
 asyncio.run(start())
 """
 # An editable install would otherwise win over the folder that is to be tried.

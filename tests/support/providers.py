@@ -12,7 +12,7 @@ from market.members.social.naver import Naver
 from market.members.social.transport import App
 from market.shared.clock import Clock
 from portone_sandbox.app import build
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.store import Store
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -38,7 +38,7 @@ class Wire(httpx.AsyncBaseTransport):
 class StandIns:
     """Both providers, the market's adapters for them, and their people."""
 
-    world: World
+    sandbox: SandboxState
     wire: Wire
     client: httpx.AsyncClient
     providers: list[Kakao | Naver]
@@ -46,16 +46,16 @@ class StandIns:
     @classmethod
     @asynccontextmanager
     async def open(cls, clock: Clock) -> AsyncIterator["StandIns"]:
-        world = World(Store(":memory:"))
-        gate = build(world)
+        sandbox = SandboxState(Store(":memory:"))
+        gate = build(sandbox)
         wire = Wire(httpx.ASGITransport(gate))  # type: ignore[arg-type] # the same ASGI
         async with httpx.AsyncClient(transport=wire, base_url="http://sandbox") as client:
-            oauth = world.credentials.oauth
+            oauth = sandbox.credentials.oauth
             at = {name: f"http://sandbox/oauth/{name}" for name in ("kakao", "naver")}
             kakao = App(oauth.kakao.client_id, oauth.kakao.client_secret, at["kakao"], at["kakao"])
             naver = App(oauth.naver.client_id, oauth.naver.client_secret, at["naver"], at["naver"])
-            yield cls(world, wire, client, [Kakao(kakao, client, clock), Naver(naver, client)])
-        world.store.close()
+            yield cls(sandbox, wire, client, [Kakao(kakao, client, clock), Naver(naver, client)])
+        sandbox.store.close()
 
     async def answer(self, place: str, **chosen: str) -> dict[str, str]:
         """What a person's browser brings back from the page at `place`."""

@@ -1,4 +1,4 @@
-"""The test cards (and the like) that a buyer can pick, and what each of them does."""
+"""The test cards and outcomes a buyer can choose, and the effect of each."""
 
 from typing import NamedTuple
 
@@ -6,28 +6,28 @@ from portone_sandbox.core.locale import Language
 from portone_sandbox.core.payment_flow import DECLINED
 from portone_sandbox.core.payments import Card, Failure, Method, Payment
 
-_MOST_MONTHS = 12
+_MONTHS_MAX = 12
 _STOLEN = Failure("카드 승인이 거절되었습니다.", "SANDBOX_STOLEN", "도난·분실 신고된 카드")
 
 
-class Deed(NamedTuple):
-    """What happens when a choice is confirmed."""
+class CheckoutAction(NamedTuple):
+    """The effect of a confirmed choice."""
 
     failure: Failure | None = None
     number: str = "941009******1234"
     name: str = "샌드박스카드"
 
     def card(self, payment: Payment, months: str) -> Card | None:
-        """The card that is charged, if the method is one."""
+        """The card to charge, if the method is a card."""
         if payment.method is not Method.CARD:
             return None
-        known = months.isdecimal() and int(months) <= _MOST_MONTHS
+        known = months.isdecimal() and int(months) <= _MONTHS_MAX
         quota = int(months) if known else 0
         return Card(number=self.number, name=self.name, installment_months=quota)
 
 
 class Choice(NamedTuple):
-    """A choice as the page shows it."""
+    """One choice on the page."""
 
     key: str
     title: str
@@ -36,11 +36,14 @@ class Choice(NamedTuple):
     good: bool
 
 
-_APPROVED, _QUIET = Deed(), Deed(number="941009******9012", name="샌드박스 조용한카드")
-_DEEDS = {
+_APPROVED, _QUIET = (
+    CheckoutAction(),
+    CheckoutAction(number="941009******9012", name="샌드박스 조용한카드"),
+)
+_ACTIONS = {
     "approved": _APPROVED,
-    "limit": Deed(DECLINED),
-    "stolen": Deed(_STOLEN),
+    "limit": CheckoutAction(DECLINED),
+    "stolen": CheckoutAction(_STOLEN),
     "quiet": _QUIET,
 }
 _NUMBERS = {
@@ -78,17 +81,17 @@ _PLAIN: dict[Language, dict[str, tuple[str, str]]] = {
 
 
 def choices_for(method: Method, language: Language) -> list[Choice]:
-    """What the page offers for a method; none for accounts, where the bank is the choice."""
+    """The choices for a method; none for virtual accounts, where the bank is the choice."""
     if method is Method.VIRTUAL_ACCOUNT:
         return []
     card = method is Method.CARD
     words = (_WORDS if card else _PLAIN)[language]
     return [
-        Choice(key, title, note, _NUMBERS[key] if card else "", _DEEDS[key].failure is None)
+        Choice(key, title, note, _NUMBERS[key] if card else "", _ACTIONS[key].failure is None)
         for key, (title, note) in words.items()
     ]
 
 
-def deed_for(key: str) -> Deed:
-    """What a choice does; an unknown one is approved."""
-    return _DEEDS.get(key, _APPROVED)
+def action_for(key: str) -> CheckoutAction:
+    """The effect of a choice; an unknown one is approved."""
+    return _ACTIONS.get(key, _APPROVED)

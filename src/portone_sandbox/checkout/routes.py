@@ -1,6 +1,6 @@
-"""The checkout window in a browser: the SDK scripts, and the page that a buyer sees.
+"""The checkout window in a browser: the SDK scripts, and the buyer's page.
 
-The page moves payments through the same functions as POST /control/pay.
+The page changes payments through the same functions as POST /control/pay.
 """
 
 import hmac
@@ -12,14 +12,14 @@ from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.params import FromPath, FromQuery
 
 from portone_sandbox.checkout import sdk_v1, sdk_v2
-from portone_sandbox.checkout.choices import choices_for, deed_for
+from portone_sandbox.checkout.choices import action_for, choices_for
 from portone_sandbox.checkout.sdk_result import sdk_result
 from portone_sandbox.checkout.texts import TEXTS
 from portone_sandbox.checkout.window import (
     Window,
     find_window,
-    leave_for,
     new_window,
+    redirect_url,
     save_window,
 )
 from portone_sandbox.core import banks, payment_flow
@@ -28,8 +28,8 @@ from portone_sandbox.core.errors import AlreadyPaid, InvalidRequest, PaymentNotF
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.locale import KST, Language
 from portone_sandbox.core.payments import Failure, Method, Payment, Status
-from portone_sandbox.core.request import AnyRequest, TheWorld
-from portone_sandbox.core.state import World
+from portone_sandbox.core.request import AnyRequest, SandboxDep
+from portone_sandbox.core.state import SandboxState
 
 _OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 _PAID_ELSEWHERE = Failure("이미 결제가 이루어진 거래건입니다.", "ALREADY_PAID", "중복 결제")
@@ -60,23 +60,23 @@ def _file(files: dict[str, Asset], name: str, headers: dict[str, str]) -> Respon
 
 
 @post(["/checkout/v1", "/checkout/v2"], status_code=200)
-async def open_window(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def open_window(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """Open a window for a page of any origin.
 
-    Answers where the window is, or the result at once when the checks failed. The body is JSON
-    sent as plain text, so that browsers ask for no permission first.
+    Responds with the window's address, or with the result if a check failed. The body is JSON sent
+    as plain text, which needs no CORS preflight.
     """
     call = await _read_call(request)
     reader = sdk_v1 if request.url.path.endswith("v1") else sdk_v2
     try:
-        asked = reader.read_request(world, call, phone=call.flag("phone"))
-        window = new_window(asked, request.headers.get("origin"))
-        with world.store.transaction():
-            payment = payment_flow.open_checkout(world, asked.opening)
-            save_window(world, payment.tx_id, window)
+        sdk_request = reader.read_request(sandbox, call, phone=call.flag("phone"))
+        window = new_window(sdk_request, request.headers.get("origin"))
+        with sandbox.store.transaction():
+            payment = payment_flow.open_checkout(sandbox, sdk_request.opening)
+            save_window(sandbox, payment.tx_id, window)
     except Refused as refusal:
-        return _tell({"result": reader.refusal_result(call, refusal)})
-    return _tell(
+        return _json_response({"result": reader.refusal_result(call, refusal)})
+    return _json_response(
         {
             "window": f"checkout/{payment.tx_id}",
             "txId": payment.tx_id,
@@ -94,79 +94,81 @@ async def _read_call(request: AnyRequest) -> Fields:
     return Fields(decoded if isinstance(decoded, dict) else {})
 
 
-def _tell(answer: dict[str, object]) -> Response[bytes]:
-    body = msgspec.json.encode(answer)
+def _json_response(content: dict[str, object]) -> Response[bytes]:
+    body = msgspec.json.encode(content)
     return Response(body, media_type="application/json", headers=_OPEN_TO_ALL)
 
 
 @get("/checkout/{tx_id:str}")
 async def show_window(
-    tx_id: FromPath[str], world: TheWorld, lang: FromQuery[Language | None] = None
+    tx_id: FromPath[str], sandbox: SandboxDep, lang: FromQuery[Language | None] = None
 ) -> Response[str]:
-    """The window, or its end when the buyer is through."""
-    payment, window = _find(world, tx_id)
+    """The window, or its final page once the buyer is done."""
+    payment, window = _find(sandbox, tx_id)
     if lang and lang != window.language:
         window.language = lang
-        save_window(world, tx_id, window)
+        save_window(sandbox, tx_id, window)
     if _is_open(payment):
-        return _show_choices(payment, window, world)
-    return _show_end(payment, window, world)
+        return _show_choices(payment, window, sandbox)
+    return _show_end(payment, window, sandbox)
 
 
 @post("/checkout/{tx_id:str}/act", status_code=200)
-async def act(tx_id: FromPath[str], request: AnyRequest, world: TheWorld) -> Response[str]:
-    """What the buyer pressed."""
-    payment, window = _find(world, tx_id)
+async def act(tx_id: FromPath[str], request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """Handle the buyer's choice."""
+    payment, window = _find(sandbox, tx_id)
     form = await _read_form(request)
     if not hmac.compare_digest(form.get("token", "").encode(), window.token.encode()):
         raise PermissionDeniedException("the form does not come from this window")
     if _is_open(payment):
-        with world.store.transaction():
-            window.quiet = form.get("choice") == "quiet" and form.get("deed") != "close"
-            save_window(world, tx_id, window)
-            _do(world, payment, form)
-    away = _place_to_go(payment, window, world)
+        with sandbox.store.transaction():
+            window.quiet = form.get("choice") == "quiet" and form.get("action") != "close"
+            save_window(sandbox, tx_id, window)
+            _perform(sandbox, payment, form)
+    away = _place_to_go(payment, window, sandbox)
     if away:
-        return _go(away)
-    return _go(f"/checkout/{tx_id}")
+        return _redirect(away)
+    return _redirect(f"/checkout/{tx_id}")
 
 
-def _do(world: World, payment: Payment, form: dict[str, str]) -> None:
-    if form.get("deed") == "close":
-        payment_flow.abandon(world, payment)
+def _perform(sandbox: SandboxState, payment: Payment, form: dict[str, str]) -> None:
+    if form.get("action") == "close":
+        payment_flow.abandon(sandbox, payment)
         return
-    deed = deed_for(form.get("choice", ""))
+    action = action_for(form.get("choice", ""))
     if payment.method is Method.VIRTUAL_ACCOUNT:
         bank = banks.find(form.get("bank", ""))
         payment.bank = bank.name if bank else payment.bank
     try:
-        if deed.failure:
-            payment_flow.decline(world, payment, deed.failure)
+        if action.failure:
+            payment_flow.decline(sandbox, payment, action.failure)
         else:
-            payment_flow.authenticate(world, payment, deed.card(payment, form.get("months", "")))
+            payment_flow.authenticate(
+                sandbox, payment, action.card(payment, form.get("months", ""))
+            )
     except AlreadyPaid:
         # Another window of the same order was faster.
-        payment_flow.decline(world, payment, _PAID_ELSEWHERE)
+        payment_flow.decline(sandbox, payment, _PAID_ELSEWHERE)
 
 
 @post("/checkout/{tx_id:str}/leave", status_code=200)
-async def leave(tx_id: FromPath[str], request: AnyRequest, world: TheWorld) -> Response[bytes]:
-    """The opener saw that its popup is gone: answers the result there is, or that of leaving."""
-    payment, window = _find(world, tx_id)
+async def leave(tx_id: FromPath[str], request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
+    """The opener's popup was closed: responds with the result so far, or with abandonment."""
+    payment, window = _find(sandbox, tx_id)
     token = (await _read_call(request)).text("token") or ""
     if not hmac.compare_digest(token.encode(), window.token.encode()):
         raise PermissionDeniedException("the call does not come from the window's opener")
     if _is_open(payment):
-        payment_flow.abandon(world, payment)
-    return _tell(_message(payment, window, world))
+        payment_flow.abandon(sandbox, payment)
+    return _json_response(_message(payment, window, sandbox))
 
 
-def _find(world: World, tx_id: str) -> tuple[Payment, Window]:
-    window = find_window(world, tx_id)
+def _find(sandbox: SandboxState, tx_id: str) -> tuple[Payment, Window]:
+    window = find_window(sandbox, tx_id)
     if window is None:
         raise NotFoundException("no window was opened under this id")
     try:
-        return world.get_payment(tx_id), window
+        return sandbox.get_payment(tx_id), window
     except PaymentNotFound as error:
         raise NotFoundException(error.message) from error
 
@@ -183,72 +185,72 @@ async def _read_form(request: AnyRequest) -> dict[str, str]:
         raise InvalidRequest("the body is no form") from error
 
 
-def _place_to_go(payment: Payment, window: Window, world: World) -> str | None:
+def _place_to_go(payment: Payment, window: Window, sandbox: SandboxState) -> str | None:
     """The shop's own page, once nothing is left to read here."""
     if window.style != "redirect" or window.quiet or payment.account:
         return None
-    return leave_for(window, payment, _result(payment, window, world))
+    return redirect_url(window, payment, _result(payment, window, sandbox))
 
 
-def _result(payment: Payment, window: Window, world: World) -> dict[str, object]:
-    """What the shop's page hears; with a quiet card, that the buyer left."""
+def _result(payment: Payment, window: Window, sandbox: SandboxState) -> dict[str, object]:
+    """The result for the shop's page; after the quiet card, that the buyer left."""
     if window.quiet:
         payment = msgspec.structs.replace(
             payment, status=Status.READY, window_closed=True, paid_at=None, pg_tx_id=""
         )
-    return sdk_result(payment, world.settings)
+    return sdk_result(payment, sandbox.settings)
 
 
-def _go(place: str) -> Response[str]:
+def _redirect(place: str) -> Response[str]:
     headers = {"Location": place, "Cache-Control": "no-store"}
     return Response("", status_code=303, headers=headers, media_type=MediaType.TEXT)
 
 
-def _message(payment: Payment, window: Window, world: World) -> dict[str, object]:
-    """What the opener hears."""
-    result = _result(payment, window, world)
-    forced = leave_for(window, payment, result) if window.force_redirect else None
+def _message(payment: Payment, window: Window, sandbox: SandboxState) -> dict[str, object]:
+    """The message to the opener."""
+    result = _result(payment, window, sandbox)
+    forced = redirect_url(window, payment, result) if window.force_redirect else None
     return {"from": "portone-sandbox", "txId": payment.tx_id, "result": result, "redirect": forced}
 
 
-def _show_choices(payment: Payment, window: Window, world: World) -> Response[str]:
+def _show_choices(payment: Payment, window: Window, sandbox: SandboxState) -> Response[str]:
     bank = payment.bank or banks.DEFAULT
     return _page(
         "checkout.html",
         payment,
         window,
-        world,
+        sandbox,
         choices=choices_for(payment.method, window.language),
-        # The one that is marked comes first, where it is seen.
+        # The selected bank comes first, where it is visible.
         banks=sorted(banks.BY_NAME.values(), key=lambda one: one.name != bank),
         bank=bank,
-        due_at=payment.account_due_at or world.now() + payment_flow.DEFAULT_DUE,
+        due_at=payment.account_due_at or sandbox.now() + payment_flow.DEFAULT_DUE,
     )
 
 
-def _show_end(payment: Payment, window: Window, world: World) -> Response[str]:
-    message = _message(payment, window, world)
+def _show_end(payment: Payment, window: Window, sandbox: SandboxState) -> Response[str]:
+    message = _message(payment, window, sandbox)
     account = payment.account
     bank = banks.find(account.bank) if account else None
     return _page(
         "checkout_end.html",
         payment,
         window,
-        world,
+        sandbox,
         bank=bank,
-        # An account number is to be read first, and a quiet card explained.
+        # An account number has to be read first, and the quiet card explained.
         say="pressed" if window.quiet or account else "at once",
         message=msgspec.json.encode(message).decode(),
-        away=leave_for(window, payment, _result(payment, window, world))
+        away=redirect_url(window, payment, _result(payment, window, sandbox))
         if window.style == "redirect"
         else None,
     )
 
 
 def _page(
-    template: str, payment: Payment, window: Window, world: World, **more: object
+    template: str, payment: Payment, window: Window, sandbox: SandboxState, **more: object
 ) -> Response[str]:
-    merchant = world.settings.channel(payment.channel_key, payment.version)
+    merchant = sandbox.settings.channel(payment.channel_key, payment.version)
     html = render(
         template,
         TEXTS[window.language],
@@ -261,7 +263,7 @@ def _page(
     headers = {
         "Content-Security-Policy": window.policy,
         "Cache-Control": "no-store",
-        # The shop's address stays its own; forms still say where they come from.
+        # Hide the shop's address; forms still send their origin.
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
     }

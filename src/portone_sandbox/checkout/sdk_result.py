@@ -1,10 +1,10 @@
-"""What the browser SDK's call gives back to the page, in both versions' words."""
+"""The browser SDK's result, for either version."""
 
 from portone_sandbox.core import banks
 from portone_sandbox.core.money import to_major
 from portone_sandbox.core.payments import Payment, Status
 from portone_sandbox.core.settings import Settings
-from portone_sandbox.v1.schema import method_word, status_word, unix
+from portone_sandbox.v1.schema import unix, v1_method, v1_status
 
 _LEFT = "사용자가 결제를 취소하셨습니다."
 
@@ -22,10 +22,10 @@ def _v1_result(payment: Payment, settings: Settings) -> dict[str, object]:
         "success": not failed,
         "imp_uid": payment.tx_id,
         "merchant_uid": payment.order_id,
-        "pay_method": method_word(payment.method),
+        "pay_method": v1_method(payment.method),
         "paid_amount": to_major(payment.amount, payment.currency),
         "currency": payment.currency,
-        "status": status_word(payment, settings),
+        "status": v1_status(payment, settings),
         "name": payment.name,
         "pg_tid": payment.pg_tx_id,
         "paid_at": unix(payment.paid_at),

@@ -1,11 +1,11 @@
-"""What IMP.request_pay asks for, and what its callback gets when no window opens."""
+"""The parameters of IMP.request_pay, and its callback's value if no window opens."""
 
 from datetime import datetime
 
 import msgspec
 
 from portone_sandbox.checkout.window import (
-    Asked,
+    SdkRequest,
     StoreNotFound,
     Style,
     failure_code,
@@ -16,28 +16,27 @@ from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Buyer, Method
-from portone_sandbox.core.state import World
-from portone_sandbox.v1.schema import METHODS
+from portone_sandbox.core.state import SandboxState
+from portone_sandbox.v1.schema import MERCHANT_UID_LENGTH_MAX, METHODS
 
-_LONGEST_MERCHANT_UID = 40
-_LONGEST_NAME = 200
+_NAME_LENGTH_MAX = 200
 _GIFTS = ("cultureland", "smartculture", "happymoney", "booknlife")
 
 
-def read_request(world: World, call: Fields, *, phone: bool) -> Asked:
+def read_request(sandbox: SandboxState, call: Fields, *, phone: bool) -> SdkRequest:
     """Read init's code and request_pay's parameters; raises a Refused."""
-    if call.text("code") != world.credentials.v1.imp_code:
+    if call.text("code") != sandbox.credentials.v1.imp_code:
         raise StoreNotFound(
             f"가맹점 식별코드가 유효하지 않습니다. 샌드박스의 식별코드는"
-            f" {world.credentials.v1.imp_code} 입니다."
+            f" {sandbox.credentials.v1.imp_code} 입니다."
         )
     params = call.values.get("params")
     if not isinstance(params, dict):
         raise InvalidRequest("결제 파라미터가 없습니다.")
     fields = Fields(params)
-    opening = read_opening(params, world.now(), phone=phone)
+    opening = read_opening(params, sandbox.now(), phone=phone)
     english = (fields.text("language") or "").lower().startswith("en")
-    return Asked(
+    return SdkRequest(
         opening=opening,
         style=_style(fields, opening.redirect_url, phone=phone),
         redirect_url=opening.redirect_url,
@@ -61,12 +60,12 @@ def read_opening(params: dict[str, object], now: datetime, *, phone: bool = Fals
         raise InvalidRequest("amount is required, and must be more than 0")
     custom = fields.values.get("custom_data")
     return Opening(
-        order_id=fields.needed_text("merchant_uid", _LONGEST_MERCHANT_UID),
+        order_id=fields.required_text("merchant_uid", MERCHANT_UID_LENGTH_MAX),
         version="V1",
         amount=amount,
         currency=currency,
         method=_method(fields.text("pay_method") or "card"),
-        name=fields.text("name", _LONGEST_NAME) or "주문명 없음",
+        name=fields.text("name", _NAME_LENGTH_MAX) or "주문명 없음",
         tax_free=fields.money("tax_free", currency),
         vat_amount=fields.money("vat_amount", currency),
         channel_key=fields.text("channelKey"),
@@ -78,7 +77,7 @@ def read_opening(params: dict[str, object], now: datetime, *, phone: bool = Fals
             address=fields.text("buyer_addr"),
             postcode=fields.text("buyer_postcode"),
         ),
-        # Whatever the page gave is kept as JSON text.
+        # Any value is stored as JSON text.
         custom_data=None if custom is None else msgspec.json.encode(custom).decode(),
         notice_urls=fields.texts("notice_url"),
         escrow=fields.flag("escrow"),

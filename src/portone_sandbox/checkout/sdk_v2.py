@@ -1,4 +1,4 @@
-"""What PortOne.requestPayment asks for, and what its promise gives when no window opens."""
+"""The parameters of PortOne.requestPayment, and its result if no window opens."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from portone_sandbox.checkout.window import (
-    Asked,
+    SdkRequest,
     StoreNotFound,
     Style,
     failure_code,
@@ -16,14 +16,14 @@ from portone_sandbox.checkout.window import (
 from portone_sandbox.core import banks
 from portone_sandbox.core.errors import ChannelNotFound, InvalidRequest, Refused
 from portone_sandbox.core.fields import Fields
-from portone_sandbox.core.money import LARGEST
+from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Buyer, Method
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Amount = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-_LONGEST_WAIT = 24 * 366
+Amount = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
+_VALID_HOURS_MAX = 24 * 366
 
 # The browser SDK has bank names of its own; those not here differ by the suffix _BANK alone.
 _BANKS = {
@@ -39,7 +39,7 @@ _BANKS = {
 
 
 class Address(msgspec.Struct, rename="camel", kw_only=True):
-    """Where a customer lives."""
+    """A buyer's address."""
 
     address_line1: str | None = None
     address_line2: str | None = None
@@ -48,7 +48,7 @@ class Address(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class Customer(msgspec.Struct, rename="camel", kw_only=True):
-    """Who pays."""
+    """The buyer."""
 
     customer_id: str | None = None
     full_name: str | None = None
@@ -61,33 +61,33 @@ class Customer(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class Expiry(msgspec.Struct, rename="camel", kw_only=True):
-    """How long an account waits for its deposit: one of both."""
+    """How long an account awaits its deposit: exactly one of both."""
 
-    valid_hours: Annotated[int, msgspec.Meta(ge=1, le=_LONGEST_WAIT)] | None = None
+    valid_hours: Annotated[int, msgspec.Meta(ge=1, le=_VALID_HOURS_MAX)] | None = None
     due_date: str | None = None
 
 
 class AccountWish(msgspec.Struct, rename="camel", kw_only=True):
-    """What the call says about a virtual account."""
+    """Parameters of a virtual account."""
 
     account_expiry: Expiry | None = None
     bank_code: str | None = None
 
 
 class WindowType(msgspec.Struct, kw_only=True):
-    """How the window shows itself: IFRAME, POPUP, REDIRECTION, UI."""
+    """How the window opens: IFRAME, POPUP, REDIRECTION, UI."""
 
     pc: str | None = None
     mobile: str | None = None
 
 
 class PaymentRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """requestPayment's parameters; what the sandbox has no use for is passed over."""
+    """requestPayment's parameters; unused ones are ignored."""
 
     store_id: Text
     payment_id: Text
     order_name: Text
-    total_amount: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+    total_amount: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
     # Older samples write CURRENCY_KRW.
     currency: Annotated[str, msgspec.Meta(pattern="^(CURRENCY_)?[A-Z]{3}$")]
     pay_method: Text
@@ -106,18 +106,18 @@ class PaymentRequest(msgspec.Struct, rename="camel", kw_only=True):
     locale: str | None = None
 
 
-def read_request(world: World, call: Fields, *, phone: bool) -> Asked:
+def read_request(sandbox: SandboxState, call: Fields, *, phone: bool) -> SdkRequest:
     """Read requestPayment's parameters; raises a Refused."""
     request = _read(call.values.get("params"))
-    if request.store_id != world.credentials.v2.store_id:
+    if request.store_id != sandbox.credentials.v2.store_id:
         raise StoreNotFound(
             f"상점 정보를 찾을 수 없습니다. 샌드박스의 상점 아이디는"
-            f" {world.credentials.v2.store_id} 입니다."
+            f" {sandbox.credentials.v2.store_id} 입니다."
         )
-    opening = _opening(request, world.now(), phone=phone)
+    opening = _opening(request, sandbox.now(), phone=phone)
     if request.force_redirect and opening.redirect_url is None:
         raise InvalidRequest("`forceRedirect` needs a `redirectUrl`")
-    return Asked(
+    return SdkRequest(
         opening=opening,
         style=_style(request, opening.redirect_url, phone=phone),
         redirect_url=opening.redirect_url,

@@ -1,4 +1,4 @@
-"""What the checkout window says, in Korean and English."""
+"""Texts of the checkout window, in Korean and English."""
 
 from portone_sandbox.core.locale import Language
 

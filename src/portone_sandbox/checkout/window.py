@@ -1,4 +1,4 @@
-"""One open checkout window: who opened it, how it shows itself, and where its result goes."""
+"""One checkout window: its opener, its style, and the destination of its result."""
 
 import re
 import secrets
@@ -18,14 +18,14 @@ from portone_sandbox.core.errors import (
 from portone_sandbox.core.locale import KST, Language
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Payment
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
 Style = Literal["frame", "popup", "redirect"]
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
-# Places that would run in the window's own name, or show what no merchant serves.
+# Schemes that would run in the window's own origin, or that no merchant serves.
 _NO_PLACES = frozenset({"about", "blob", "data", "file", "filesystem", "javascript", "vbscript"})
-_LONGEST_URL = 2000
+_URL_LENGTH_MAX = 2000
 _DAY, _HOUR, _MINUTE, _SECOND = 8, 10, 12, 14  # digits of YYYYMMDD, …HH, …mm, …ss
 
 
@@ -51,8 +51,8 @@ _MESSAGES = {
 }
 
 
-class Asked(msgspec.Struct, kw_only=True):
-    """What a browser SDK's call asks for, in one shape for both versions."""
+class SdkRequest(msgspec.Struct, kw_only=True):
+    """A browser SDK's call, in one shape for both versions."""
 
     opening: Opening
     style: Style = "frame"
@@ -62,10 +62,10 @@ class Asked(msgspec.Struct, kw_only=True):
 
 
 class Window(msgspec.Struct, kw_only=True):
-    """What is kept of an open window beside its payment.
+    """The stored state of a window, beside its payment.
 
-    `origin` is the page that hears the result; "null" is a page without one (a local file).
-    `token` is known to the page and the opener alone: a form without it moves nothing.
+    `origin` is the origin that receives the result; "null" is a page without one (a local file).
+    Only the page and its opener know `token`; a form without it is rejected.
     """
 
     token: str
@@ -78,7 +78,7 @@ class Window(msgspec.Struct, kw_only=True):
 
     @property
     def target(self) -> str:
-        """Whom the result is posted to."""
+        """The target origin of the result message."""
         return "*" if self.origin == "null" else self.origin
 
     @property
@@ -98,35 +98,35 @@ class Window(msgspec.Struct, kw_only=True):
         )
 
 
-def new_window(asked: Asked, origin: str | None) -> Window:
+def new_window(sdk_request: SdkRequest, origin: str | None) -> Window:
     """A window for `asked`, opened by a page of `origin`."""
     return Window(
         token=secrets.token_urlsafe(24),
         origin=origin if origin and _ORIGIN.fullmatch(origin) else "null",
-        style=asked.style,
-        redirect_url=asked.redirect_url,
-        force_redirect=asked.force_redirect,
-        language=asked.language,
+        style=sdk_request.style,
+        redirect_url=sdk_request.redirect_url,
+        force_redirect=sdk_request.force_redirect,
+        language=sdk_request.language,
     )
 
 
-def save_window(world: World, tx_id: str, window: Window) -> None:
-    """Keep a window; it survives a restart as its payment does."""
-    world.store.put_note(f"window_{tx_id}", msgspec.json.encode(window))
+def save_window(sandbox: SandboxState, tx_id: str, window: Window) -> None:
+    """Store a window; like its payment, it survives a restart."""
+    sandbox.store.put_note(f"window_{tx_id}", msgspec.json.encode(window))
 
 
-def find_window(world: World, tx_id: str) -> Window | None:
-    """The window of an attempt; None when it was opened by no browser."""
-    kept = world.store.get_note(f"window_{tx_id}")
+def find_window(sandbox: SandboxState, tx_id: str) -> Window | None:
+    """The window of an attempt; None if no browser opened it."""
+    kept = sandbox.store.get_note(f"window_{tx_id}")
     return None if kept is None else msgspec.json.decode(kept, type=Window)
 
 
 def read_redirect(url: str | None) -> str | None:
-    """Check where the buyer shall be sent back to; raises InvalidRequest."""
+    """Validate the URL the buyer returns to; raises InvalidRequest."""
     if not url:
         return None
     scheme = urlsplit(url).scheme.lower()
-    bad = len(url) > _LONGEST_URL or not url.isprintable() or " " in url
+    bad = len(url) > _URL_LENGTH_MAX or not url.isprintable() or " " in url
     if bad or not _SCHEME.fullmatch(scheme) or scheme in _NO_PLACES:
         raise InvalidRequest("the redirect URL must be absolute, and lead to a page or an app")
     return url
@@ -153,13 +153,13 @@ def read_due(text: str | None, now: datetime) -> datetime | None:
 
 
 def failure_code(refusal: Refused) -> tuple[str, str]:
-    """The SDK's code and message for a window that does not open."""
+    """The SDK's code and message if no window opens."""
     code = _CODES.get(type(refusal), "InvalidEntityState")
     return code, _MESSAGES.get(code, refusal.message)
 
 
-def leave_for(window: Window, payment: Payment, result: dict[str, object]) -> str | None:
-    """Where the browser goes with a result, if the window has such a place."""
+def redirect_url(window: Window, payment: Payment, result: dict[str, object]) -> str | None:
+    """The URL that carries the result back to the shop, if the window has one."""
     if window.redirect_url is None:
         return None
     return add_to_query(window.redirect_url, _query(payment.version, result))

@@ -1,4 +1,4 @@
-"""The buyer that /control/pay plays: which window he sits at, and what the gateway records."""
+"""The buyer of /control/pay: finds the window, and makes the gateway record the outcome."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ import msgspec
 
 from portone_sandbox.core import payment_flow
 from portone_sandbox.core.errors import AlreadyPaid, InvalidRequest, PaymentNotFound
-from portone_sandbox.core.money import LARGEST
+from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import (
     Buyer,
@@ -15,23 +15,23 @@ from portone_sandbox.core.payments import (
     Order,
     Payment,
     Status,
-    VersionWord,
-    in_capitals,
+    VersionParam,
+    to_version,
 )
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
-Amount = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+Amount = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-class PayOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """A buyer's deed at the window. `payment_id` is a merchant_uid, paymentId, or imp_uid."""
+class PayRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A buyer's action at the window. `payment_id` is a merchant_uid, paymentId or imp_uid."""
 
     payment_id: Name
     outcome: Literal["paid", "failed", "abandoned"] = "paid"
     amount: Amount | None = None
     currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] | None = None
-    version: VersionWord | None = None
+    version: VersionParam | None = None
     method: Method | None = None
     bank: str | None = None
     name: str | None = None
@@ -42,63 +42,63 @@ class PayOrder(msgspec.Struct, forbid_unknown_fields=True):
     buyer: Buyer | None = None
 
 
-def act(world: World, order: PayOrder) -> Payment:
-    """Do what the buyer does; raises a Refused where the state forbids it."""
-    with world.store.transaction():
-        payment = _window_for(world, order)
-        _as_the_gateway_records(payment, order)
-        if order.outcome == "paid":
-            return payment_flow.authenticate(world, payment, order.card)
-        if order.outcome == "failed":
-            return payment_flow.decline(world, payment)
-        return payment_flow.abandon(world, payment)
+def act(sandbox: SandboxState, body: PayRequest) -> Payment:
+    """Perform the buyer's action; raises a Refused where the state forbids it."""
+    with sandbox.store.transaction():
+        payment = _window_for(sandbox, body)
+        _as_the_gateway_records(payment, body)
+        if body.outcome == "paid":
+            return payment_flow.authenticate(sandbox, payment, body.card)
+        if body.outcome == "failed":
+            return payment_flow.decline(sandbox, payment)
+        return payment_flow.abandon(sandbox, payment)
 
 
-def _window_for(world: World, order: PayOrder) -> Payment:
-    """The window the buyer sits at: one that is open, or a new one for what was registered."""
-    direct = world.store.find_payment(order.payment_id)
-    if direct and direct.status in (Status.READY, Status.FAILED) and order.outcome == "paid":
-        # Named by its own id, an attempt that was left or failed is approved late after all.
-        return payment_flow.reopen(world, direct)
-    order_id = direct.order_id if direct else order.payment_id
-    attempts = world.store.list_attempts(order_id)
-    registered = world.store.find_order(order_id)
+def _window_for(sandbox: SandboxState, body: PayRequest) -> Payment:
+    """The buyer's window: an open one, or a new one for the registered order."""
+    direct = sandbox.store.find_payment(body.payment_id)
+    if direct and direct.status in (Status.READY, Status.FAILED) and body.outcome == "paid":
+        # An abandoned or failed attempt, named by its own id, is approved late.
+        return payment_flow.reopen(sandbox, direct)
+    order_id = direct.order_id if direct else body.payment_id
+    attempts = sandbox.store.list_attempts(order_id)
+    registered = sandbox.store.find_order(order_id)
     if registered is None and not attempts:
         raise PaymentNotFound("nothing was registered or opened under this id")
     if any(p.was_paid for p in attempts):
         raise AlreadyPaid
-    version = in_capitals(order.version) if order.version else None
-    opened = payment_flow.find_open_window(world, order_id, version)
+    version = to_version(body.version) if body.version else None
+    opened = payment_flow.find_open_window(sandbox, order_id, version)
     if opened:
         return opened
-    opening = _opening(order, order_id, registered, attempts[-1] if attempts else None)
-    return payment_flow.open_checkout(world, opening, check_amount=False)
+    opening = _opening(body, order_id, registered, attempts[-1] if attempts else None)
+    return payment_flow.open_checkout(sandbox, opening, check_amount=False)
 
 
 def _opening(
-    order: PayOrder, order_id: str, registered: Order | None, last: Payment | None
+    body: PayRequest, order_id: str, registered: Order | None, last: Payment | None
 ) -> Opening:
-    amount = order.amount
+    amount = body.amount
     if amount is None and registered:
         amount = registered.amount
     if amount is None and last:
         amount = last.amount
     known = registered or last or _nothing()
-    version = in_capitals(order.version) if order.version else known.version
+    version = to_version(body.version) if body.version else known.version
     if amount is None:
         raise InvalidRequest("no amount was registered: give one")
     return Opening(
         order_id=order_id,
         version=version,
         amount=amount,
-        currency=order.currency or (registered and registered.currency) or "KRW",
-        method=order.method or (last.method if last else Method.CARD),
-        name=order.name or (last.name if last else "샌드박스 주문"),
-        channel_key=order.channel_key,
-        buyer=order.buyer or (last.buyer if last else Buyer()),
-        custom_data=order.custom_data or (last.custom_data if last else None),
-        notice_urls=order.notice_urls or (last.notice_urls if last else []),
-        bank=order.bank or (last.bank if last else None),
+        currency=body.currency or (registered and registered.currency) or "KRW",
+        method=body.method or (last.method if last else Method.CARD),
+        name=body.name or (last.name if last else "샌드박스 주문"),
+        channel_key=body.channel_key,
+        buyer=body.buyer or (last.buyer if last else Buyer()),
+        custom_data=body.custom_data or (last.custom_data if last else None),
+        notice_urls=body.notice_urls or (last.notice_urls if last else []),
+        bank=body.bank or (last.bank if last else None),
     )
 
 
@@ -106,12 +106,12 @@ def _nothing() -> Order:
     raise PaymentNotFound
 
 
-def _as_the_gateway_records(payment: Payment, order: PayOrder) -> None:
-    """A test may have the gateway's record disagree with the order."""
-    payment.amount = payment.amount if order.amount is None else order.amount
+def _as_the_gateway_records(payment: Payment, body: PayRequest) -> None:
+    """Apply a test's deviations, so that the gateway's record differs from the order."""
+    payment.amount = payment.amount if body.amount is None else body.amount
     payment.tax_free = min(payment.tax_free, payment.amount)
-    payment.currency = order.currency or payment.currency
-    payment.method = order.method or payment.method
-    payment.bank = order.bank or payment.bank
-    payment.name = order.name or payment.name
-    payment.notice_urls = order.notice_urls or payment.notice_urls
+    payment.currency = body.currency or payment.currency
+    payment.method = body.method or payment.method
+    payment.bank = body.bank or payment.bank
+    payment.name = body.name or payment.name
+    payment.notice_urls = body.notice_urls or payment.notice_urls

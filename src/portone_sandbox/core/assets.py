@@ -1,4 +1,4 @@
-"""The pages' templates, styles and scripts, read once at the start."""
+"""Templates, styles and scripts of the pages, read once at the start."""
 
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -18,7 +18,7 @@ _TYPES = {
 
 
 class Asset(NamedTuple):
-    """One file as it is sent."""
+    """One static file."""
 
     body: bytes
     media_type: str
@@ -36,7 +36,7 @@ STATIC = {
 
 
 def _sdk(name: str) -> Asset:
-    """Both SDKs open windows in the same way; in one function, two fit on one page."""
+    """An SDK script with the shared window code, in one function so that two fit on one page."""
     parts = [_read("sdk_window.js").body, _read(name).body]
     return Asset(b"(() => {\n" + b"\n".join(parts) + b"})();\n", _TYPES[".js"])
 
@@ -45,7 +45,7 @@ SDKS = {"v1.js": _sdk("sdk_v1.js"), "v2.js": _sdk("sdk_v2.js")}
 
 
 def show_money(minor: int, currency: str, language: str = "ko") -> str:
-    """An amount as people read it."""
+    """A formatted amount."""
     number = f"{to_major(minor, currency):,.{exponent(currency)}f}"
     if currency != "KRW":
         return f"{currency} {number}"
@@ -53,7 +53,7 @@ def show_money(minor: int, currency: str, language: str = "ko") -> str:
 
 
 def show_time(at: datetime | None, zone: tzinfo) -> str:
-    """A moment in the given zone; a dash when it has not come."""
+    """A moment in the given zone; a dash for None."""
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else "–"
 
 
@@ -70,6 +70,6 @@ _TEMPLATES.filters["time"] = show_time
 
 
 def render(template: str, texts: dict[str, str], **values: object) -> str:
-    """A page in the words of `texts`, called `t` there; everything put into it is escaped."""
+    """Render a page; the template sees `texts` as `t`, and every value is escaped."""
     # Not the dict itself: in a template, t.keys would be its method.
     return _TEMPLATES.get_template(template).render(t=SimpleNamespace(**texts), **values)

@@ -1,4 +1,4 @@
-"""Giving money back: what may be cancelled, and what a cancel changes."""
+"""Cancellations: which are allowed, and what they change."""
 
 import uuid
 
@@ -25,12 +25,12 @@ from portone_sandbox.core.payments import (
     Status,
     Trigger,
 )
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Event, WebhookTrigger
 
 
 class CancelRequest(msgspec.Struct, kw_only=True):
-    """What is asked for, in minor units; an absent `amount` is everything left."""
+    """A requested cancellation in minor units; without `amount`, of everything left."""
 
     reason: str
     trigger: Trigger
@@ -43,42 +43,42 @@ class CancelRequest(msgspec.Struct, kw_only=True):
     notify: bool = True
 
 
-def cancel(world: World, payment: Payment, request: CancelRequest) -> Cancellation:
-    """Cancel a payment in whole or in part; raises a Refused that says why not.
+def cancel(sandbox: SandboxState, payment: Payment, request: CancelRequest) -> Cancellation:
+    """Cancel a payment in full or in part; raises a Refused with the reason if not allowed.
 
-    Checks and change happen without an await between them, so racing cancels are one after
-    another and never exceed what was paid.
+    No await separates the checks from the change, so concurrent cancellations run one after
+    another and never exceed the paid amount.
     """
-    _check_state(world, payment)
+    _check_state(sandbox, payment)
     cancellable = payment.cancellable
     if request.believed_cancellable not in (None, cancellable):
         raise CancellableAmountMismatch
     amount = cancellable if request.amount is None else request.amount
     if amount <= 0 or amount > cancellable:
         raise CancelExceedsAmount
-    # From the console, the operator types the account into a form of the PG's own.
+    # In the console, the operator enters the account in the PG's own form.
     by_api = payment.method is Method.VIRTUAL_ACCOUNT and request.trigger == "API"
     if by_api and request.refund_account is None:
         raise RefundAccountMissing
     tax_free, vat = _split(payment, amount, request)
-    cancellation = _new_cancellation(world, request, amount, tax_free, vat)
+    cancellation = _new_cancellation(sandbox, request, amount, tax_free, vat)
     payment.cancellations.append(cancellation)
     payment.updated_at = cancellation.requested_at
-    with world.store.transaction():
+    with sandbox.store.transaction():
         if request.mode == "async":
-            _tell(world, payment, Event.CANCEL_PENDING, cancellation)
+            _notify(sandbox, payment, Event.CANCEL_PENDING, cancellation)
         elif request.mode == "fail":
             cancellation.status = "FAILED"
         else:
-            _succeed(world, payment, cancellation)
-        world.store.save_payment(payment)
+            _succeed(sandbox, payment, cancellation)
+        sandbox.store.save_payment(payment)
     return cancellation
 
 
 def finish(
-    world: World, payment: Payment, cancellation_id: str | None, *, success: bool
+    sandbox: SandboxState, payment: Payment, cancellation_id: str | None, *, success: bool
 ) -> Cancellation:
-    """End a REQUESTED cancel, as an asynchronous payment company does later."""
+    """Finish a REQUESTED cancellation, as an asynchronous payment company does later."""
     waiting = [
         c
         for c in payment.cancellations
@@ -87,30 +87,30 @@ def finish(
     if not waiting:
         raise InvalidRequest("no such cancellation waits for an end")
     cancellation = waiting[0]
-    with world.store.transaction():
+    with sandbox.store.transaction():
         if success:
-            _succeed(world, payment, cancellation, asynchronous=True)
+            _succeed(sandbox, payment, cancellation, asynchronous=True)
         else:
             cancellation.status = "FAILED"
-            payment.updated_at = world.now()
-        world.store.save_payment(payment)
+            payment.updated_at = sandbox.now()
+        sandbox.store.save_payment(payment)
     return cancellation
 
 
-def _check_state(world: World, payment: Payment) -> None:
+def _check_state(sandbox: SandboxState, payment: Payment) -> None:
     if payment.status is Status.CANCELLED:
         raise AlreadyCancelled
     if not payment.was_paid:
         raise PaymentNotPaid
-    if len(payment.cancellations) >= world.settings.v2_max_cancels:
+    if len(payment.cancellations) >= sandbox.settings.v2_max_cancels:
         raise TooManyCancels
 
 
 def _split(payment: Payment, amount: int, request: CancelRequest) -> tuple[int, int]:
-    """The tax-free and VAT parts of a cancel.
+    """The tax-free and VAT parts of a cancellation.
 
-    An absent tax-free part is none (a partial cancel is taken from the taxable part), except
-    where everything left is given back.
+    Without a tax-free part, a partial cancellation is taxable only; a cancellation of everything
+    left includes the tax-free rest.
     """
     tax_free_left = payment.cancellable_tax_free
     everything = amount == payment.cancellable
@@ -128,7 +128,7 @@ def _split(payment: Payment, amount: int, request: CancelRequest) -> tuple[int, 
 
 
 def _new_cancellation(
-    world: World, request: CancelRequest, amount: int, tax_free: int, vat: int
+    sandbox: SandboxState, request: CancelRequest, amount: int, tax_free: int, vat: int
 ) -> Cancellation:
     return Cancellation(
         id=str(uuid.uuid4()),
@@ -137,7 +137,7 @@ def _new_cancellation(
         tax_free=tax_free,
         vat=vat,
         reason=request.reason,
-        requested_at=world.now(),
+        requested_at=sandbox.now(),
         trigger=request.trigger,
         refund_account=request.refund_account,
         notify=request.notify,
@@ -145,20 +145,24 @@ def _new_cancellation(
 
 
 def _succeed(
-    world: World, payment: Payment, cancellation: Cancellation, *, asynchronous: bool = False
+    sandbox: SandboxState,
+    payment: Payment,
+    cancellation: Cancellation,
+    *,
+    asynchronous: bool = False,
 ) -> None:
-    now = world.now()
+    now = sandbox.now()
     cancellation.status, cancellation.cancelled_at = "SUCCEEDED", now
     cancellation.pg_tx_id = f"sandboxcancel{uuid.uuid4().hex[:12]}"
     payment.cancelled_at = now
     whole = payment.cancelled == payment.amount
     payment.move(Status.CANCELLED if whole else Status.PARTIAL_CANCELLED, now)
     event = Event.CANCELLED if whole else Event.PARTIAL_CANCELLED
-    _tell(world, payment, event, cancellation, asynchronous=asynchronous)
+    _notify(sandbox, payment, event, cancellation, asynchronous=asynchronous)
 
 
-def _tell(
-    world: World,
+def _notify(
+    sandbox: SandboxState,
     payment: Payment,
     event: Event,
     cancellation: Cancellation,
@@ -167,4 +171,4 @@ def _tell(
 ) -> None:
     if cancellation.notify:
         trigger: WebhookTrigger | None = "ASYNC_CANCEL_APPROVED" if asynchronous else None
-        world.tell(payment, event, cancellation.id, trigger)
+        sandbox.notify(payment, event, cancellation.id, trigger)

@@ -1,17 +1,17 @@
-"""The sandbox's own clock: runs with the wall clock, and can be moved by a test."""
+"""The sandbox's clock: follows the wall clock, and can be moved by a test."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
 class Memory(Protocol):
-    """Where the clock keeps how far it was moved."""
+    """Where the clock stores its offset."""
 
     def get_note(self, name: str) -> bytes | None:
-        """A note kept under `name`."""
+        """The note `name`."""
 
     def put_note(self, name: str, value: bytes) -> None:
-        """Keep a note under `name`."""
+        """Store the note `name`."""
 
 
 class Clock:

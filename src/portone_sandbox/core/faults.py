@@ -1,4 +1,4 @@
-"""Faults a test asks for: what goes wrong on the way to the gateway, and on its webhooks."""
+"""Fault rules set by a test, for calls to the gateway and for its webhooks."""
 
 import fnmatch
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from portone_sandbox.core.payments import VersionWord, in_capitals
+from portone_sandbox.core.payments import VersionParam, to_version
 from portone_sandbox.core.webhook import Webhook
 
 GatewayFault = Literal[
@@ -17,24 +17,24 @@ _WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "delay", "reorder", "forge"})
 
 
 class Match(msgspec.Struct, forbid_unknown_fields=True):
-    """Which calls or webhooks a fault hits; what is absent matches all.
+    """Selects the calls or webhooks a fault applies to; omitted fields match all.
 
     `path` is a prefix of PortOne's own path (without /v1 or /v2) or a glob; for webhooks it is
     matched against the URL's path. `event` names a V1 status or a V2 type.
     """
 
-    version: VersionWord | None = None
+    version: VersionParam | None = None
     method: str | None = None
     path: str | None = None
     payment_id: str | None = None
     event: str | None = None
 
     def fits_version(self, version: str) -> bool:
-        """Whether the version is meant."""
-        return self.version is None or in_capitals(self.version) == version
+        """Whether the version matches."""
+        return self.version is None or to_version(self.version) == version
 
     def fits_path(self, path: str) -> bool:
-        """Whether the path is meant."""
+        """Whether the path matches."""
         if self.path is None:
             return True
         if any(sign in self.path for sign in "*?["):
@@ -45,10 +45,10 @@ class Match(msgspec.Struct, forbid_unknown_fields=True):
 class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
     """One fault, for the next `times` matches (null: until it is deleted).
 
-    `effect` says whether an error or garbage is answered after the call was carried out; by
-    default garbage is, error_* are not. `seconds` is how long timeout_* hold the line before
-    closing it (0: at once), how long slow waits, and how far delay moves a webhook on the
-    sandbox's clock. `error_type` is what refuse answers: any error type of V2.
+    `effect` decides whether the call is executed before an error or garbage is returned; by
+    default it is for garbage, and not for error_*. `seconds` is how long timeout_* keep the
+    connection open (0: not at all), how long slow waits, and how far delay moves a webhook on the
+    sandbox's clock. `error_type` is the error that refuse returns: any error type of V2.
     """
 
     fault: GatewayFault | WebhookFault
@@ -62,27 +62,27 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Memory(Protocol):
-    """Where rules are kept."""
+    """Where rules are stored."""
 
     def get_note(self, name: str) -> bytes | None:
-        """A note kept under `name`."""
+        """The note `name`."""
 
     def put_note(self, name: str, value: bytes) -> None:
-        """Keep a note under `name`."""
+        """Store the note `name`."""
 
     def next_number(self, name: str) -> int:
         """1, 2, 3 …"""
 
 
 class Faults:
-    """The rules in force, oldest first; the first that matches is used up."""
+    """The active rules, oldest first; the first match applies."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self.rules = msgspec.json.decode(memory.get_note("faults") or b"[]", type=list[FaultRule])
 
     def add(self, rule: FaultRule) -> FaultRule:
-        """Put a rule in force."""
+        """Activate a rule."""
         rule.id = f"fault_{self._memory.next_number('fault')}"
         rule.hits = 0
         self.rules.append(rule)
@@ -90,12 +90,12 @@ class Faults:
         return rule
 
     def clear(self) -> None:
-        """No rules any more."""
+        """Remove every rule."""
         self.rules.clear()
         self._keep()
 
     def take_for_call(self, version: str, method: str, path: str) -> FaultRule | None:
-        """The rule that hits this call, used up by one."""
+        """The rule that applies to this call, counted as a hit."""
         for rule in self.rules:
             wanted = rule.match.method
             if (
@@ -108,8 +108,8 @@ class Faults:
                 return self._use(rule)
         return None
 
-    def bend_webhook(self, webhook: Webhook, default_delay: float) -> list[Webhook]:
-        """What is sent instead of this webhook; itself when no rule matches."""
+    def apply_to_webhook(self, webhook: Webhook, default_delay: float) -> list[Webhook]:
+        """The webhooks to send instead of this one; itself if no rule matches."""
         rule = self._rule_for(webhook)
         if rule is None:
             return [webhook]
@@ -159,12 +159,12 @@ def _fits_event(wanted: str | None, webhook: Webhook) -> bool:
 
 
 def _copy(webhook: Webhook) -> Webhook:
-    """The same message once more: same webhook-id and body, a log entry of its own."""
+    """A duplicate: the same webhook-id and body, with its own log entry."""
     return msgspec.structs.replace(webhook, id=f"{webhook.id}_again", attempts=[])
 
 
 def _forged(webhook: Webhook) -> Webhook:
-    """A stranger's message: V1 tells of an imp_uid that never was, V2 bears a wrong signature."""
+    """A forged message: V1 with an unknown imp_uid, V2 with a wrong signature."""
     body = webhook.body.replace(webhook.tx_id, "imp_000000000000")
     return msgspec.structs.replace(
         webhook,

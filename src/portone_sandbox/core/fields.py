@@ -1,4 +1,4 @@
-"""Reading request fields as V1 does: JSON or form, numbers as numbers or as text."""
+"""Request fields as V1 accepts them: JSON or form, numbers as numbers or text."""
 
 import re
 from typing import Any
@@ -15,12 +15,12 @@ _NESTED = re.compile(r"^([^\[\]]+)\[([^\[\]]*)\]$")
 
 
 class Fields:
-    """One request's fields, with the coercions a form needs."""
+    """The fields of one request, with the conversions a form needs."""
 
     def __init__(self, values: dict[str, object]) -> None:
         self.values = values
 
-    def text(self, name: str, longest: int | None = None) -> str | None:
+    def text(self, name: str, length_max: int | None = None) -> str | None:
         """A text, or None when absent or empty; raises InvalidRequest."""
         value = self.values.get(name)
         if value is None or value == "":
@@ -28,15 +28,15 @@ class Fields:
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise InvalidRequest(f"{name} must be text")
         text = str(value)
-        if longest is not None and len(text) > longest:
-            raise InvalidRequest(f"{name} is longer than {longest}")
+        if length_max is not None and len(text) > length_max:
+            raise InvalidRequest(f"{name} is longer than {length_max}")
         if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise InvalidRequest(f"{name} holds what is no text")
         return text
 
-    def needed_text(self, name: str, longest: int | None = None) -> str:
-        """A text that must be there."""
-        text = self.text(name, longest)
+    def required_text(self, name: str, length_max: int | None = None) -> str:
+        """A required text."""
+        text = self.text(name, length_max)
         if text is None:
             raise InvalidRequest(f"{name} is required")
         return text
@@ -71,7 +71,7 @@ class Fields:
         return value
 
     def flag(self, name: str) -> bool:
-        """A yes or no; absent is no."""
+        """A boolean; absent is False."""
         return str(self.values.get(name, "")).lower() in ("true", "1")
 
     def texts(self, name: str) -> list[str]:

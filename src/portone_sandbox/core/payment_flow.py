@@ -1,4 +1,4 @@
-"""What a buyer does at the checkout window. The window page and /control/pay are callers alike."""
+"""Changes to a payment at the checkout window, called by the page, by APIs and by /control/pay."""
 
 import secrets
 import uuid
@@ -26,7 +26,7 @@ from portone_sandbox.core.payments import (
     Version,
     VirtualAccount,
 )
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Event
 
 DEFAULT_DUE = timedelta(days=7)
@@ -34,7 +34,7 @@ DECLINED = Failure("카드 승인이 거절되었습니다.", "SANDBOX_DECLINED"
 
 
 class Opening(msgspec.Struct, kw_only=True):
-    """What the browser SDK's call says; `amount`, `tax_free`, `vat_amount` in minor units."""
+    """Parameters of a new attempt; `amount`, `tax_free`, `vat_amount` in minor units."""
 
     order_id: str
     version: Version
@@ -57,7 +57,7 @@ class Opening(msgspec.Struct, kw_only=True):
 
 
 def register(
-    world: World,
+    sandbox: SandboxState,
     order_id: str,
     version: Version,
     amount: int | None,
@@ -65,45 +65,47 @@ def register(
     *,
     tax_free: int | None = None,
 ) -> Order:
-    """Fix an order's amount before any window opens; registering again replaces it."""
-    order = Order(order_id, version, amount, currency, tax_free, world.now())
-    world.store.save_order(order)
+    """Register an order's amount before its window opens; a later call replaces it."""
+    order = Order(order_id, version, amount, currency, tax_free, sandbox.now())
+    sandbox.store.save_order(order)
     return order
 
 
-def find_open_window(world: World, order_id: str, version: Version | None = None) -> Payment | None:
+def find_open_window(
+    sandbox: SandboxState, order_id: str, version: Version | None = None
+) -> Payment | None:
     """The newest attempt whose window is still open."""
-    attempts = world.store.list_attempts(order_id, version)
+    attempts = sandbox.store.list_attempts(order_id, version)
     waiting = (Status.READY, Status.PAY_PENDING)
     opened = [p for p in attempts if p.status in waiting and not p.window_closed]
     return opened[-1] if opened else None
 
 
-def open_checkout(world: World, opening: Opening, *, check_amount: bool = True) -> Payment:
+def open_checkout(sandbox: SandboxState, opening: Opening, *, check_amount: bool = True) -> Payment:
     """Open a window: a new attempt, READY.
 
     Raises AlreadyPaid, AmountNotAsRegistered, ChannelNotFound or TooManyTransactions. Without
-    `check_amount` the gateway's record may disagree with what was registered.
+    `check_amount` the gateway's record may differ from the registered amount.
     """
-    attempts = world.store.list_attempts(opening.order_id)
+    attempts = sandbox.store.list_attempts(opening.order_id)
     if any(p.was_paid for p in attempts):
         raise AlreadyPaid
-    if len(attempts) >= world.settings.v2_max_transactions:
+    if len(attempts) >= sandbox.settings.v2_max_transactions:
         raise TooManyTransactions
-    order = world.store.find_order(opening.order_id)
+    order = sandbox.store.find_order(opening.order_id)
     if check_amount and order:
         _check_registered(order, opening)
-    payment = _new_attempt(world, opening, order)
-    with world.store.transaction():
+    payment = _new_attempt(sandbox, opening, order)
+    with sandbox.store.transaction():
         if not payment.skip_webhook and payment.channel != "api":
-            world.tell(payment, Event.READY)
-        world.store.save_payment(payment)
+            sandbox.notify(payment, Event.READY)
+        sandbox.store.save_payment(payment)
     return payment
 
 
-def preview(world: World, opening: Opening, order: Order) -> Payment:
-    """What a registered order would look like with a window open; nothing is kept."""
-    payment = _new_attempt(world, opening, order)
+def preview(sandbox: SandboxState, opening: Opening, order: Order) -> Payment:
+    """A registered order as if its window were open; nothing is stored."""
+    payment = _new_attempt(sandbox, opening, order)
     payment.currency = order.currency or payment.currency
     payment.requested_at = payment.updated_at = payment.status_changed_at = order.registered_at
     return payment
@@ -112,7 +114,7 @@ def preview(world: World, opening: Opening, order: Order) -> Payment:
 def _check_registered(order: Order, opening: Opening) -> None:
     if order.amount is not None and _registered_amount(order, opening) != opening.amount:
         raise AmountNotAsRegistered
-    # A null currency was registered as "not checked".
+    # An order registered without a currency leaves it unchecked.
     if order.currency is not None and order.currency != opening.currency:
         raise AmountNotAsRegistered
     if None not in (order.tax_free, opening.tax_free) and order.tax_free != opening.tax_free:
@@ -126,8 +128,8 @@ def _registered_amount(order: Order, opening: Opening) -> int | None:
     return to_minor(to_major(order.amount, "KRW"), opening.currency)
 
 
-def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment:
-    settings, now = world.settings, world.now()
+def _new_attempt(sandbox: SandboxState, opening: Opening, order: Order | None) -> Payment:
+    settings, now = sandbox.settings, sandbox.now()
     if opening.channel_key is None:
         channel = settings.default_channel(opening.version)
     else:
@@ -137,7 +139,7 @@ def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment
     registered_tax_free = order.tax_free if order else None
     tax_free = opening.tax_free if opening.tax_free is not None else registered_tax_free
     return Payment(
-        tx_id=world.new_tx_id(opening.version),
+        tx_id=sandbox.new_tx_id(opening.version),
         order_id=opening.order_id,
         version=opening.version,
         status=Status.READY,
@@ -167,69 +169,69 @@ def _new_attempt(world: World, opening: Opening, order: Order | None) -> Payment
     )
 
 
-def authenticate(world: World, payment: Payment, card: Card | None = None) -> Payment:
-    """The buyer says yes: pays by card, or gets an account.
+def authenticate(sandbox: SandboxState, payment: Payment, card: Card | None = None) -> Payment:
+    """The buyer authenticates: a card is charged, or an account issued.
 
-    On a channel with manual approval nothing is charged yet; the payment gets a token that
-    confirm() takes.
+    On a channel with manual approval nothing is charged yet; the payment gets a token for V2's
+    confirm call.
     """
-    channel = world.settings.channel(payment.channel_key, payment.version)
+    channel = sandbox.settings.channel(payment.channel_key, payment.version)
     if channel and channel.manual_approval:
-        _refuse_if_paid(world, payment)
+        _refuse_if_paid(sandbox, payment)
         payment.payment_token = secrets.token_urlsafe(24)
         payment.card = card
-        payment.updated_at = world.now()
-        world.store.save_payment(payment)
+        payment.updated_at = sandbox.now()
+        sandbox.store.save_payment(payment)
         return payment
-    return approve(world, payment, card)
+    return approve(sandbox, payment, card)
 
 
-def approve(world: World, payment: Payment, card: Card | None = None) -> Payment:
+def approve(sandbox: SandboxState, payment: Payment, card: Card | None = None) -> Payment:
     """Charge the card, or open the virtual account; raises AlreadyPaid."""
-    _refuse_if_paid(world, payment)
+    _refuse_if_paid(sandbox, payment)
     payment.pg_tx_id = f"sandbox{uuid.uuid4().hex[:20]}"
     payment.payment_token = None
     if payment.method is Method.VIRTUAL_ACCOUNT:
-        return _issue_account(world, payment)
-    now = world.now()
+        return _issue_account(sandbox, payment)
+    now = sandbox.now()
     if payment.method is Method.CARD:
         payment.card = card or payment.card or Card()
         payment.card.approval_number = payment.card.approval_number or _digits(8)
     payment.paid_at = now
     payment.move(Status.PAID, now)
-    _save_and_tell(world, payment, Event.PAID)
+    _save_and_notify(sandbox, payment, Event.PAID)
     return payment
 
 
-def decline(world: World, payment: Payment, failure: Failure = DECLINED) -> Payment:
-    """The card company says no. V1 sends nothing; V2 sends Transaction.Failed."""
-    now = world.now()
+def decline(sandbox: SandboxState, payment: Payment, failure: Failure = DECLINED) -> Payment:
+    """The card company declines. V1 sends no webhook; V2 sends Transaction.Failed."""
+    now = sandbox.now()
     payment.failure, payment.failed_at = failure, now
     payment.move(Status.FAILED, now)
-    _save_and_tell(world, payment, Event.FAILED)
+    _save_and_notify(sandbox, payment, Event.FAILED)
     return payment
 
 
-def reopen(world: World, payment: Payment) -> Payment:
-    """Take an attempt up again that was left or had failed, for a late approval."""
-    _refuse_if_paid(world, payment)
+def reopen(sandbox: SandboxState, payment: Payment) -> Payment:
+    """Reopen an abandoned or failed attempt, for a late approval."""
+    _refuse_if_paid(sandbox, payment)
     payment.window_closed = False
     payment.failure = payment.failed_at = None
     return payment
 
 
-def abandon(world: World, payment: Payment) -> Payment:
-    """The buyer closes the window: the attempt stays READY for ever (V1 `ready`)."""
+def abandon(sandbox: SandboxState, payment: Payment) -> Payment:
+    """The buyer closes the window: the attempt stays READY (V1 `ready`) without limit."""
     if payment.status is not Status.READY:
         raise InvalidTransition(f"{payment.status} cannot be abandoned")
     payment.window_closed = True
-    payment.updated_at = world.now()
-    world.store.save_payment(payment)
+    payment.updated_at = sandbox.now()
+    sandbox.store.save_payment(payment)
     return payment
 
 
-def _issue_account(world: World, payment: Payment) -> Payment:
-    now = world.now()
+def _issue_account(sandbox: SandboxState, payment: Payment) -> Payment:
+    now = sandbox.now()
     wanted = payment.account
     payment.account = VirtualAccount(
         bank=payment.bank or banks.DEFAULT,
@@ -240,20 +242,20 @@ def _issue_account(world: World, payment: Payment) -> Payment:
         fixed=bool(wanted and wanted.fixed),
     )
     payment.move(Status.VIRTUAL_ACCOUNT_ISSUED, now)
-    _save_and_tell(world, payment, Event.VIRTUAL_ACCOUNT_ISSUED)
+    _save_and_notify(sandbox, payment, Event.VIRTUAL_ACCOUNT_ISSUED)
     return payment
 
 
-def _refuse_if_paid(world: World, payment: Payment) -> None:
-    if any(p.was_paid for p in world.store.list_attempts(payment.order_id)):
+def _refuse_if_paid(sandbox: SandboxState, payment: Payment) -> None:
+    if any(p.was_paid for p in sandbox.store.list_attempts(payment.order_id)):
         raise AlreadyPaid
 
 
-def _save_and_tell(world: World, payment: Payment, event: Event) -> None:
-    with world.store.transaction():
+def _save_and_notify(sandbox: SandboxState, payment: Payment, event: Event) -> None:
+    with sandbox.store.transaction():
         if not payment.skip_webhook:
-            world.tell(payment, event)
-        world.store.save_payment(payment)
+            sandbox.notify(payment, event)
+        sandbox.store.save_payment(payment)
 
 
 def _digits(count: int) -> str:

@@ -10,13 +10,13 @@ from portone_sandbox.core.errors import InvalidTransition
 from portone_sandbox.core.money import split_vat
 
 Version = Literal["V1", "V2"]
-# What /control takes for a version, whose paths are in small letters.
-VersionWord = Literal["V1", "V2", "v1", "v2"]
+# /control accepts lower case too, as the versions appear in paths.
+VersionParam = Literal["V1", "V2", "v1", "v2"]
 Trigger = Literal["CONSOLE", "API", "PORTONE_ADMIN", "CHARGEBACK"]
 
 
-def in_capitals(word: VersionWord) -> Version:
-    """The version that a word names."""
+def to_version(word: VersionParam) -> Version:
+    """The version in capitals."""
     return "V1" if word in ("V1", "v1") else "V2"
 
 
@@ -43,9 +43,9 @@ class Method(StrEnum):
     GIFT_CERTIFICATE = "GIFT_CERTIFICATE"
 
 
-# The one table of transitions: nothing else in the sandbox may change a status.
-# FAILED → PAID happens with payment companies that approve late (Paymentwall); trying again
-# is no such move, but a new row with its own imp_uid.
+# The only table of transitions: nothing else in the sandbox changes a status.
+# FAILED → PAID happens with payment companies that approve late (Paymentwall). A new try is no
+# transition but a new attempt with its own imp_uid.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.READY: frozenset(
         {Status.PAY_PENDING, Status.VIRTUAL_ACCOUNT_ISSUED, Status.PAID, Status.FAILED}
@@ -57,11 +57,11 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.CANCELLED: frozenset(),
     Status.FAILED: frozenset({Status.PAID}),
 }
-MONEY_CAME = frozenset({Status.PAID, Status.PARTIAL_CANCELLED, Status.CANCELLED})
+PAID_STATUSES = frozenset({Status.PAID, Status.PARTIAL_CANCELLED, Status.CANCELLED})
 
 
 class Buyer(msgspec.Struct, omit_defaults=True):
-    """Who pays, as the merchant told it."""
+    """The buyer, as given by the merchant."""
 
     id: str | None = None
     name: str | None = None
@@ -94,7 +94,7 @@ class VirtualAccount(msgspec.Struct):
 
 
 class RefundAccount(msgspec.Struct):
-    """Where a virtual-account refund is sent."""
+    """The destination of a virtual-account refund."""
 
     bank: str
     number: str
@@ -102,7 +102,7 @@ class RefundAccount(msgspec.Struct):
 
 
 class Deposit(msgspec.Struct):
-    """Money that arrived at a virtual account, in minor units."""
+    """A deposit into a virtual account, in minor units."""
 
     tx_id: str
     amount: int
@@ -111,7 +111,7 @@ class Deposit(msgspec.Struct):
 
 
 class Cancellation(msgspec.Struct):
-    """One cancel; REQUESTED ones hold their amount until they end. Amounts in minor units."""
+    """A cancellation; a REQUESTED one reserves its amount. Amounts in minor units."""
 
     id: str
     status: Literal["SUCCEEDED", "FAILED", "REQUESTED"]
@@ -136,7 +136,7 @@ class Failure(msgspec.Struct):
 
 
 class Order(msgspec.Struct):
-    """What the merchant registered before any window was opened; amounts in minor units."""
+    """An order registered before its window opens; amounts in minor units."""
 
     id: str
     version: Version
@@ -195,37 +195,37 @@ class Payment(msgspec.Struct):
 
     @property
     def was_paid(self) -> bool:
-        """Whether money came in, whatever happened to it later."""
-        return self.status in MONEY_CAME
+        """Whether it was ever paid, even if cancelled later."""
+        return self.status in PAID_STATUSES
 
     @property
     def cancelled(self) -> int:
-        """Minor units already given back."""
+        """Minor units already refunded."""
         return sum(c.amount for c in self.cancellations if c.status == "SUCCEEDED")
 
     @property
     def cancelled_tax_free(self) -> int:
-        """Tax-free minor units already given back."""
+        """Tax-free minor units already refunded."""
         return sum(c.tax_free for c in self.cancellations if c.status == "SUCCEEDED")
 
     @property
     def cancelling(self) -> int:
-        """Minor units held by cancels that have not ended yet."""
+        """Minor units reserved by REQUESTED cancellations."""
         return sum(c.amount for c in self.cancellations if c.status == "REQUESTED")
 
     @property
     def cancellable(self) -> int:
-        """Minor units a new cancel may take."""
+        """Minor units a new cancellation may refund."""
         return self.amount - self.cancelled - self.cancelling if self.was_paid else 0
 
     @property
     def cancellable_tax_free(self) -> int:
-        """Tax-free minor units a new cancel may take; waiting cancels hold theirs, too."""
+        """Tax-free minor units a new cancellation may refund."""
         held = sum(c.tax_free for c in self.cancellations if c.status != "FAILED")
         return self.tax_free - held if self.was_paid else 0
 
     @property
     def vat(self) -> int:
-        """VAT within the amount, counted when the merchant gave none."""
+        """VAT within the amount, computed if the merchant gave none."""
         taxable = self.amount - self.tax_free
         return split_vat(taxable) if self.vat_amount is None else self.vat_amount

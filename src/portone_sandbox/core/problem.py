@@ -3,8 +3,8 @@
 import msgspec
 
 
-def show_error(status: int, code: str, detail: str) -> bytes:
-    """A problem document (RFC 9457), as /control answers what it refuses."""
+def problem_document(status: int, code: str, detail: str) -> bytes:
+    """A problem document, as returned by /control."""
     return msgspec.json.encode(
         {
             "type": f"urn:portone-sandbox:{code}",

@@ -1,17 +1,17 @@
-"""What handlers are given: the request, and the parts that app.py plugs in."""
+"""Types of handler arguments: the request, and the sandbox's state as a dependency."""
 
 from typing import Any
 
 from litestar import Request
 from litestar.di import NamedDependency
 
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
 AnyRequest = Request[Any, Any, Any]
-TheWorld = NamedDependency[World]
+SandboxDep = NamedDependency[SandboxState]
 
-# A slash inside an id arrives as %2F. Servers hand over decoded paths, where it would look like
-# a separator; this private-use letter stands for it until the handler reads the id.
+# A slash inside an id arrives as %2F. Servers pass decoded paths, where it would look like a
+# separator; this private-use letter replaces it until the handler reads the id.
 SLASH = "\ue000"
 
 

@@ -1,4 +1,4 @@
-"""What a test may set: credentials, channels, and one switch for every doubt about PortOne."""
+"""Credentials, channels, and one switch per undocumented behaviour of PortOne."""
 
 from typing import Annotated, Literal
 
@@ -47,7 +47,7 @@ class OAuthCredentials(msgspec.Struct):
 
 
 class Credentials(msgspec.Struct):
-    """Every key there is, as GET /control/credentials shows them."""
+    """All keys, as in GET /control/credentials."""
 
     v1: V1Credentials = msgspec.field(default_factory=V1Credentials)
     v2: V2Credentials = msgspec.field(default_factory=V2Credentials)
@@ -83,59 +83,60 @@ _Multiplier = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """The console's settings and the doubts' switches. Each default is the likelier reading."""
+    """The console's settings and the switches. Each default is the likelier behaviour."""
 
     webhook_url_v1: str | None = None
     webhook_url_v2: str | None = None
     v1_webhook_format: Literal["json", "form"] = "json"
     channels: list[Channel] = msgspec.field(default_factory=_channels)
 
-    # DOUBT: V1's status after a partial cancel. Recent integrations see it stay `paid` while
+    # Undocumented: V1's status after a partial cancel. Recent integrations see it stay `paid` while
     # cancel_amount grows; PortOne's own older plugin reads a partial cancel as `cancelled`.
     v1_partial_cancel_status: Literal["paid", "cancelled"] = "paid"
-    # DOUBT: include_sandbox is declared on the single lookup alone.
+    # Undocumented: include_sandbox is declared on the single lookup alone.
     v1_lookup_hides_test: bool = True
     v1_list_hides_test: bool = False
-    # DOUBT: the document types V1's optional fields as plain strings and numbers, but its texts
-    # and the service speak of null. "omit" is what the document can express.
+    # Undocumented: V1's schema types optional fields as plain strings and numbers, but its texts
+    # and the service use null. The schema can express "omit" only.
     v1_empty_fields: Literal["omit", "null"] = "omit"
-    # V1 sends once; repeats (5, a minute apart) are given on request.
+    # V1 sends once; PortOne grants up to 5 retries, a minute apart, on request.
     v1_webhook_retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
-    # DOUBT: nothing says what happens when a virtual account's due time passes.
+    # Undocumented: the effect of a virtual account's due time.
     account_expiry: Literal["stay", "fail"] = "stay"
-    # DOUBT: a late deposit is taken (banks that close accounts on time would refuse it).
+    # Undocumented: whether banks accept a late deposit; those that close on time reject it.
     late_deposit: Literal["accept", "refuse"] = "accept"
-    # DOUBT: whether a wrong amount is refused depends on a contract. keep_amount marks the
-    # payment paid as ordered and tells the truth in deposit_history alone; take_amount changes
-    # the payment's amount to what arrived.
+    # Undocumented: whether a wrong amount is refused depends on a contract. keep_amount marks the
+    # payment paid as ordered, so only deposit_history has the real amount; take_amount changes
+    # the payment's amount to the deposited one.
     deposit_mismatch: Literal["refuse", "keep_amount", "take_amount"] = "refuse"
-    # DOUBT: money for an account already paid, cancelled or closed. FIXED accounts always record.
+    # Undocumented: deposits into an account already paid, cancelled or closed. FIXED accounts
+    # always record them.
     extra_deposit: Literal["refuse", "record"] = "refuse"
-    # DOUBT: V2's status and webhook after virtual-account/close; V1 shows failed.
+    # Undocumented: V2's status and webhook after virtual-account/close; V1 shows failed.
     v2_closed_account: Literal["FAILED", "VIRTUAL_ACCOUNT_ISSUED"] = "FAILED"
     v2_closed_account_webhook: bool = False
-    # DOUBT: whether a pre-registered payment whose window never opened can be looked up.
+    # Undocumented: whether a pre-registered payment whose window never opened can be looked up.
     v2_preregistered_lookup: bool = False
-    # REQUESTED cancels end when a test says so through /control/cancellations.
+    # A REQUESTED cancellation ends through /control/cancellations.
     v2_cancel_mode: Literal["sync", "async", "fail"] = "sync"
-    # DOUBT: the limits behind MAX_CANCEL_COUNT_REACHED and the like are not published.
+    # Undocumented: the limits behind MAX_CANCEL_COUNT_REACHED and the like are not published.
     v2_max_cancels: _Count = 100
     v2_max_transactions: _Count = 100
     v2_max_webhook_sends: _Count = 20
-    # DOUBT: that automatic retries keep their webhook-id is custom, not promise.
+    # Undocumented: automatic retries keep their webhook-id by convention, not by promise.
     v2_retry_keeps_webhook_id: bool = True
-    # Full jitter when null; a number fixes the multiplier so that a test knows the minute.
+    # Full jitter if null; a number fixes the multiplier, so that a test knows the minute.
     v2_retry_jitter: _Multiplier | None = None
     # Receivers check webhook-timestamp against their own clock, so the wall clock is the default
     # even after the sandbox's clock was moved.
     v2_webhook_timestamp: Literal["wall", "sandbox"] = "wall"
-    # DOUBT: no rate limit is documented. A number answers 429 to more calls within one second.
+    # Undocumented: rate limits. With a number, more calls within one second get 429.
     rate_limit_per_second: _Count | None = None
-    # How long POST /control/faults' `delay` holds a webhook, unless it says itself.
+    # How long the fault `delay` holds a webhook, unless it has its own `seconds`.
     webhook_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
 
     def channel(self, key: str, version: Version) -> Channel | None:
-        """The channel with this key, if the version knows it."""
+        """The channel with this key and version, if any."""
         return next((c for c in self.channels if c.key == key and c.version == version), None)
 
     def default_channel(self, version: Version) -> Channel | None:

@@ -1,4 +1,4 @@
-"""What every part of the sandbox shares: the store, the clock, the console, and the outbox."""
+"""The state shared by all parts of the sandbox: store, clock, settings, faults, outbox."""
 
 import secrets
 import uuid
@@ -17,51 +17,51 @@ from portone_sandbox.core.webhook import V1_STATUS, Event, Webhook, WebhookTrigg
 from portone_sandbox.core.webhook import V2_RETRY_MINUTES as _V2_RETRIES
 
 _IMP_UID_DIGITS = 12  # samples show "imp_" and twelve digits
-FORGED_SECRET = "whsec_Zm9yZ2VkLXNlY3JldC1vZi1hbi1hdHRhY2tlcg=="  # noqa: S105 - the forger's own
+FORGED_SECRET = "whsec_Zm9yZ2VkLXNlY3JldC1vZi1hbi1hdHRhY2tlcg=="  # noqa: S105 - an attacker's
 
 
-class World:
-    """One sandbox. Its methods never await, so each request's change is whole."""
+class SandboxState:
+    """One sandbox. Its methods never await, so each request's change is atomic."""
 
-    def __init__(self, store: Store, started_with: Settings | None = None) -> None:
+    def __init__(self, store: Store, initial_settings: Settings | None = None) -> None:
         self.store = store
         self.clock = Clock(store)
         self.faults = Faults(store)
         self.wake_sender: Callable[[], None] = lambda: None
-        self._started_with = started_with or Settings()
+        self._initial_settings = initial_settings or Settings()
         self.settings = self._load_settings()
         self.credentials = self._load_credentials()
 
     def _load_settings(self) -> Settings:
-        kept = self.store.get_note("settings")
-        if kept is None:
-            return msgspec.structs.replace(self._started_with)
-        settings = msgspec.json.decode(kept, type=Settings)
-        # What the command line names now wins over what was kept.
-        settings.webhook_url_v1 = self._started_with.webhook_url_v1 or settings.webhook_url_v1
-        settings.webhook_url_v2 = self._started_with.webhook_url_v2 or settings.webhook_url_v2
+        stored = self.store.get_note("settings")
+        if stored is None:
+            return msgspec.structs.replace(self._initial_settings)
+        settings = msgspec.json.decode(stored, type=Settings)
+        # Command-line options override stored settings.
+        settings.webhook_url_v1 = self._initial_settings.webhook_url_v1 or settings.webhook_url_v1
+        settings.webhook_url_v2 = self._initial_settings.webhook_url_v2 or settings.webhook_url_v2
         return settings
 
     def _load_credentials(self) -> Credentials:
-        kept = self.store.get_note("credentials")
-        return msgspec.json.decode(kept, type=Credentials) if kept else Credentials()
+        stored = self.store.get_note("credentials")
+        return msgspec.json.decode(stored, type=Credentials) if stored else Credentials()
 
     def change_settings(self, settings: Settings) -> None:
-        """Take new settings, and keep them over a restart."""
+        """Apply new settings, and store them."""
         self.settings = settings
         self.store.put_note("settings", msgspec.json.encode(settings))
 
     def change_credentials(self, credentials: Credentials) -> None:
-        """Take new keys, and keep them over a restart."""
+        """Apply new credentials, and store them."""
         self.credentials = credentials
         self.store.put_note("credentials", msgspec.json.encode(credentials))
 
     def reset(self) -> None:
-        """Forget payments, sends, faults and settings; set the clock back to the wall's."""
+        """Delete payments, webhooks, faults and settings; reset the clock."""
         self.store.clear()
         self.clock.reset()
         self.faults.clear()
-        self.settings = msgspec.structs.replace(self._started_with)
+        self.settings = msgspec.structs.replace(self._initial_settings)
         self.credentials = Credentials()
 
     def now(self) -> datetime:
@@ -82,7 +82,7 @@ class World:
             raise PaymentNotFound
         return payment
 
-    def tell(
+    def notify(
         self,
         payment: Payment,
         event: Event,
@@ -120,7 +120,7 @@ class World:
             if earlier.after is None:
                 earlier.after = webhook.id
                 self.store.save_webhook(earlier)
-        for message in self.faults.bend_webhook(webhook, self.settings.webhook_delay_seconds):
+        for message in self.faults.apply_to_webhook(webhook, self.settings.webhook_delay_seconds):
             self.store.save_webhook(message)
 
     def _compose(

@@ -1,4 +1,4 @@
-"""Everything the sandbox knows, in one SQLite file that survives SIGKILL."""
+"""Persistence: one SQLite file that survives SIGKILL."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -39,27 +39,27 @@ _TABLES = ("notes", "orders", "payments", "webhooks", "answers")
 
 
 class Store:
-    """One connection, used by one thread: a transaction is never interleaved with another."""
+    """One connection, used by one thread, so transactions never interleave."""
 
     def __init__(self, path: Path | str) -> None:
         if str(path) != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
-        # One owner at a time: two sandboxes on one file would not know of each other, and a lock
-        # held for good spares every statement two system calls.
-        # WAL with NORMAL loses nothing when the process is killed, and needs no fsync a commit.
+        # One process at a time: two sandboxes on one file would overwrite each other, and a lock
+        # that is never released saves two system calls per statement.
+        # WAL with NORMAL loses nothing when the process is killed, and needs no fsync per commit.
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
         self._depth = 0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; a nested use can fail alone, and leaves the outer one intact."""
+        """All or nothing; a nested transaction can fail alone, leaving the outer one intact."""
         self._depth += 1
         begin, commit, rollback = _OUTER if self._depth == 1 else _INNER
         self._db.execute(begin)
@@ -75,30 +75,30 @@ class Store:
             self._depth -= 1
 
     def clear(self) -> None:
-        """Forget everything but the file."""
+        """Delete every row."""
         with self.transaction():
             for table in _TABLES:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
 
-    # notes: small named things (settings, tokens, clock, faults, counters)
+    # notes: small named values (settings, tokens, clock, faults, counters)
 
     def get_note(self, name: str) -> bytes | None:
-        """A note kept under `name`."""
+        """The note `name`."""
         row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def put_note(self, name: str, value: bytes) -> None:
-        """Keep a note under `name`."""
+        """Store the note `name`."""
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
     def take_note(self, name: str) -> bytes | None:
-        """A note kept under `name`, which is gone then: whoever comes second finds nothing."""
+        """Delete the note `name` and return it: a second call finds nothing."""
         query = "DELETE FROM notes WHERE name = ? RETURNING value"
         row = self._db.execute(query, (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def next_number(self, name: str) -> int:
-        """1, 2, 3 …, never twice under one name, until /control/reset."""
+        """1, 2, 3 …, unique per name until /control/reset."""
         number = int(self.get_note(f"next_{name}") or b"0") + 1
         self.put_note(f"next_{name}", str(number).encode())
         return number
@@ -106,7 +106,7 @@ class Store:
     # orders
 
     def find_order(self, order_id: str) -> Order | None:
-        """What was registered under a merchant_uid or paymentId."""
+        """The order registered under a merchant_uid or paymentId."""
         row = self._db.execute("SELECT body FROM orders WHERE id = ?", (order_id,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Order)
 
@@ -157,7 +157,7 @@ class Store:
         return self._payments("WHERE account = ? ORDER BY seq DESC", (number,))
 
     def list_waiting(self) -> list[Payment]:
-        """Every attempt that waits for a deposit."""
+        """Every attempt that awaits a deposit."""
         return self._payments("WHERE status = 'VIRTUAL_ACCOUNT_ISSUED' ORDER BY seq", ())
 
     def list_payments(
@@ -180,7 +180,7 @@ class Store:
     # webhooks
 
     def save_webhook(self, webhook: Webhook) -> None:
-        """Insert or update one send."""
+        """Insert or update one webhook."""
         due = webhook.next_at.timestamp() if webhook.next_at else None
         self._db.execute(
             "INSERT INTO webhooks (id, tx_id, state, due_at, body) VALUES (?, ?, ?, ?, ?)"
@@ -190,31 +190,31 @@ class Store:
         )
 
     def find_webhook(self, webhook_id: str) -> Webhook | None:
-        """One send by its id."""
+        """One webhook by its id."""
         found = self._webhooks("WHERE id = ?", (webhook_id,))
         return found[0] if found else None
 
     def list_webhooks(self, tx_id: str | None = None) -> list[Webhook]:
-        """Every send, oldest first; of one payment when `tx_id` is given."""
+        """Every webhook, oldest first; of one payment if `tx_id` is given."""
         if tx_id is None:
             return self._webhooks("ORDER BY seq", ())
         return self._webhooks("WHERE tx_id = ? ORDER BY seq", (tx_id,))
 
     def list_newest_webhooks(self, limit: int, skip: int = 0) -> list[Webhook]:
-        """A page of sends, newest first."""
+        """A page of webhooks, newest first."""
         return self._webhooks("ORDER BY seq DESC LIMIT ? OFFSET ?", (limit, skip))
 
     def list_held_webhooks(self) -> list[Webhook]:
-        """Sends held back until another one has gone."""
+        """Webhooks held until another one was sent."""
         return self._webhooks("WHERE state = 'held' ORDER BY seq", ())
 
     def list_due_webhooks(self, now: datetime) -> list[Webhook]:
-        """Sends whose time has come, the longest waiting first."""
+        """Due webhooks, the longest waiting first."""
         where = "WHERE due_at <= ? ORDER BY due_at, seq LIMIT 100"
         return self._webhooks(where, (now.timestamp(),))
 
     def next_due_at(self, now: datetime) -> float | None:
-        """When the next send after `now` is due, in UNIX seconds of the sandbox's clock."""
+        """When the next webhook after `now` is due, in UNIX seconds of the sandbox's clock."""
         query = "SELECT min(due_at) FROM webhooks WHERE due_at > ?"
         row = self._db.execute(query, (now.timestamp(),)).fetchone()
         return None if row[0] is None else float(row[0])
@@ -223,16 +223,16 @@ class Store:
         rows = self._db.execute(f"SELECT body FROM webhooks {where}", values)  # noqa: S608 - ours
         return [msgspec.json.decode(row[0], type=Webhook) for row in rows]
 
-    # answers kept for an idempotency key
+    # responses stored for an idempotency key
 
-    def find_answer(self, key: str, now: datetime) -> bytes | None:
-        """The answer kept under a key, unless its time is over."""
+    def find_response(self, key: str, now: datetime) -> bytes | None:
+        """The response stored for a key, unless it has expired."""
         row = self._db.execute(
             "SELECT body FROM answers WHERE key = ? AND kept_until > ?", (key, now.timestamp())
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    def keep_answer(self, key: str, until: datetime, body: bytes) -> None:
-        """Keep an answer until a time."""
+    def store_response(self, key: str, until: datetime, body: bytes) -> None:
+        """Store a response until a time."""
         values = (key, until.timestamp(), body)
         self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", values)

@@ -23,7 +23,7 @@ V2_RETRY_MINUTES = (1, 4, 16, 64, 256)
 
 
 class Event(StrEnum):
-    """What happened to a payment, in V2's words."""
+    """What a webhook reports, as V2 names it."""
 
     READY = "Transaction.Ready"
     PAY_PENDING = "Transaction.PayPending"
@@ -35,7 +35,7 @@ class Event(StrEnum):
     CANCEL_PENDING = "Transaction.CancelPending"
 
 
-# V1 tells of three things only: nothing of an opened window or an ordinary failure.
+# V1 reports three things only; neither an opened window nor an ordinary failure.
 V1_STATUS: dict[Event, str] = {
     Event.VIRTUAL_ACCOUNT_ISSUED: "ready",
     Event.PAID: "paid",
@@ -45,7 +45,7 @@ V1_STATUS: dict[Event, str] = {
 
 
 class Attempt(msgspec.Struct):
-    """One try to deliver; `status` is null when no answer came."""
+    """One delivery attempt; `status` is null without a response."""
 
     at: datetime
     status: int | None
@@ -57,12 +57,12 @@ class Attempt(msgspec.Struct):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the receiver answered OK."""
+        """Whether the receiver responded OK."""
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004
 
 
 class Webhook(msgspec.Struct):
-    """One message to one URL, with every try."""
+    """One message to one URL, with every delivery attempt."""
 
     id: str
     webhook_id: str
@@ -88,7 +88,7 @@ class Webhook(msgspec.Struct):
 
 
 def v1_body(payment: Payment, status: str, cancellation_id: str | None, style: str) -> str:
-    """V1's body: ids and a status, JSON or form as the console says. It carries no proof."""
+    """V1's body: ids and a status, JSON or form as configured in the console. It is unsigned."""
     fields = {"imp_uid": payment.tx_id, "merchant_uid": payment.order_id, "status": status}
     if cancellation_id:
         fields["cancellation_id"] = cancellation_id

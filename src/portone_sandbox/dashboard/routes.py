@@ -1,6 +1,6 @@
-"""The page at /: what the gateway knows and sent, with the buttons of a bank and a console.
+"""The page at /: payments and webhooks, with the buttons of a bank and a console.
 
-No script at all; every button is a form that only this page may send.
+It has no script; every button is a form that only this page may submit.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from litestar import MediaType, Response, Router, get, post
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromQuery
 
-from portone_sandbox.control.routes import ClockOrder, turn_clock
+from portone_sandbox.control.routes import ClockRequest, set_clock
 from portone_sandbox.core import banks, cancellations, virtual_accounts
 from portone_sandbox.core.assets import render
 from portone_sandbox.core.cancellations import CancelRequest
@@ -19,12 +19,12 @@ from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.locale import KST, Language
 from portone_sandbox.core.payments import Payment
-from portone_sandbox.core.request import AnyRequest, TheWorld
+from portone_sandbox.core.request import AnyRequest, SandboxDep
 from portone_sandbox.core.settings import Settings
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import V1_STATUS
 from portone_sandbox.dashboard.texts import TEXTS
-from portone_sandbox.v1.schema import status_word
+from portone_sandbox.v1.schema import v1_status
 
 _PAGE = 30
 _HEADERS = {
@@ -33,7 +33,7 @@ _HEADERS = {
         " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
-    # Anything stricter would have browsers say `Origin: null`, and the forms need the truth.
+    # A stricter policy makes browsers send `Origin: null`, and the forms need the real origin.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -42,7 +42,7 @@ STEPS = (("10m", 600), ("1h", 3600), ("1d", 86400), ("7d", 604800))
 
 @get("/")
 async def show(
-    world: TheWorld,
+    sandbox: SandboxDep,
     *,
     lang: FromQuery[Language] = "ko",
     page: FromQuery[int] = 1,
@@ -50,28 +50,28 @@ async def show(
     done: FromQuery[str] = "",
     refused: FromQuery[str] = "",
 ) -> Response[str]:
-    """Everything at a glance, the newest first."""
+    """The dashboard, newest entries first."""
     page, sends = (max(1, min(number, 10**6)) for number in (page, sends))
-    payments = world.store.list_newest_payments(_PAGE + 1, (page - 1) * _PAGE)
-    webhooks = world.store.list_newest_webhooks(_PAGE + 1, (sends - 1) * _PAGE)
+    payments = sandbox.store.list_newest_payments(_PAGE + 1, (page - 1) * _PAGE)
+    webhooks = sandbox.store.list_newest_webhooks(_PAGE + 1, (sends - 1) * _PAGE)
     texts = TEXTS[lang]
     html = render(
         "dashboard.html",
         texts,
         zone=KST,
-        now=world.now(),
-        offset=world.clock.offset,
+        now=sandbox.now(),
+        offset=sandbox.clock.offset,
         steps=STEPS,
-        credentials=world.credentials,
-        payments=[_show(world, payment) for payment in payments[:_PAGE]],
+        credentials=sandbox.credentials,
+        payments=[_show(sandbox, payment) for payment in payments[:_PAGE]],
         webhooks=webhooks[:_PAGE],
         v1_words=V1_STATUS,
         page=page,
         older=len(payments) > _PAGE,
         sends=sends,
         older_sends=len(webhooks) > _PAGE,
-        faults=world.faults.rules,
-        settings=_settings(world.settings),
+        faults=sandbox.faults.rules,
+        settings=_settings(sandbox.settings),
         bank_names={bank.name: bank.korean for bank in banks.BY_NAME.values()},
         done=texts.get(f"done_{done}", ""),
         refused=texts.get(f"refused_{refused}", refused),
@@ -79,25 +79,25 @@ async def show(
     return Response(html, media_type=MediaType.HTML, headers=_HEADERS)
 
 
-def _show(world: World, payment: Payment) -> dict[str, object]:
+def _show(sandbox: SandboxState, payment: Payment) -> dict[str, object]:
     return {
         "it": payment,
-        "v1_status": status_word(payment, world.settings),
+        "v1_status": v1_status(payment, sandbox.settings),
         "running": [c for c in payment.cancellations if c.status == "REQUESTED"],
     }
 
 
 def _settings(settings: Settings) -> list[dict[str, object]]:
-    """Each setting, its default beside it where it was changed."""
+    """Each setting with its default, marked if changed."""
     now = msgspec.to_builtins(settings)
-    usual = msgspec.to_builtins(Settings())
+    default = msgspec.to_builtins(Settings())
     shown = [name for name in now if name != "channels"]
     return [
         {
             "name": name,
             "value": _word(now[name]),
-            "usual": _word(usual[name]),
-            "changed": now[name] != usual[name],
+            "default": _word(default[name]),
+            "changed": now[name] != default[name],
         }
         for name in shown
     ]
@@ -108,87 +108,89 @@ def _word(value: object) -> str:
 
 
 @post("/dashboard/deposit", status_code=200)
-async def deposit(request: AnyRequest, world: TheWorld) -> Response[str]:
-    """Money arrives at a virtual account."""
+async def deposit(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """Deposit into a virtual account."""
 
-    def do(form: Fields) -> None:
-        payment = world.get_payment(form.needed_text("tx_id"))
+    def action(form: Fields) -> None:
+        payment = sandbox.get_payment(form.required_text("tx_id"))
         amount = form.money("amount", payment.currency)
         if payment.account is None or not amount:
             raise InvalidRequest("an account and an amount are needed")
         depositor = form.text("depositor", 40) or "홍길동"
-        virtual_accounts.deposit(world, payment.account.number, amount, depositor)
+        virtual_accounts.deposit(sandbox, payment.account.number, amount, depositor)
 
-    return await _press(request, do, "deposit")
+    return await _submit(request, action, "deposit")
 
 
 @post("/dashboard/cancel", status_code=200)
-async def cancel(request: AnyRequest, world: TheWorld) -> Response[str]:
-    """A cancel in the console."""
+async def cancel(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """Cancel in the console."""
 
-    def do(form: Fields) -> None:
-        payment = world.get_payment(form.needed_text("tx_id"))
-        asked = CancelRequest(
+    def action(form: Fields) -> None:
+        payment = sandbox.get_payment(form.required_text("tx_id"))
+        cancellation = CancelRequest(
             reason=form.text("reason", 200) or "관리자 콘솔에서 취소",
             trigger="CONSOLE",
             amount=form.money("amount", payment.currency),
         )
-        cancellations.cancel(world, payment, asked)
+        cancellations.cancel(sandbox, payment, cancellation)
 
-    return await _press(request, do, "cancel")
+    return await _submit(request, action, "cancel")
 
 
 @post("/dashboard/cancellation", status_code=200)
-async def finish_cancellation(request: AnyRequest, world: TheWorld) -> Response[str]:
-    """The end of a cancel that was answered REQUESTED."""
+async def finish_cancellation(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """Finish a cancellation that is REQUESTED."""
 
-    def do(form: Fields) -> None:
-        payment = world.get_payment(form.needed_text("tx_id"))
+    def action(form: Fields) -> None:
+        payment = sandbox.get_payment(form.required_text("tx_id"))
         success = form.text("outcome") == "succeeded"
-        cancellations.finish(world, payment, form.text("cancellation_id"), success=success)
+        cancellations.finish(sandbox, payment, form.text("cancellation_id"), success=success)
 
-    return await _press(request, do, "cancellation")
+    return await _submit(request, action, "cancellation")
 
 
 @post("/dashboard/clock", status_code=200)
-async def move_clock(request: AnyRequest, world: TheWorld) -> Response[str]:
-    """Move the clock, or set it back to the wall's."""
+async def move_clock(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """Move the clock, or reset it."""
 
-    def do(form: Fields) -> None:
+    def action(form: Fields) -> None:
         seconds = form.integer("seconds")
-        back = -world.clock.offset
-        turn_clock(world, ClockOrder(advance=back if seconds is None else seconds))
+        back = -sandbox.clock.offset
+        set_clock(sandbox, ClockRequest(advance=back if seconds is None else seconds))
 
-    return await _press(request, do, "clock")
+    return await _submit(request, action, "clock")
 
 
 @post("/dashboard/faults/clear", status_code=200)
-async def clear_faults(request: AnyRequest, world: TheWorld) -> Response[str]:
-    """No faults any more."""
-    return await _press(request, lambda _: world.faults.clear(), "faults")
+async def clear_faults(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """Remove every fault rule."""
+    return await _submit(request, lambda _: sandbox.faults.clear(), "faults")
 
 
-async def _press(request: AnyRequest, do: Callable[[Fields], None], name: str) -> Response[str]:
-    """Do what a button says, and show the page with how that went."""
+async def _submit(
+    request: AnyRequest, action: Callable[[Fields], None], name: str
+) -> Response[str]:
+    """Perform a button's action, and show its outcome on the page."""
     _require_own_page(request)
     form = Fields(dict(parse_qsl((await request.body()).decode(errors="replace"))))
     try:
-        do(form)
+        action(form)
     except Refused as refusal:
-        return _back(form, refused=refusal.type)
-    return _back(form, done=name)
+        return _redirect_back(form, refused=refusal.type)
+    return _redirect_back(form, done=name)
 
 
 def _require_own_page(request: AnyRequest) -> None:
-    """Browsers name the page behind every POST; who names none is no browser at this page."""
+    """Browsers send the origin of every POST; a request without one is not from this page."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = urlsplit(request.headers.get("origin", ""))
     if site != "same-origin" or origin.netloc != request.headers.get("host"):
         raise PermissionDeniedException("only this sandbox's own page may send this form")
 
 
-def _back(form: Fields, **said: str) -> Response[str]:
-    """To the page again, so that a reload repeats nothing."""
+def _redirect_back(form: Fields, **said: str) -> Response[str]:
+    """Redirect to the page, so that a reload repeats nothing."""
     language = "en" if form.values.get("lang") == "en" else "ko"
     place = "/?" + urlencode({"lang": language, **said})
     headers = {"Location": place, "Cache-Control": "no-store"}

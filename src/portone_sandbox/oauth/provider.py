@@ -1,7 +1,7 @@
-"""What the stand-ins of the social providers share: people, the page, codes and access tokens.
+"""Shared by the stand-ins of the social providers: people, the page, codes and access tokens.
 
-They play the providers as their clients see them: an authorize page, a code that is good once and
-soon over, a token, and what it shows of a person. Nothing is asked of anybody.
+They behave as their clients see them: an authorize page, a single-use code with a short life, an
+access token, and the profile behind it. No real provider is contacted.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from litestar import MediaType, Response
 from portone_sandbox.core.assets import render
 from portone_sandbox.core.request import AnyRequest
 from portone_sandbox.core.settings import OAuthClient
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
-CODE_LIVES = timedelta(minutes=10)
-TOKEN_LIVES = timedelta(hours=6)
+CODE_TTL = timedelta(minutes=10)
+TOKEN_TTL = timedelta(hours=6)
 _LOCAL = {"127.0.0.1", "localhost", "[::1]"}
 _TEXTS = {
     "kakao": {"brand": "Kakao", "title": "카카오 로그인 (모의)", "css": "kakao"},
@@ -29,8 +29,7 @@ _TEXTS = {
 
 
 class Person(msgspec.Struct):
-    """Somebody with an account at the provider. `email` is None where they did not agree to
-    show it."""
+    """A person with an account at the provider. `email` is None without their consent."""
 
     id: str
     nickname: str
@@ -47,7 +46,7 @@ PEOPLE = (
 
 
 class Grant(msgspec.Struct):
-    """What a code or an access token stands for."""
+    """The consent behind a code or an access token."""
 
     client_id: str
     person: Person
@@ -58,7 +57,7 @@ class Grant(msgspec.Struct):
     openid: bool = False
 
 
-class Refusal(Exception):
+class OAuthError(Exception):
     """An OAuth error (RFC 6749): `error`, words, and the provider's own code."""
 
     def __init__(self, error: str, words: str, code: str = "", status: int = 400) -> None:
@@ -67,72 +66,71 @@ class Refusal(Exception):
 
 
 def authorize(
-    request: AnyRequest, world: World, provider: str, client: OAuthClient
+    request: AnyRequest, sandbox: SandboxState, provider: str, client: OAuthClient
 ) -> Response[str]:
-    """The page where a person chooses who to be; by `person` and `decision` in the query, a
-    script chooses.
+    """The page where a person picks an account; a script picks by `person` and `decision`.
 
-    A client or address that is not registered is told so here, and never redirected to.
+    An unregistered client or redirect_uri gets an error page, and never a redirect.
     """
     query = dict(request.query_params.items())
     redirect_uri = query.get("redirect_uri", "")
     if query.get("client_id") != client.client_id:
-        return _page_of(provider, "invalid client_id", status=400)
+        return _page(provider, "invalid client_id", status=400)
     if not _registered(redirect_uri, client):
-        return _page_of(provider, "redirect_uri is not registered", status=400)
+        return _page(provider, "redirect_uri is not registered", status=400)
     back = {"state": query["state"]} if "state" in query else {}
     if query.get("response_type") != "code":
         error = {"error": "unsupported_response_type", "error_description": "only code"}
-        return _go(redirect_uri, back | error)
+        return _redirect(redirect_uri, back | error)
     match query.get("decision"):
         case "decline":
             declined = {"error": "access_denied", "error_description": "User denied access"}
-            return _go(redirect_uri, back | declined)
+            return _redirect(redirect_uri, back | declined)
         case "approve":
-            code = _keep(world, "code", _grant(world, query))
-            return _go(redirect_uri, {"code": code} | back)
-    return _page_of(provider, None, query=query, target=redirect_uri)
+            code = _store_grant(sandbox, "code", _grant(sandbox, query))
+            return _redirect(redirect_uri, {"code": code} | back)
+    return _page(provider, None, query=query, target=redirect_uri)
 
 
-def take_code(world: World, client: OAuthClient, form: dict[str, str]) -> Grant:
-    """What a code stands for; it is gone then, also when the rest is wrong. Raises Refusal."""
+def redeem_code(sandbox: SandboxState, client: OAuthClient, form: dict[str, str]) -> Grant:
+    """Redeem a code. It is used up even if the rest is wrong. Raises OAuthError."""
     if form.get("grant_type") != "authorization_code":
-        raise Refusal("unsupported_grant_type", "only authorization_code", "KOE318")
+        raise OAuthError("unsupported_grant_type", "only authorization_code", "KOE318")
     if form.get("client_id") != client.client_id:
-        raise Refusal("invalid_client", "Not exist client_id", "KOE101", 401)
+        raise OAuthError("invalid_client", "Not exist client_id", "KOE101", 401)
     if not hmac.compare_digest(form.get("client_secret", "").encode(), _secret(client)):
-        raise Refusal("invalid_client", "Bad client credentials", "KOE010", 401)
-    kept = world.store.take_note(_name("code", form.get("code", "")))
-    grant = msgspec.json.decode(kept, type=Grant) if kept else None
-    if grant is None or grant.until <= world.now():
-        raise Refusal("invalid_grant", "authorization code not found", "KOE320")
+        raise OAuthError("invalid_client", "Bad client credentials", "KOE010", 401)
+    stored = sandbox.store.take_note(_note_name("code", form.get("code", "")))
+    grant = msgspec.json.decode(stored, type=Grant) if stored else None
+    if grant is None or grant.until <= sandbox.now():
+        raise OAuthError("invalid_grant", "authorization code not found", "KOE320")
     return grant
 
 
-def check_proof(grant: Grant, verifier: str | None) -> None:
-    """PKCE, S256 (RFC 7636). Raises Refusal."""
+def check_code_verifier(grant: Grant, verifier: str | None) -> None:
+    """Check PKCE with S256 (RFC 7636). Raises OAuthError."""
     if grant.challenge is None and verifier is None:
         return
     digest = hashlib.sha256((verifier or "").encode()).digest()
     made = urlsafe_b64encode(digest).rstrip(b"=").decode()
     if not hmac.compare_digest(made, grant.challenge or ""):
-        raise Refusal("invalid_grant", "code_verifier does not fit", "KOE320")
+        raise OAuthError("invalid_grant", "code_verifier does not fit", "KOE320")
 
 
-def give_token(world: World, grant: Grant) -> str:
-    """An access token for what a code stood for."""
-    grant.until = world.now() + TOKEN_LIVES
-    return _keep(world, "token", grant)
+def issue_token(sandbox: SandboxState, grant: Grant) -> str:
+    """An access token for a redeemed grant."""
+    grant.until = sandbox.now() + TOKEN_TTL
+    return _store_grant(sandbox, "token", grant)
 
 
-def find_person(world: World, request: AnyRequest) -> Person | None:
-    """Whose access token a request bears."""
+def find_person(sandbox: SandboxState, request: AnyRequest) -> Person | None:
+    """The person behind the access token of a request."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    kept = world.store.get_note(_name("token", token))
-    if scheme.lower() != "bearer" or kept is None:
+    stored = sandbox.store.get_note(_note_name("token", token))
+    if scheme.lower() != "bearer" or stored is None:
         return None
-    grant = msgspec.json.decode(kept, type=Grant)
-    return grant.person if grant.until > world.now() else None
+    grant = msgspec.json.decode(stored, type=Grant)
+    return grant.person if grant.until > sandbox.now() else None
 
 
 async def read_form(request: AnyRequest) -> dict[str, str]:
@@ -142,11 +140,11 @@ async def read_form(request: AnyRequest) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode(errors="replace")))
 
 
-def _grant(world: World, query: dict[str, str]) -> Grant:
+def _grant(sandbox: SandboxState, query: dict[str, str]) -> Grant:
     return Grant(
         client_id=query["client_id"],
         person=_chosen(query),
-        until=world.now() + CODE_LIVES,
+        until=sandbox.now() + CODE_TTL,
         redirect_uri=query["redirect_uri"],
         nonce=query.get("nonce"),
         challenge=query.get("code_challenge"),
@@ -155,7 +153,7 @@ def _grant(world: World, query: dict[str, str]) -> Grant:
 
 
 def _chosen(query: dict[str, str]) -> Person:
-    """A stand-in by id or nickname, or whoever the query describes."""
+    """A stand-in by id or nickname, or a person described by the query."""
     wanted = query.get("person") or PEOPLE[0].id
     for person in PEOPLE:
         if wanted in (person.id, person.nickname):
@@ -177,26 +175,26 @@ def _registered(redirect_uri: str, client: OAuthClient) -> bool:
     return parts.scheme == "http" and host in _LOCAL and not parts.fragment
 
 
-def _go(redirect_uri: str, values: dict[str, str]) -> Response[str]:
+def _redirect(redirect_uri: str, values: dict[str, str]) -> Response[str]:
     mark = "&" if urlsplit(redirect_uri).query else "?"
     headers = {"Location": redirect_uri + mark + urlencode(values), "Cache-Control": "no-store"}
     return Response("", status_code=302, headers=headers, media_type=MediaType.TEXT)
 
 
-def _page_of(
+def _page(
     provider: str,
-    trouble: str | None,
+    error: str | None,
     *,
     query: dict[str, str] | None = None,
     target: str = "",
     status: int = 200,
 ) -> Response[str]:
-    asked = [(name, value) for name, value in (query or {}).items() if name not in _ANSWERS]
+    fields = [(name, value) for name, value in (query or {}).items() if name not in _CHOICE_FIELDS]
     html = render(
         "oauth.html",
         _TEXTS[provider],
-        trouble=trouble,
-        asked=asked,
+        error=error,
+        fields=fields,
         people=PEOPLE,
         provider=provider,
     )
@@ -215,17 +213,17 @@ def _page_of(
     return Response(html, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 
-_ANSWERS = {"person", "decision", "nickname", "email", "verified"}
+_CHOICE_FIELDS = {"person", "decision", "nickname", "email", "verified"}
 
 
-def _keep(world: World, kind: str, grant: Grant) -> str:
-    word = secrets.token_urlsafe(32)
-    world.store.put_note(_name(kind, word), msgspec.json.encode(grant))
-    return word
+def _store_grant(sandbox: SandboxState, kind: str, grant: Grant) -> str:
+    token = secrets.token_urlsafe(32)
+    sandbox.store.put_note(_note_name(kind, token), msgspec.json.encode(grant))
+    return token
 
 
-def _name(kind: str, word: str) -> str:
-    return f"oauth_{kind}_{word}"
+def _note_name(kind: str, token: str) -> str:
+    return f"oauth_{kind}_{token}"
 
 
 def _secret(client: OAuthClient) -> bytes:

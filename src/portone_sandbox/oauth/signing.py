@@ -1,7 +1,7 @@
-"""RS256 (RFC 7518, 3.3) with one key that is public, both halves of it, like every key here.
+"""RS256 (RFC 7518, 3.3) with one fixed key pair, public in both halves like every key here.
 
-Written out, for the sandbox needs no cryptography otherwise, and one power of integers is all that
-a signature takes. It protects nothing: it only has to be one that any client can check.
+Implemented here because nothing else in the sandbox needs a cryptography package, and a signature
+is one modular power. It protects nothing; clients only have to be able to verify it.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ _PRIVATE = int(
     16,
 )
 _SIZE = 256
-# DER of "what follows is a SHA-256 digest" (RFC 8017, 9.2).
+# DER prefix that announces a SHA-256 digest (RFC 8017, 9.2).
 _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
 
 def sign(claims: dict[str, object]) -> str:
     """A JSON Web Token."""
     header = {"alg": "RS256", "typ": "JWT", "kid": KEY_ID}
-    said = ".".join(_words(json.dumps(part).encode()) for part in (header, claims))
-    return f"{said}.{_words(_signature(said.encode()))}"
+    signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+    return f"{signed}.{_base64url(_signature(signed.encode()))}"
 
 
 def public_key() -> dict[str, str]:
@@ -47,16 +47,16 @@ def public_key() -> dict[str, str]:
         "kid": KEY_ID,
         "alg": "RS256",
         "use": "sig",
-        "n": _words(_MODULUS.to_bytes(_SIZE)),
-        "e": _words(_EXPONENT.to_bytes(3)),
+        "n": _base64url(_MODULUS.to_bytes(_SIZE)),
+        "e": _base64url(_EXPONENT.to_bytes(3)),
     }
 
 
-def _signature(said: bytes) -> bytes:
-    tail = b"\x00" + _DIGEST_INFO + hashlib.sha256(said).digest()
+def _signature(signed: bytes) -> bytes:
+    tail = b"\x00" + _DIGEST_INFO + hashlib.sha256(signed).digest()
     padded = b"\x00\x01" + b"\xff" * (_SIZE - 2 - len(tail)) + tail
     return pow(int.from_bytes(padded), _PRIVATE, _MODULUS).to_bytes(_SIZE)
 
 
-def _words(content: bytes) -> str:
+def _base64url(content: bytes) -> str:
     return urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""V1's token: half an hour, the same for every caller, stretched when it is about to end."""
+"""V1's token: valid for 30 minutes, shared by all callers, extended in its last minute."""
 
 import hmac
 import secrets
@@ -10,57 +10,61 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from portone_sandbox.core.errors import Unauthorized
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
-LIFE = timedelta(minutes=30)
-STRETCH_BELOW = timedelta(minutes=1)
-STRETCH_BY = timedelta(minutes=5)
+TOKEN_TTL = timedelta(minutes=30)
+EXTEND_BELOW = timedelta(minutes=1)
+EXTEND_BY = timedelta(minutes=5)
 
 
 class Token(msgspec.Struct):
-    """The one token in force."""
+    """The current token."""
 
     text: str
     expires_at: datetime
 
 
-def take_token(world: World, key: str | None, secret: str | None) -> Token:
-    """The current token; a new one when it has ended. Raises Unauthorized for wrong keys.
+def issue_token(sandbox: SandboxState, key: str | None, secret: str | None) -> Token:
+    """The current token, or a new one after its expiry. Raises Unauthorized for wrong keys.
 
-    Several servers may ask at once, so a live token is given again; in its last minute its end
-    moves out by five.
+    Several servers may ask at once, so a valid token is issued again; within its last minute its
+    expiry is extended by five.
     """
-    keys = world.credentials.v1
+    keys = sandbox.credentials.v1
     good = hmac.compare_digest((key or "").encode(), keys.imp_key.encode())
     if not (good & hmac.compare_digest((secret or "").encode(), keys.imp_secret.encode())):
         raise Unauthorized("인증에 실패하였습니다. API키와 secret을 확인하세요.")
-    now, token = world.now(), _current(world)
+    now, token = sandbox.now(), _current(sandbox)
     if token is None or token.expires_at <= now:
-        token = Token(secrets.token_hex(20), now + LIFE)
-    elif token.expires_at - now < STRETCH_BELOW:
-        token.expires_at += STRETCH_BY
+        token = Token(secrets.token_hex(20), now + TOKEN_TTL)
+    elif token.expires_at - now < EXTEND_BELOW:
+        token.expires_at += EXTEND_BY
     else:
         return token
-    world.store.put_note("v1_token", msgspec.json.encode(token))
+    sandbox.store.put_note("v1_token", msgspec.json.encode(token))
     return token
 
 
 async def require_token(
     connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
 ) -> None:
-    """Guard: the header holds the token, bare or after Bearer; both forms are in use.
+    """Guard: the header holds the token, bare or after `Bearer`; both forms are in use.
 
-    A coroutine, though it never waits: Litestar would run a plain function in another thread,
-    where it would meet the store in the middle of a transaction.
+    A coroutine, though it never awaits: Litestar would run a plain function in another thread,
+    where it could reach the store in the middle of a transaction.
     """
-    world: World = connection.app.state.world
-    given = connection.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    token = _current(world)
-    alive = token is not None and token.expires_at > world.now()
-    if token is None or not alive or not hmac.compare_digest(given.encode(), token.text.encode()):
+    sandbox: SandboxState = connection.app.state.sandbox
+    presented = connection.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    token = _current(sandbox)
+    alive = token is not None and token.expires_at > sandbox.now()
+    if (
+        token is None
+        or not alive
+        or not hmac.compare_digest(presented.encode(), token.text.encode())
+    ):
         raise Unauthorized("Unauthorized")
 
 
-def _current(world: World) -> Token | None:
-    kept = world.store.get_note("v1_token")
-    return msgspec.json.decode(kept, type=Token) if kept else None
+def _current(sandbox: SandboxState) -> Token | None:
+    stored = sandbox.store.get_note("v1_token")
+    return msgspec.json.decode(stored, type=Token) if stored else None

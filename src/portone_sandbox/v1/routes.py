@@ -20,15 +20,15 @@ from portone_sandbox.core.errors import (
 from portone_sandbox.core.fields import Fields, read_fields
 from portone_sandbox.core.money import to_major
 from portone_sandbox.core.payments import Order, Payment, RefundAccount
-from portone_sandbox.core.request import AnyRequest, TheWorld, read_path
-from portone_sandbox.core.state import World
-from portone_sandbox.v1.auth import require_token, take_token
+from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
+from portone_sandbox.core.state import SandboxState
+from portone_sandbox.v1.auth import issue_token, require_token
 from portone_sandbox.v1.lookup import LOOKUPS, visible
-from portone_sandbox.v1.schema import answer, show_payment, unix
+from portone_sandbox.v1.schema import MERCHANT_UID_LENGTH_MAX, envelope, show_payment, unix
 from portone_sandbox.v1.virtual_accounts import VBANKS
 
-# Known texts first; those for checksum, over-amount and unpaid cancels are the sandbox's own,
-# as PortOne's are not published (DOUBT).
+# The first two texts are known. PortOne publishes none for checksum mismatches, excessive amounts
+# and unpaid payments, so those are the sandbox's own (undocumented).
 _CANCEL_TEXTS: dict[type[Refused], str] = {
     PaymentNotFound: "취소할 결제건이 존재하지 않습니다.",
     AlreadyCancelled: "이미 전액취소된 주문입니다.",
@@ -37,81 +37,80 @@ _CANCEL_TEXTS: dict[type[Refused], str] = {
     PaymentNotPaid: "결제완료 상태가 아니어서 취소할 수 없습니다.",
     RefundAccountMissing: "가상계좌 환불에는 환불계좌 정보가 필요합니다.",
 }
-_LONGEST_MERCHANT_UID = 40
 
 
 @post("/users/getToken", status_code=200)
-async def get_token(request: AnyRequest, world: TheWorld) -> Response[bytes]:
-    """Give the token and both times, so that a client with a wrong clock can count its life."""
+async def get_token(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
+    """The token with both times, so that a client with a wrong clock can compute its lifetime."""
     try:
         fields = await read_fields(request)
-        token = take_token(world, fields.text("imp_key"), fields.text("imp_secret"))
+        token = issue_token(sandbox, fields.text("imp_key"), fields.text("imp_secret"))
     except InvalidRequest as error:
         raise Unauthorized(error.message) from error
     shown = {
         "access_token": token.text,
-        "now": unix(world.now()),
+        "now": unix(sandbox.now()),
         "expired_at": unix(token.expires_at),
     }
-    return answer(shown)
+    return envelope(shown)
 
 
 @post("/payments/prepare", status_code=200)
-async def prepare(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def prepare(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """Register an amount before the window opens; once per merchant_uid."""
     fields = await read_fields(request)
-    merchant_uid = fields.needed_text("merchant_uid", _LONGEST_MERCHANT_UID)
-    if world.store.find_order(merchant_uid):
-        return answer(None, code=1, message="이미 등록된 merchant_uid 입니다.")
-    return answer(_show_order(_register(world, merchant_uid, fields)))
+    merchant_uid = fields.required_text("merchant_uid", MERCHANT_UID_LENGTH_MAX)
+    if sandbox.store.find_order(merchant_uid):
+        return envelope(None, code=1, message="이미 등록된 merchant_uid 입니다.")
+    return envelope(_show_order(_register(sandbox, merchant_uid, fields)))
 
 
 @put("/payments/prepare")
-async def change_prepared(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def change_prepared(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """Change a registered amount."""
     fields = await read_fields(request)
-    merchant_uid = fields.needed_text("merchant_uid")
-    if world.store.find_order(merchant_uid) is None:
+    merchant_uid = fields.required_text("merchant_uid")
+    if sandbox.store.find_order(merchant_uid) is None:
         message = "사전등록된 결제정보가 존재하지 않습니다."
-        return answer(None, code=-1, message=message, status=404)
-    return answer(_show_order(_register(world, merchant_uid, fields)))
+        return envelope(None, code=-1, message=message, status=404)
+    return envelope(_show_order(_register(sandbox, merchant_uid, fields)))
 
 
 @get("/payments/prepare/{merchant_uid:str}")
-async def get_prepared(merchant_uid: FromPath[str], world: TheWorld) -> Response[bytes]:
+async def get_prepared(merchant_uid: FromPath[str], sandbox: SandboxDep) -> Response[bytes]:
     """Read a registered amount; only 200 and 401 are documented, so unknown is code 1."""
-    order = world.store.find_order(read_path(merchant_uid))
+    order = sandbox.store.find_order(read_path(merchant_uid))
     if order is None:
-        return answer(None, code=1, message="사전등록된 결제정보가 존재하지 않습니다.")
-    return answer(_show_order(order))
+        return envelope(None, code=1, message="사전등록된 결제정보가 존재하지 않습니다.")
+    return envelope(_show_order(order))
 
 
 @post("/payments/cancel", status_code=200)
-async def cancel_payment(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def cancel_payment(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """Cancel; a business refusal is HTTP 200 with a code that is not 0."""
     fields = await read_fields(request)
     try:
-        payment = _find_to_cancel(world, fields)
-        cancel(world, payment, _cancel_request(fields, payment))
+        payment = _find_to_cancel(sandbox, fields)
+        cancel(sandbox, payment, _cancel_request(fields, payment))
     except Refused as refusal:
         message = _CANCEL_TEXTS.get(type(refusal), refusal.message)
-        return answer(None, code=1, message=message)
-    return answer(show_payment(payment, world.settings))
+        return envelope(None, code=1, message=message)
+    return envelope(show_payment(payment, sandbox.settings))
 
 
-def _register(world: World, merchant_uid: str, fields: Fields) -> Order:
+def _register(sandbox: SandboxState, merchant_uid: str, fields: Fields) -> Order:
     currency = fields.text("currency", 3)
     amount = fields.money("amount", currency or "KRW")
     if amount is None:
         raise InvalidRequest("amount is required")
-    return payment_flow.register(world, merchant_uid, "V1", amount, currency)
+    return payment_flow.register(sandbox, merchant_uid, "V1", amount, currency)
 
 
 def _show_order(order: Order) -> dict[str, object]:
     shown: dict[str, object] = {
         "merchant_uid": order.id,
         "amount": to_major(order.amount or 0, order.currency or "KRW"),
-        # The document asks for a list's counters here, too; they say nothing.
+        # The schema requires the counters of a list here, too; they carry no meaning.
         "total": 1,
         "previous": 0,
         "next": 0,
@@ -119,14 +118,14 @@ def _show_order(order: Order) -> dict[str, object]:
     return shown | ({"currency": order.currency} if order.currency else {})
 
 
-def _find_to_cancel(world: World, fields: Fields) -> Payment:
+def _find_to_cancel(sandbox: SandboxState, fields: Fields) -> Payment:
     """imp_uid wins: a wrong one fails even beside a good merchant_uid."""
     imp_uid, merchant_uid = fields.text("imp_uid"), fields.text("merchant_uid")
     if imp_uid is not None:
-        return visible(world.get_payment(imp_uid))
+        return visible(sandbox.get_payment(imp_uid))
     if merchant_uid is None:
         raise InvalidRequest("imp_uid 또는 merchant_uid 가 필요합니다.")
-    attempts = world.store.list_attempts(merchant_uid, "V1")
+    attempts = sandbox.store.list_attempts(merchant_uid, "V1")
     if not attempts:
         raise PaymentNotFound
     return next((p for p in attempts if p.was_paid), attempts[-1])
@@ -156,22 +155,22 @@ def _refund_account(fields: Fields) -> RefundAccount | None:
 
 
 def refuse(_: AnyRequest, refusal: Refused) -> Response[bytes]:
-    """What no handler worded itself: 401 for keys, otherwise 200 with code 1."""
+    """Default error response: 401 for credentials, otherwise 200 with code 1."""
     if isinstance(refusal, Unauthorized):
-        return answer(None, code=-1, message=refusal.message, status=401)
-    return answer(None, code=1, message=refusal.message)
+        return envelope(None, code=-1, message=refusal.message, status=401)
+    return envelope(None, code=1, message=refusal.message)
 
 
 def refuse_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Paths and methods that V1 does not have."""
-    return answer(None, code=-1, message=error.detail, status=error.status_code)
+    """Unknown paths and methods."""
+    return envelope(None, code=-1, message=error.detail, status=error.status_code)
 
 
-def router(world: World) -> Router:
+def router(sandbox: SandboxState) -> Router:
     """Everything under /v1."""
 
     async def empty_message(response: Response[bytes]) -> Response[bytes]:
-        if world.settings.v1_empty_fields == "null":
+        if sandbox.settings.v1_empty_fields == "null":
             response.content = response.content.replace(b'"message":""', b'"message":null', 1)
         return response
 

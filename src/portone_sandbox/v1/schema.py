@@ -1,4 +1,4 @@
-"""How V1 shows things: the envelope, the payment, the balance."""
+"""V1 response schemas: the envelope, the payment, the balance."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,7 +11,7 @@ from portone_sandbox.core.money import to_major
 from portone_sandbox.core.payments import Cancellation, Deposit, Method, Payment, Status
 from portone_sandbox.core.settings import Channel, Settings
 
-# READY of V2 is an open or left window, or an account that waits: V1 has one word for them.
+# V1 has one word for an open window, an abandoned one, and an account without a deposit.
 _STATUS = {
     Status.READY: "ready",
     Status.PAY_PENDING: "ready",
@@ -29,36 +29,37 @@ _METHOD = {
     Method.GIFT_CERTIFICATE: "culturelgift",
 }
 METHODS = {word: method for method, word in _METHOD.items()}
+MERCHANT_UID_LENGTH_MAX = 40
 STATUSES = ("all", "ready", "paid", "cancelled", "failed")
 
 
-def answer(
+def envelope(
     response: object, *, code: int = 0, message: str = "", status: int = 200
 ) -> Response[bytes]:
-    """The envelope of every V1 answer: `code` 0 is success, whatever the HTTP status says."""
+    """The envelope of every V1 response: `code` 0 is success, regardless of the HTTP status."""
     body = msgspec.json.encode({"code": code, "message": message, "response": response})
     return Response(body, status_code=status, media_type="application/json; charset=utf-8")
 
 
-def method_word(method: Method) -> str:
+def v1_method(method: Method) -> str:
     """V1's word for a method."""
     return _METHOD[method]
 
 
-def status_word(payment: Payment, settings: Settings) -> str:
-    """V1's word for a status. DOUBT: partial cancels, see Settings.v1_partial_cancel_status."""
+def v1_status(payment: Payment, settings: Settings) -> str:
+    """V1's status word; after a partial cancellation, Settings.v1_partial_cancel_status."""
     if payment.status is Status.PARTIAL_CANCELLED:
         return settings.v1_partial_cancel_status
     return _STATUS[payment.status]
 
 
 def unix(at: datetime | None) -> int:
-    """UNIX seconds; 0 says that it has not happened."""
+    """UNIX seconds; 0 if it has not happened."""
     return 0 if at is None else int(at.timestamp())
 
 
 def show_payment(payment: Payment, settings: Settings) -> dict[str, object]:
-    """A payment as PaymentAnnotation describes it; amounts in major units."""
+    """A payment, as PaymentAnnotation; amounts in major units."""
     channel = settings.channel(payment.channel_key, payment.version)
     shown: dict[str, object | None] = {
         "imp_uid": payment.tx_id,
@@ -77,7 +78,7 @@ def show_payment(payment: Payment, settings: Settings) -> dict[str, object]:
         **_buyer_fields(payment),
         "custom_data": payment.custom_data,
         "user_agent": "sorry_not_supported_anymore",
-        "status": status_word(payment, settings),
+        "status": v1_status(payment, settings),
         **_time_fields(payment),
         "fail_reason": payment.failure.reason if payment.failure else None,
         "cancel_reason": payment.cancellations[-1].reason if payment.cancellations else None,
@@ -95,7 +96,7 @@ def show_payment(payment: Payment, settings: Settings) -> dict[str, object]:
 
 
 def fit(shown: dict[str, object | None], settings: Settings) -> dict[str, object]:
-    """Leave out or keep what is empty, as Settings.v1_empty_fields says."""
+    """Drop or keep empty fields, according to Settings.v1_empty_fields."""
     if settings.v1_empty_fields == "null":
         return dict(shown)
     return {name: value for name, value in shown.items() if value is not None}
@@ -161,7 +162,7 @@ def _time_fields(payment: Payment) -> dict[str, object | None]:
 
 
 def show_cancellation(cancellation: Cancellation, payment: Payment) -> dict[str, object]:
-    """One cancel as PaymentCancelAnnotation describes it."""
+    """One cancellation, as PaymentCancelAnnotation."""
     return {
         "pg_tid": cancellation.pg_tx_id or "",
         "amount": to_major(cancellation.amount, payment.currency),
@@ -172,7 +173,7 @@ def show_cancellation(cancellation: Cancellation, payment: Payment) -> dict[str,
 
 
 def show_deposit(arrived: Deposit, payment: Payment) -> dict[str, object]:
-    """One deposit; the document asks for a `reason` that it does not describe."""
+    """One deposit; the schema requires a `reason` without describing it."""
     return {
         "pg_tid": arrived.tx_id,
         "amount": to_major(arrived.amount, payment.currency),
@@ -196,7 +197,7 @@ def show_page(
 
 
 def show_balance(payment: Payment) -> dict[str, object]:
-    """Tax parts of what is left, with the history of how it came there."""
+    """Tax parts of the remaining amount, with their history."""
     done = [c for c in payment.cancellations if c.status == "SUCCEEDED"]
     first = _parts(payment, [])
     histories = [_history(first, unix(payment.paid_at))]
@@ -211,7 +212,7 @@ def show_balance(payment: Payment) -> dict[str, object]:
 
 
 def _parts(payment: Payment, cancelled: Iterable[Cancellation]) -> dict[str, object]:
-    """Tax-free, supply and VAT after some cancels; refunds are taken off each part."""
+    """Tax-free, supply and VAT after some cancellations, each reduced by its refunded part."""
     given_back = list(cancelled)
     tax_free = payment.tax_free - sum(c.tax_free for c in given_back)
     vat = payment.vat - sum(c.vat for c in given_back)

@@ -17,10 +17,10 @@ from portone_sandbox.core.errors import (
 from portone_sandbox.core.fields import Fields, read_fields
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Buyer, Method, Payment, Status, VirtualAccount
-from portone_sandbox.core.request import AnyRequest, TheWorld
-from portone_sandbox.core.state import World
+from portone_sandbox.core.request import AnyRequest, SandboxDep
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.v1.lookup import not_found, visible
-from portone_sandbox.v1.schema import answer, show_payment
+from portone_sandbox.v1.schema import MERCHANT_UID_LENGTH_MAX, envelope, show_payment
 
 _TEXTS: dict[type[Refused], str] = {
     AlreadyPaid: "이미 결제가 이루어진 merchant_uid 입니다.",
@@ -30,84 +30,84 @@ _NOT_WAITING = "가상계좌가 입금대기 상태(ready)가 아닙니다."
 
 
 @post("/vbanks", status_code=200)
-async def issue_account(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def issue_account(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """Open an account; the payment comes back `ready`, refusals as 200 with code 1."""
     fields = await read_fields(request)
     try:
-        account = _account(world, fields)
+        account = _account(sandbox, fields)
         opening = _opening(fields, account)
-        with world.store.transaction():
-            payment = payment_flow.open_checkout(world, opening)
+        with sandbox.store.transaction():
+            payment = payment_flow.open_checkout(sandbox, opening)
             payment.account = account
-            payment_flow.approve(world, payment)
+            payment_flow.approve(sandbox, payment)
     except Refused as refusal:
-        return answer(None, code=1, message=_TEXTS.get(type(refusal), refusal.message))
-    return answer(show_payment(payment, world.settings))
+        return envelope(None, code=1, message=_TEXTS.get(type(refusal), refusal.message))
+    return envelope(show_payment(payment, sandbox.settings))
 
 
 @put("/vbanks/{imp_uid:str}")
 async def change_account(
-    request: AnyRequest, imp_uid: FromPath[str], world: TheWorld
+    request: AnyRequest, imp_uid: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
     """Change amount or due time before a deposit. PortOne offers it for Hecto alone."""
     fields = await read_fields(request)
     try:
-        payment = visible(world.get_payment(imp_uid))
-        _change(world, payment, fields)
+        payment = visible(sandbox.get_payment(imp_uid))
+        _change(sandbox, payment, fields)
     except PaymentNotFound:
         return not_found()
     except Refused as refusal:
-        return answer(None, code=-1, message=refusal.message, status=400)
-    return answer(show_payment(payment, world.settings))
+        return envelope(None, code=-1, message=refusal.message, status=400)
+    return envelope(show_payment(payment, sandbox.settings))
 
 
 @delete("/vbanks/{imp_uid:str}", status_code=200)
-async def revoke_account(imp_uid: FromPath[str], world: TheWorld) -> Response[bytes]:
+async def revoke_account(imp_uid: FromPath[str], sandbox: SandboxDep) -> Response[bytes]:
     """Revoke an account before a deposit; the payment is shown as failed."""
     try:
-        payment = visible(world.get_payment(imp_uid))
-        virtual_accounts.close(world, payment)
+        payment = visible(sandbox.get_payment(imp_uid))
+        virtual_accounts.close(sandbox, payment)
     except PaymentNotFound:
         return not_found()
     except NotWaitingForDeposit:
-        return answer(None, code=-1, message=_NOT_WAITING, status=400)
-    return answer(show_payment(payment, world.settings))
+        return envelope(None, code=-1, message=_NOT_WAITING, status=400)
+    return envelope(show_payment(payment, sandbox.settings))
 
 
 VBANKS = [issue_account, change_account, revoke_account]
 
 
-def _account(world: World, fields: Fields) -> VirtualAccount:
-    bank = banks.find(fields.needed_text("vbank_code"))
+def _account(sandbox: SandboxState, fields: Fields) -> VirtualAccount:
+    bank = banks.find(fields.required_text("vbank_code"))
     due = fields.unix_time("vbank_due")
     if bank is None:
         raise InvalidRequest("vbank_code 가 올바르지 않습니다.")
-    if due is None or due <= world.now().timestamp():
+    if due is None or due <= sandbox.now().timestamp():
         raise InvalidRequest("vbank_due 는 현재보다 미래여야 합니다.")
     return VirtualAccount(
         bank=bank.name,
         number=fields.text("vbank_num", 32) or "",
         holder=fields.text("vbank_holder", 16) or "",
         due_at=datetime.fromtimestamp(due, UTC),
-        issued_at=world.now(),
+        issued_at=sandbox.now(),
         fixed=fields.flag("fixed_unlimited_vbank") or fields.text("vbank_num") is not None,
     )
 
 
 def _opening(fields: Fields, account: VirtualAccount) -> Opening:
     amount = fields.money("amount", "KRW")
-    # Only an account that takes any amount may wait for none.
+    # Only a fixed account, which accepts any amount, may expect none.
     if amount is None or (amount == 0 and not account.fixed):
         raise InvalidRequest("amount 가 필요합니다.")
     return Opening(
-        order_id=fields.needed_text("merchant_uid", 40),
+        order_id=fields.required_text("merchant_uid", MERCHANT_UID_LENGTH_MAX),
         version="V1",
         amount=amount,
         method=Method.VIRTUAL_ACCOUNT,
         name=fields.text("name", 40) or "샌드박스 주문",
         tax_free=fields.money("tax_free", "KRW"),
         vat_amount=fields.money("vat_amount", "KRW"),
-        channel_key=fields.needed_text("channel_key"),
+        channel_key=fields.required_text("channel_key"),
         device="api",
         buyer=Buyer(
             name=fields.text("buyer_name", 16),
@@ -122,7 +122,7 @@ def _opening(fields: Fields, account: VirtualAccount) -> Opening:
     )
 
 
-def _change(world: World, payment: Payment, fields: Fields) -> None:
+def _change(sandbox: SandboxState, payment: Payment, fields: Fields) -> None:
     account = payment.account
     if account is None or payment.status is not Status.VIRTUAL_ACCOUNT_ISSUED:
         raise InvalidRequest(_NOT_WAITING)
@@ -131,5 +131,5 @@ def _change(world: World, payment: Payment, fields: Fields) -> None:
         payment.amount = amount
     if due is not None:
         account.due_at = datetime.fromtimestamp(due, UTC)
-    payment.updated_at = world.now()
-    world.store.save_payment(payment)
+    payment.updated_at = sandbox.now()
+    sandbox.store.save_payment(payment)

@@ -10,10 +10,10 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from portone_sandbox.core.errors import Forbidden, Unauthorized
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
-ACCESS_LIFE = timedelta(minutes=30)
-REFRESH_LIFE = timedelta(days=1)
+ACCESS_TOKEN_TTL = timedelta(minutes=30)
+REFRESH_TOKEN_TTL = timedelta(days=1)
 
 
 class Tokens(msgspec.Struct):
@@ -24,20 +24,20 @@ class Tokens(msgspec.Struct):
     refresh_ends_at: datetime | None = None
 
 
-def log_in(world: World, api_secret: str) -> dict[str, str]:
+def log_in(sandbox: SandboxState, api_secret: str) -> dict[str, str]:
     """A token pair for the API secret; raises Unauthorized."""
-    if not _same(api_secret, world.credentials.v2.api_secret):
+    if not _same(api_secret, sandbox.credentials.v2.api_secret):
         raise Unauthorized("API 시크릿이 올바르지 않습니다.")
-    return _issue(world)
+    return _issue(sandbox)
 
 
-def refresh(world: World, refresh_token: str) -> dict[str, str]:
-    """A new pair for the newest refresh token; every older one is dead. Raises Unauthorized."""
-    tokens = _load(world)
-    ended = tokens.refresh_ends_at is None or tokens.refresh_ends_at <= world.now()
+def refresh(sandbox: SandboxState, refresh_token: str) -> dict[str, str]:
+    """A new pair for the newest refresh token; older ones are revoked. Raises Unauthorized."""
+    tokens = _load(sandbox)
+    ended = tokens.refresh_ends_at is None or tokens.refresh_ends_at <= sandbox.now()
     if ended or not _same(refresh_token, tokens.refresh):
         raise Unauthorized("리프레시 토큰이 올바르지 않습니다.")
-    return _issue(world)
+    return _issue(sandbox)
 
 
 async def require_credential(
@@ -45,38 +45,38 @@ async def require_credential(
 ) -> None:
     """Guard: `PortOne <API secret>` or `Bearer <access token>`.
 
-    A coroutine for the reason that V1's guard is one: the store belongs to one thread.
+    A coroutine for the same reason as V1's guard: the store belongs to one thread.
     """
-    world: World = connection.app.state.world
+    sandbox: SandboxState = connection.app.state.sandbox
     scheme, _space, given = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "portone" and _same(given, world.credentials.v2.api_secret):
+    if scheme.lower() == "portone" and _same(given, sandbox.credentials.v2.api_secret):
         return
     if scheme.lower() == "bearer":
-        ends_at = _load(world).access.get(given)
-        if ends_at is not None and ends_at > world.now():
+        ends_at = _load(sandbox).access.get(given)
+        if ends_at is not None and ends_at > sandbox.now():
             return
     raise Unauthorized("인증 정보가 올바르지 않습니다.")
 
 
-def check_store(world: World, store_id: str | None) -> None:
-    """A store may be named only if it is the credential's own; raises Forbidden."""
-    if store_id is not None and store_id != world.credentials.v2.store_id:
+def check_store(sandbox: SandboxState, store_id: str | None) -> None:
+    """Check that a named store is the credential's own; raises Forbidden."""
+    if store_id is not None and store_id != sandbox.credentials.v2.store_id:
         raise Forbidden("접근 권한이 없는 상점 아이디입니다.")
 
 
-def _issue(world: World) -> dict[str, str]:
-    now, tokens = world.now(), _load(world)
+def _issue(sandbox: SandboxState) -> dict[str, str]:
+    now, tokens = sandbox.now(), _load(sandbox)
     alive = {text: ends_at for text, ends_at in tokens.access.items() if ends_at > now}
     access, renewal = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    alive[access] = now + ACCESS_LIFE
-    kept = Tokens(alive, renewal, now + REFRESH_LIFE)
-    world.store.put_note("v2_tokens", msgspec.json.encode(kept))
+    alive[access] = now + ACCESS_TOKEN_TTL
+    stored = Tokens(alive, renewal, now + REFRESH_TOKEN_TTL)
+    sandbox.store.put_note("v2_tokens", msgspec.json.encode(stored))
     return {"accessToken": access, "refreshToken": renewal}
 
 
-def _load(world: World) -> Tokens:
-    kept = world.store.get_note("v2_tokens")
-    return msgspec.json.decode(kept, type=Tokens) if kept else Tokens()
+def _load(sandbox: SandboxState) -> Tokens:
+    stored = sandbox.store.get_note("v2_tokens")
+    return msgspec.json.decode(stored, type=Tokens) if stored else Tokens()
 
 
 def _same(given: str, true: str) -> bool:

@@ -1,4 +1,4 @@
-"""What V2 is asked, and how its bodies are read."""
+"""V2 request bodies, and how they are parsed."""
 
 from datetime import datetime
 from typing import Annotated, TypeVar
@@ -7,22 +7,22 @@ import msgspec
 
 from portone_sandbox.core import banks
 from portone_sandbox.core.errors import InvalidRequest
-from portone_sandbox.core.money import LARGEST
+from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payments import Version
 from portone_sandbox.core.request import AnyRequest, read_path
 
 Body = TypeVar("Body")
-Amount = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+Amount = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 BankName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z_]{1,40}$")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-_LONGEST_ID = 200
+_PAYMENT_ID_LENGTH_MAX = 200
 
 
 class Camel(msgspec.Struct, rename="camel", kw_only=True):
-    """A body in V2's spelling; unknown fields are left unread."""
+    """A body in V2's spelling; unknown fields are ignored."""
 
 
 class LogIn(Camel):
@@ -154,7 +154,7 @@ class CustomerName(Camel):
 
 
 class Customer(Camel):
-    """Who pays."""
+    """The buyer."""
 
     id: str | None = None
     name: CustomerName | None = None
@@ -204,7 +204,7 @@ class Page(Camel):
 
 
 class Filter(Camel):
-    """Which payments a list wants; filters of things the sandbox has not are left unread."""
+    """The filter of a payment list; filters on features the sandbox lacks are ignored."""
 
     store_id: str | None = None
     timestamp_type: str | None = None
@@ -248,9 +248,9 @@ async def read_body(request: AnyRequest, kind: type[Body]) -> Body:
 
 
 def read_id(payment_id: str) -> str:
-    """A paymentId from the path; raises InvalidRequest for what no PG would take."""
+    """A paymentId from the path; raises InvalidRequest for characters no PG accepts."""
     text = read_path(payment_id)
-    if len(text) > _LONGEST_ID or not text.isprintable():
+    if len(text) > _PAYMENT_ID_LENGTH_MAX or not text.isprintable():
         raise InvalidRequest("paymentId 가 올바르지 않습니다.")
     return text
 

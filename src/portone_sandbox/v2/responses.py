@@ -1,4 +1,4 @@
-"""How V2 answers: bodies, error types with their statuses, and answers kept for a key."""
+"""V2 responses: bodies, error types with their statuses, and stored idempotent responses."""
 
 import re
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from litestar.exceptions import HTTPException
 
 from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.request import AnyRequest
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 
-KEPT_FOR = timedelta(hours=3)
+RESPONSE_RETENTION = timedelta(hours=3)
 # An RFC 8941 string: 16–256 ASCII characters in double quotes.
 _KEY = re.compile(r'"[\x20-\x7e]{16,256}"')
 _BY_STATUS = {
@@ -35,53 +35,56 @@ _BY_STATUS = {
 STATUS = {kind: status for status, kinds in _BY_STATUS.items() for kind in kinds}
 
 
-class Kept(msgspec.Struct):
-    """An answer that a repeated key gets again."""
+class StoredResponse(msgspec.Struct):
+    """A response that a repeated Idempotency-Key gets again."""
 
     status: int
     body: bytes
 
 
-def respond(shown: object, status: int = 200) -> Response[bytes]:
-    """A JSON answer."""
-    return _response(Kept(status, msgspec.json.encode(shown)))
+def respond(content: object, status: int = 200) -> Response[bytes]:
+    """A JSON response."""
+    return _response(StoredResponse(status, msgspec.json.encode(content)))
 
 
-def show_refusal(refusal: Refused) -> Kept:
+def show_refusal(refusal: Refused) -> StoredResponse:
     """A documented error: `{type, message}` and its status."""
     body = {"type": refusal.type, "message": refusal.message, **refusal.extra}
-    return Kept(STATUS.get(refusal.type, 409), msgspec.json.encode(body))
+    return StoredResponse(STATUS.get(refusal.type, 409), msgspec.json.encode(body))
 
 
-def once(request: AnyRequest, world: World, work: Callable[[], object]) -> Response[bytes]:
-    """Do a change once per Idempotency-Key.
+def run_once(
+    request: AnyRequest, sandbox: SandboxState, work: Callable[[], object]
+) -> Response[bytes]:
+    """Execute a change at most once per Idempotency-Key.
 
-    The change and its answer are kept in one transaction, so that not even a crash between
-    them can let a repeat do it twice. Different requests must not share a key: they get the
-    first one's answer.
+    One transaction stores the change and its response, so a crash between them cannot make a
+    repeat execute twice. Different requests must not share a key: they get the first response.
     """
     key = _key_of(request)
     if key is None:
-        return _response(_carry_out(world, work))
-    if (kept := recall(request, world)) is not None:
-        return kept
-    with world.store.transaction():
-        answer = _carry_out(world, work)
-        world.store.keep_answer(key, world.now() + KEPT_FOR, msgspec.json.encode(answer))
-    return _response(answer)
+        return _response(_execute(sandbox, work))
+    if (stored := find_stored_response(request, sandbox)) is not None:
+        return stored
+    with sandbox.store.transaction():
+        response = _execute(sandbox, work)
+        sandbox.store.store_response(
+            key, sandbox.now() + RESPONSE_RETENTION, msgspec.json.encode(response)
+        )
+    return _response(response)
 
 
-def recall(request: AnyRequest, world: World) -> Response[bytes] | None:
-    """The answer kept for this request's key, if there is one."""
+def find_stored_response(request: AnyRequest, sandbox: SandboxState) -> Response[bytes] | None:
+    """The response stored for this request's key, if there is one."""
     key = _key_of(request)
-    kept = world.store.find_answer(key, world.now()) if key else None
-    return _response(msgspec.json.decode(kept, type=Kept)) if kept else None
+    stored = sandbox.store.find_response(key, sandbox.now()) if key else None
+    return _response(msgspec.json.decode(stored, type=StoredResponse)) if stored else None
 
 
-def _carry_out(world: World, work: Callable[[], object]) -> Kept:
+def _execute(sandbox: SandboxState, work: Callable[[], object]) -> StoredResponse:
     try:
-        with world.store.transaction():
-            return Kept(200, msgspec.json.encode(work()))
+        with sandbox.store.transaction():
+            return StoredResponse(200, msgspec.json.encode(work()))
     except Refused as refusal:
         return show_refusal(refusal)
 
@@ -93,16 +96,16 @@ def _key_of(request: AnyRequest) -> str | None:
     return given
 
 
-def _response(kept: Kept) -> Response[bytes]:
-    return Response(kept.body, status_code=kept.status, media_type="application/json")
+def _response(stored: StoredResponse) -> Response[bytes]:
+    return Response(stored.body, status_code=stored.status, media_type="application/json")
 
 
 def refuse(_: AnyRequest, refusal: Refused) -> Response[bytes]:
-    """What a guard or a reader refuses."""
+    """The error response for a refusal raised outside of a handler."""
     return _response(show_refusal(refusal))
 
 
 def refuse_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Paths and methods that V2 does not have."""
+    """Unknown paths and methods."""
     kind = "NOT_FOUND" if error.status_code == 404 else "INVALID_REQUEST"  # noqa: PLR2004
     return respond({"type": kind, "message": error.detail}, error.status_code)

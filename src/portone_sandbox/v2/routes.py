@@ -30,8 +30,8 @@ from portone_sandbox.core.payments import (
     Status,
     VirtualAccount,
 )
-from portone_sandbox.core.request import AnyRequest, TheWorld
-from portone_sandbox.core.state import World
+from portone_sandbox.core.request import AnyRequest, SandboxDep
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Webhook
 from portone_sandbox.v2.auth import check_store, log_in, refresh, require_credential
 from portone_sandbox.v2.bodies import (
@@ -49,65 +49,71 @@ from portone_sandbox.v2.bodies import (
     read_id,
 )
 from portone_sandbox.v2.lookup import LOOKUPS, find_current, get_banks, get_current
-from portone_sandbox.v2.responses import once, recall, refuse, refuse_http, respond
+from portone_sandbox.v2.responses import (
+    find_stored_response,
+    refuse,
+    refuse_http,
+    respond,
+    run_once,
+)
 from portone_sandbox.v2.schema import show_cancellation, show_webhook
-from portone_sandbox.webhooks.sender import TheSender
+from portone_sandbox.webhooks.sender import SenderDep
 
 DECLINED_CARD_ENDING = "0002"
 
 
 @post("/login/api-secret", status_code=200)
-async def log_in_with_secret(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def log_in_with_secret(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """A token pair for the API secret."""
-    return respond(log_in(world, (await read_body(request, LogIn)).api_secret))
+    return respond(log_in(sandbox, (await read_body(request, LogIn)).api_secret))
 
 
 @post("/token/refresh", status_code=200)
-async def refresh_tokens(request: AnyRequest, world: TheWorld) -> Response[bytes]:
+async def refresh_tokens(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """A new token pair for a refresh token."""
-    return respond(refresh(world, (await read_body(request, Refresh)).refresh_token))
+    return respond(refresh(sandbox, (await read_body(request, Refresh)).refresh_token))
 
 
 @post("/payments/{payment_id:str}/pre-register", status_code=200)
 async def pre_register(
-    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+    request: AnyRequest, payment_id: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
     """Fix an amount before the window opens; a later call replaces it."""
     body = await read_body(request, PreRegister)
     order_id = read_id(payment_id)
 
     def work() -> dict[str, object]:
-        check_store(world, body.store_id)
-        current = find_current(world, order_id)
+        check_store(sandbox, body.store_id)
+        current = find_current(sandbox, order_id)
         if current and current.was_paid:
             raise AlreadyPaid("결제가 이미 완료되었습니다.")
         amount, tax_free = body.total_amount, body.tax_free_amount
-        payment_flow.register(world, order_id, "V2", amount, body.currency, tax_free=tax_free)
+        payment_flow.register(sandbox, order_id, "V2", amount, body.currency, tax_free=tax_free)
         return {}
 
-    return once(request, world, work)
+    return run_once(request, sandbox, work)
 
 
 @post("/payments/{payment_id:str}/cancel", status_code=200)
 async def cancel_payment(
-    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+    request: AnyRequest, payment_id: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
     """Cancel in whole or in part; 200 may still say FAILED or REQUESTED."""
     body = await read_body(request, CancelBody)
     order_id = read_id(payment_id)
 
     def work() -> dict[str, object]:
-        check_store(world, body.store_id)
-        payment = get_current(world, order_id)
-        cancellation = cancellations.cancel(world, payment, _cancel_request(world, body))
+        check_store(sandbox, body.store_id)
+        payment = get_current(sandbox, order_id)
+        cancellation = cancellations.cancel(sandbox, payment, _cancel_request(sandbox, body))
         return {"cancellation": show_cancellation(cancellation)}
 
-    return once(request, world, work)
+    return run_once(request, sandbox, work)
 
 
 @post("/payments/{payment_id:str}/instant", status_code=200)
 async def pay_instantly(
-    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+    request: AnyRequest, payment_id: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
     """Pay with a typed-in card, or open a virtual account (`paidAt` is then its issue)."""
     body = await read_body(request, InstantBody)
@@ -115,85 +121,85 @@ async def pay_instantly(
     declined: list[Payment] = []
 
     def work() -> dict[str, object]:
-        check_store(world, body.store_id)
+        check_store(sandbox, body.store_id)
         payment = payment_flow.open_checkout(
-            world, _instant_opening(order_id, body), check_amount=False
+            sandbox, _instant_opening(order_id, body), check_amount=False
         )
         if body.method.virtual_account:
-            payment.account = _wanted_account(world, body.method.virtual_account)
+            payment.account = _wanted_account(sandbox, body.method.virtual_account)
         card = _card(body.method.card) if body.method.card else None
         if body.method.card and body.method.card.credential.number.endswith(DECLINED_CARD_ENDING):
             declined.append(payment)
             raise PgRefused(
                 "PG사에서 오류를 전달했습니다.", pgCode="SANDBOX_DECLINED", pgMessage="한도초과"
             )
-        payment_flow.approve(world, payment, card)
+        payment_flow.approve(sandbox, payment, card)
         paid_at = payment.paid_at or payment.status_changed_at
         return {"payment": {"pgTxId": payment.pg_tx_id, "paidAt": paid_at}}
 
-    answer = once(request, world, work)
+    response = run_once(request, sandbox, work)
     for payment in declined:  # the refusal undid the attempt; the gateway remembers it as failed
-        payment_flow.decline(world, payment)
-    return answer
+        payment_flow.decline(sandbox, payment)
+    return response
 
 
 @post("/payments/{payment_id:str}/confirm", status_code=200)
 async def confirm_payment(
-    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+    request: AnyRequest, payment_id: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
     """Approve what the buyer authenticated on a channel with manual approval."""
     body = await read_body(request, ConfirmBody)
     order_id = read_id(payment_id)
 
     def work() -> dict[str, object]:
-        check_store(world, body.store_id)
-        payment = _authenticated(world, order_id, body)
+        check_store(sandbox, body.store_id)
+        payment = _authenticated(sandbox, order_id, body)
         payment.skip_webhook = bool(body.skip_webhook)
-        payment_flow.approve(world, payment)
+        payment_flow.approve(sandbox, payment)
         paid_at = payment.paid_at or payment.status_changed_at
         return {"pgTxId": payment.pg_tx_id, "paidAt": paid_at}
 
-    return once(request, world, work)
+    return run_once(request, sandbox, work)
 
 
 @post("/payments/{payment_id:str}/virtual-account/close", status_code=200)
 async def close_account(
-    request: AnyRequest, payment_id: FromPath[str], world: TheWorld
+    request: AnyRequest, payment_id: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
     """Close a virtual account before any deposit."""
     order_id = read_id(payment_id)
 
     def work() -> dict[str, object]:
-        check_store(world, request.query_params.get("storeId"))
-        get_current(world, order_id)
+        check_store(sandbox, request.query_params.get("storeId"))
+        get_current(sandbox, order_id)
         waiting = [
             p
-            for p in world.store.list_attempts(order_id)
+            for p in sandbox.store.list_attempts(order_id)
             if p.status is Status.VIRTUAL_ACCOUNT_ISSUED
         ]
         if not waiting:
             raise NotWaitingForDeposit("입금 대기 상태의 결제가 아닙니다.")
-        return {"closedAt": virtual_accounts.close(world, waiting[-1])}
+        return {"closedAt": virtual_accounts.close(sandbox, waiting[-1])}
 
-    return once(request, world, work)
+    return run_once(request, sandbox, work)
 
 
 @post("/payments/{payment_id:str}/resend-webhook", status_code=200)
 async def resend_webhook(
-    request: AnyRequest, payment_id: FromPath[str], world: TheWorld, sender: TheSender
+    request: AnyRequest, payment_id: FromPath[str], sandbox: SandboxDep, sender: SenderDep
 ) -> Response[bytes]:
     """Send a webhook again now; the newest, unless an id is given."""
     body = await read_body(request, ResendBody)
-    check_store(world, body.store_id)
-    payment = get_current(world, read_id(payment_id))
-    webhook = _webhook_to_resend(world, payment, body.webhook_id)
-    if (kept := recall(request, world)) is not None:
+    check_store(sandbox, body.store_id)
+    payment = get_current(sandbox, read_id(payment_id))
+    webhook = _webhook_to_resend(sandbox, payment, body.webhook_id)
+    if (kept := find_stored_response(request, sandbox)) is not None:
         return kept
-    if webhook.manual_sends >= world.settings.v2_max_webhook_sends:
+    if webhook.manual_sends >= sandbox.settings.v2_max_webhook_sends:
         raise TooManyWebhookRetries("웹훅 수동 재시도 횟수가 최대에 도달했습니다.")
     await sender.send_now(webhook)
-    sent = world.store.find_webhook(webhook.id) or webhook
-    return once(request, world, lambda: {"webhook": show_webhook(sent)})
+    sent = sandbox.store.find_webhook(webhook.id) or webhook
+    return run_once(request, sandbox, lambda: {"webhook": show_webhook(sent)})
 
 
 def router() -> Router:
@@ -218,7 +224,7 @@ def router() -> Router:
     )
 
 
-def _cancel_request(world: World, body: CancelBody) -> cancellations.CancelRequest:
+def _cancel_request(sandbox: SandboxState, body: CancelBody) -> cancellations.CancelRequest:
     account = body.refund_account
     return cancellations.CancelRequest(
         reason=body.reason,
@@ -230,7 +236,7 @@ def _cancel_request(world: World, body: CancelBody) -> cancellations.CancelReque
         refund_account=RefundAccount(account.bank, account.number, account.holder_name)
         if account
         else None,
-        mode=world.settings.v2_cancel_mode,
+        mode=sandbox.settings.v2_cancel_mode,
         notify=not body.skip_webhook,
     )
 
@@ -255,7 +261,7 @@ def _instant_opening(order_id: str, body: InstantBody) -> Opening:
         name=body.order_name,
         tax_free=amount.tax_free,
         vat_amount=amount.vat,
-        # The sandbox has no channel groups: a group's id is no channel's key.
+        # The sandbox has no channel groups, so a group's id matches no channel.
         channel_key=body.channel_key or body.channel_group_id,
         device="api",
         buyer=_buyer(body),
@@ -287,8 +293,8 @@ def _card(card: CardInput) -> Card:
     )
 
 
-def _wanted_account(world: World, wanted: AccountInput) -> VirtualAccount:
-    now, expiry, fixed = world.now(), wanted.expiry, wanted.option.fixed
+def _wanted_account(sandbox: SandboxState, wanted: AccountInput) -> VirtualAccount:
+    now, expiry, fixed = sandbox.now(), wanted.expiry, wanted.option.fixed
     if (expiry.valid_hours is None) == (expiry.due_date is None):
         raise InvalidRequest("expiry must be either validHours or dueDate")
     due_at = expiry.due_date or now + timedelta(hours=expiry.valid_hours or 0)
@@ -311,8 +317,8 @@ def _in_utc(at: datetime) -> datetime:
         raise InvalidRequest("dueDate is beyond what a calendar holds") from error
 
 
-def _authenticated(world: World, order_id: str, body: ConfirmBody) -> Payment:
-    attempts = world.store.list_attempts(order_id)
+def _authenticated(sandbox: SandboxState, order_id: str, body: ConfirmBody) -> Payment:
+    attempts = sandbox.store.list_attempts(order_id)
     if not attempts:
         raise PaymentNotFound("결제 건이 존재하지 않습니다.")
     if any(p.was_paid for p in attempts):
@@ -333,10 +339,10 @@ def _authenticated(world: World, order_id: str, body: ConfirmBody) -> Payment:
     return payment
 
 
-def _webhook_to_resend(world: World, payment: Payment, webhook_id: str | None) -> Webhook:
+def _webhook_to_resend(sandbox: SandboxState, payment: Payment, webhook_id: str | None) -> Webhook:
     sends = [
         webhook
-        for webhook in world.store.list_webhooks(payment.tx_id)
+        for webhook in sandbox.store.list_webhooks(payment.tx_id)
         if webhook_id in (None, webhook.webhook_id)
     ]
     if not sends:

@@ -1,10 +1,10 @@
-"""How V2 shows things: payments, attempts, cancels and sends. Amounts are minor units."""
+"""V2 response schemas: payments, attempts, cancellations, webhooks. Amounts in minor units."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from portone_sandbox.core.payments import Buyer, Cancellation, Method, Payment, Status
-from portone_sandbox.core.state import World
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Webhook
 
 _METHOD_TYPES = {
@@ -16,17 +16,17 @@ _METHOD_TYPES = {
     Method.GIFT_CERTIFICATE: "PaymentMethodGiftCertificate",
 }
 # Banks pay virtual-account refunds out on the next business day.
-_REFUND_TAKES = timedelta(days=1)
+_REFUND_DURATION = timedelta(days=1)
 Shown = dict[str, object]
 
 
-def show_payment(world: World, payment: Payment) -> Shown:
-    """A payment: the union that `status` tells apart, seen through one attempt."""
+def show_payment(sandbox: SandboxState, payment: Payment) -> Shown:
+    """A payment: the union discriminated by `status`, built from one attempt."""
     return {
         "status": payment.status,
         "id": payment.order_id,
         "transactionId": payment.tx_id,
-        **_common(world, payment),
+        **_common(sandbox, payment),
         "origin": {
             "platformType": {"pc": "PC", "mobile": "MOBILE"}.get(payment.channel, "API"),
             "ipAddress": "127.0.0.1",
@@ -35,19 +35,19 @@ def show_payment(world: World, payment: Payment) -> Shown:
     }
 
 
-def show_transaction(world: World, payment: Payment) -> Shown:
-    """One attempt, as the list of a payment's transactions shows it."""
+def show_transaction(sandbox: SandboxState, payment: Payment) -> Shown:
+    """One attempt, as an item of a payment's transactions."""
     return {
         "status": payment.status,
         "id": payment.tx_id,
         "paymentId": payment.order_id,
-        **_common(world, payment),
+        **_common(sandbox, payment),
         **_by_status(payment, {}),
     }
 
 
 def show_cancellation(cancellation: Cancellation) -> Shown:
-    """A cancel: the union SUCCEEDED, FAILED or REQUESTED."""
+    """A cancellation: the union SUCCEEDED, FAILED or REQUESTED."""
     return present(
         {
             "status": cancellation.status,
@@ -65,7 +65,7 @@ def show_cancellation(cancellation: Cancellation) -> Shown:
 
 
 def show_webhook(webhook: Webhook) -> Shown:
-    """One send with its last try."""
+    """One webhook with its last delivery attempt."""
     last = webhook.attempts[-1] if webhook.attempts else None
     shown: Shown = {
         "paymentStatus": webhook.payment_status,
@@ -98,20 +98,20 @@ def show_webhook(webhook: Webhook) -> Shown:
 
 
 def present(shown: Shown) -> Shown:
-    """V2 leaves out what is not there."""
+    """Drop empty fields, as V2 does."""
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _common(world: World, payment: Payment) -> Shown:
-    keys = world.credentials.v2
+def _common(sandbox: SandboxState, payment: Payment) -> Shown:
+    keys = sandbox.credentials.v2
     return present(
         {
             "merchantId": keys.merchant_id,
             "storeId": keys.store_id,
-            "method": _show_method(payment, world.now()),
-            "channel": _show_channel(world, payment),
+            "method": _show_method(payment, sandbox.now()),
+            "channel": _show_channel(sandbox, payment),
             "version": payment.version,
-            "webhooks": [show_webhook(w) for w in world.store.list_webhooks(payment.tx_id)],
+            "webhooks": [show_webhook(w) for w in sandbox.store.list_webhooks(payment.tx_id)],
             "requestedAt": payment.requested_at,
             "updatedAt": payment.updated_at,
             "statusChangedAt": payment.status_changed_at,
@@ -195,8 +195,8 @@ def _show_customer(buyer: Buyer) -> Shown:
     )
 
 
-def _show_channel(world: World, payment: Payment) -> Shown:
-    channel = world.settings.channel(payment.channel_key, payment.version)
+def _show_channel(sandbox: SandboxState, payment: Payment) -> Shown:
+    channel = sandbox.settings.channel(payment.channel_key, payment.version)
     return {
         "type": "TEST",
         "id": f"channel-id-{payment.channel_key}",
@@ -211,7 +211,7 @@ def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None
     if payment.method is Method.VIRTUAL_ACCOUNT:
         return _show_account(payment, now)
     if payment.method is Method.GIFT_CERTIFICATE:
-        # The document asks for an approval number, which there is not before the payment.
+        # The schema requires an approval number, which exists only after the payment.
         approved = {"type": _METHOD_TYPES[payment.method], "approvalNumber": payment.pg_tx_id}
         return approved if payment.was_paid else None
     if payment.method is not Method.CARD:
@@ -236,7 +236,7 @@ def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None
 
 def _show_account(payment: Payment, now: datetime) -> Shown | None:
     account = payment.account
-    if account is None:  # the document asks for an account number in this form of a method
+    if account is None:  # the schema requires an account number in this method
         return None
     return present(
         {
@@ -256,7 +256,7 @@ def _show_account(payment: Payment, now: datetime) -> Shown | None:
 def _refund_status(payment: Payment, now: datetime) -> str | None:
     if payment.cancelled_at is None or payment.status is Status.PAID:
         return None
-    return "COMPLETED" if now - payment.cancelled_at >= _REFUND_TAKES else "PENDING"
+    return "COMPLETED" if now - payment.cancelled_at >= _REFUND_DURATION else "PENDING"
 
 
 def _header_text(headers: dict[str, str]) -> str:

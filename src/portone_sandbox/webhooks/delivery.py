@@ -24,10 +24,10 @@ def sign(secret: str, webhook_id: str, timestamp: int, body: str) -> str:
 def next_attempt_at(
     webhook: Webhook, attempted: Attempt, due_at: datetime, fixed_jitter: float | None
 ) -> datetime | None:
-    """When to try again, counted from when the last try was due; None when it is over.
+    """When to retry, counted from the due time of the last attempt; None if it was the last.
 
-    V2 counts every answer that is not OK as a failure; V1 repeats (where that was arranged)
-    only after network errors and 5xx.
+    V2 counts every response that is not OK as a failure; V1 retries (by arrangement) only after
+    network errors and 5xx.
     """
     done = len(webhook.attempts)
     if attempted.succeeded or done >= webhook.max_attempts:

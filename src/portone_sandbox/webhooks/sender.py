@@ -1,4 +1,4 @@
-"""The webhook sender: the only part of the sandbox that calls out, and only to given URLs."""
+"""The webhook sender: the only part of the sandbox that makes requests, to configured URLs only."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import httpx
 from litestar.di import NamedDependency
 
 from portone_sandbox.core import virtual_accounts
-from portone_sandbox.core.state import FORGED_SECRET, World, new_webhook_id
+from portone_sandbox.core.state import FORGED_SECRET, SandboxState, new_webhook_id
 from portone_sandbox.core.webhook import Attempt, Webhook
 from portone_sandbox.webhooks.delivery import (
     V1_CONNECT_SECONDS,
@@ -21,25 +21,25 @@ from portone_sandbox.webhooks.delivery import (
     sign,
 )
 
-_KEPT_BODY = 2000  # characters of an answer that the log keeps
-_IDLE_SECONDS = 1.0  # how late a deadline of the sandbox's clock may be noticed, unmoved
+_BODY_LENGTH_MAX = 2000  # characters of a response body in the log
+_IDLE_SECONDS = 1.0  # longest delay until a passed deadline is noticed
 
 
 class Sender:
-    """Sends what is due, one message at a time per order, different orders side by side."""
+    """Sends due webhooks: sequentially per order, concurrently across orders."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, sandbox: SandboxState) -> None:
+        self._world = sandbox
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._quiet = asyncio.Event()
-        # No proxy of the environment, no redirect: a webhook goes to its URL or nowhere.
+        self._idle = asyncio.Event()
+        # No environment proxy and no redirects: a webhook goes to its URL only.
         self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
-        world.wake_sender = self.wake
+        sandbox.wake_sender = self.wake
 
     def wake(self) -> None:
-        """Something may be due: look now."""
-        self._quiet.clear()
+        """Check for due webhooks now."""
+        self._idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
@@ -50,29 +50,29 @@ class Sender:
                 virtual_accounts.expire_due(self._world)
                 self._start_due()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._patience())
+                    await asyncio.wait_for(self._wake.wait(), self._wait_seconds())
         finally:
             for task in self._busy.values():
                 task.cancel()
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
             await self._client.aclose()
 
-    def forget(self) -> None:
-        """Give up what is on its way, as after a reset."""
+    def cancel_deliveries(self) -> None:
+        """Cancel running deliveries, as for a reset."""
         for task in self._busy.values():
             task.cancel()
 
-    async def settled(self, seconds: float) -> bool:
-        """Wait until nothing is due or on its way; False when `seconds` were not enough."""
+    async def flushed(self, seconds: float) -> bool:
+        """Wait until nothing is due or being sent; False after `seconds`."""
         self.wake()
         try:
-            await asyncio.wait_for(self._quiet.wait(), seconds)
+            await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:
             return False
         return True
 
     async def send_now(self, webhook: Webhook) -> None:
-        """Send one message again by hand, after what is on its way for the same order."""
+        """Resend one webhook manually, after running deliveries of the same order."""
         while webhook.order_id in self._busy:
             await asyncio.wait([self._busy[webhook.order_id]])
         webhook = self._world.store.find_webhook(webhook.id) or webhook
@@ -83,8 +83,8 @@ class Sender:
         self._busy[webhook.order_id] = task
         await task
 
-    def _patience(self) -> float:
-        # What is due already is on its way, and wakes the loop when it has arrived.
+    def _wait_seconds(self) -> float:
+        # Due webhooks are being sent already, and wake the loop when they are done.
         now = self._world.now()
         due = self._world.store.next_due_at(now)
         if due is None:
@@ -97,13 +97,13 @@ class Sender:
             if webhook.order_id not in self._busy:
                 self._busy[webhook.order_id] = asyncio.create_task(self._deliver(webhook))
         if not due and not self._busy:
-            self._quiet.set()
+            self._idle.set()
 
     async def _deliver(self, webhook: Webhook) -> None:
         try:
             due_at = webhook.next_at or self._world.now()
             await self._try_once(webhook)
-            self._settle(webhook.id, webhook.attempts[-1], due_at)
+            self._record(webhook.id, webhook.attempts[-1], due_at)
         finally:
             del self._busy[webhook.order_id]
             self._wake.set()
@@ -113,15 +113,15 @@ class Sender:
         attempt = Attempt(self._world.now(), None, None, 0.0, headers)
         started = time.monotonic()
         try:
-            answer = await self._client.post(
+            response = await self._client.post(
                 webhook.url, content=webhook.body, headers=headers, timeout=_timeout(webhook)
             )
         except Exception as error:  # a URL can be wrong in many ways; the log says in which
             attempt.error = f"{type(error).__name__}: {error}"
         else:
-            attempt.status = answer.status_code
-            attempt.response_headers = dict(answer.headers)
-            attempt.response_body = answer.text[:_KEPT_BODY]
+            attempt.status = response.status_code
+            attempt.response_headers = dict(response.headers)
+            attempt.response_body = response.text[:_BODY_LENGTH_MAX]
         attempt.seconds = round(time.monotonic() - started, 3)
         webhook.attempts.append(attempt)
 
@@ -129,12 +129,12 @@ class Sender:
         headers = {"content-type": webhook.content_type, "user-agent": "portone-sandbox"}
         if webhook.version == "V1":
             return headers
-        world = self._world
-        if webhook.attempts and not world.settings.v2_retry_keeps_webhook_id:
+        sandbox = self._world
+        if webhook.attempts and not sandbox.settings.v2_retry_keeps_webhook_id:
             webhook.webhook_id = new_webhook_id()
-        wall = world.settings.v2_webhook_timestamp == "wall"
-        stamp = int((datetime.now(UTC) if wall else world.now()).timestamp())
-        keys = world.credentials.v2
+        wall = sandbox.settings.v2_webhook_timestamp == "wall"
+        stamp = int((datetime.now(UTC) if wall else sandbox.now()).timestamp())
+        keys = sandbox.credentials.v2
         secrets = [key for key in (keys.webhook_secret, keys.second_webhook_secret) if key]
         if webhook.forged:
             secrets = [FORGED_SECRET]
@@ -145,25 +145,25 @@ class Sender:
             "webhook-signature": " ".join(signatures),
         }
 
-    def _settle(self, webhook_id: str, attempt: Attempt, due_at: datetime) -> None:
-        """Write down how the try went, and let go of what waited for it."""
-        world = self._world
-        webhook = world.store.find_webhook(webhook_id)
+    def _record(self, webhook_id: str, attempt: Attempt, due_at: datetime) -> None:
+        """Record an attempt, and release webhooks held until after it."""
+        sandbox = self._world
+        webhook = sandbox.store.find_webhook(webhook_id)
         if webhook is None:  # the sandbox was reset meanwhile
             return
         webhook.attempts.append(attempt)
-        jitter = world.settings.v2_retry_jitter
+        jitter = sandbox.settings.v2_retry_jitter
         webhook.next_at = next_attempt_at(webhook, attempt, due_at, jitter)
         if attempt.succeeded:
             webhook.state = "delivered"
         elif webhook.next_at is None:
             webhook.state = "failed"
-        with world.store.transaction():
-            world.store.save_webhook(webhook)
-            for held in world.store.list_held_webhooks():
+        with sandbox.store.transaction():
+            sandbox.store.save_webhook(webhook)
+            for held in sandbox.store.list_held_webhooks():
                 if held.after == webhook.id:
-                    held.state, held.next_at = "pending", world.now()
-                    world.store.save_webhook(held)
+                    held.state, held.next_at = "pending", sandbox.now()
+                    sandbox.store.save_webhook(held)
 
 
 def _timeout(webhook: Webhook) -> httpx.Timeout:
@@ -174,4 +174,4 @@ def _timeout(webhook: Webhook) -> httpx.Timeout:
     return httpx.Timeout(V1_READ_SECONDS, connect=V1_CONNECT_SECONDS)
 
 
-TheSender = NamedDependency[Sender]
+SenderDep = NamedDependency[Sender]
