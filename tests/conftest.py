@@ -9,7 +9,6 @@ import pytest
 
 from market import settings as settings_module
 from market.app import Market, assemble
-from market.kit import postgres
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.payments.ports import Gateways
@@ -25,10 +24,9 @@ from tests.support.gateway import MemoryGateway
 def databases() -> Databases:
     """A PostgreSQL of the tests' own, or the one TEST_DATABASE_URL names."""
     server = os.environ.get("TEST_DATABASE_URL")
-    if not server:
-        directory = Path(tempfile.mkdtemp(prefix="wanted-market-"))
-        server = postgres.start(directory, keep=False)
-    return Databases.prepare(server)
+    if server:
+        return Databases.prepare(server)
+    return Databases.start(Path(tempfile.mkdtemp(prefix="wanted-market-")))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import pytest_timeout  # type: ignore[import-untyped]
 from prometheus_client import REGISTRY
 
 import market.cli  # noqa: F401 # and with it every library of the market
-from market.kit import postgres
+from tests.support.databases import Databases
 
 from . import in_code, in_database, table
 from .guard import ROOT, Guard, whole
@@ -40,7 +40,7 @@ def main(only: str) -> int:
     chosen = [guard for guard in GUARDS if only in guard.name or only in guard.where]
     with tempfile.TemporaryDirectory(prefix="guards-") as scratch:
         tree = Path(scratch) / "tree"
-        server = postgres.start(Path(scratch) / "postgres", keep=False)
+        server = Databases.start(Path(scratch) / "postgres").server
         copy(tree)
         tests = sorted({test for guard in chosen for test in guard.red})
         print(f"with all {len(chosen)} guards in place, {len(tests)} tests …", flush=True)

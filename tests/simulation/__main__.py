@@ -8,28 +8,14 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import asyncpg
 import uvloop
 
-from market.kit import postgres
 from tests.support.databases import Databases
 
 from .run import LOOK_EVERY, STEPS_PER_WORLD, Failed, any_seed, live
 
-# Nothing here outlives the run, so nothing need be safe on a disk; and no autovacuum, so that the
-# planner's choices depend on the seed alone.
-CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
-
-
-async def careless(server: str) -> None:
-    connection = await asyncpg.connect(server)
-    try:
-        for setting in CARELESS:
-            name, _, value = setting.partition("=")
-            await connection.execute(f"ALTER SYSTEM SET {name} = {value}")
-        await connection.execute("SELECT pg_reload_conf()")
-    finally:
-        await connection.close()
+# No autovacuum, so that the planner's choices depend on the seed alone.
+REPEATABLE_PLANS = "autovacuum = off"
 
 
 async def soak(databases: Databases, seed: int, steps: int, storms: bool, look: int) -> int:
@@ -66,9 +52,7 @@ def main() -> None:
     asked = parser.parse_args()
     seed = any_seed() if asked.seed is None else asked.seed
     with TemporaryDirectory(prefix="wanted-soak-") as directory:
-        server = postgres.start(Path(directory) / "postgres", keep=False)
-        asyncio.run(careless(server))
-        databases = Databases.prepare(server)
+        databases = Databases.start(Path(directory) / "postgres", REPEATABLE_PLANS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             failed = runner.run(soak(databases, seed, asked.steps, asked.storms, asked.look_every))
     sys.exit(failed > 0)

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 
+from market.kit import postgres
 from market.kit.migrate import migrate
 
 TEMPLATE = "market_template"
+WITHOUT_DURABILITY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,17 @@ class Databases:
     """Makes empty markets on one PostgreSQL."""
 
     server: str
+
+    @classmethod
+    def start(cls, directory: Path, *settings: str) -> "Databases":
+        """The tests' own PostgreSQL in `directory`, deleted with the last process that uses it.
+
+        It never waits for the disk: a test's database need not survive the machine, and most of a
+        test's time went into making and dropping it. Crash tests start a durable one themselves.
+        """
+        server = postgres.start(directory, keep=False)
+        asyncio.run(_set(server, *WITHOUT_DURABILITY, *settings))
+        return cls.prepare(server)
 
     @classmethod
     def prepare(cls, server: str) -> "Databases":
@@ -31,7 +45,7 @@ class Databases:
     async def create(self) -> str:
         """An empty market's DSN, to be left behind with the whole server."""
         name = f"market_{uuid4().hex}"
-        await self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        await self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
         return self.named(name)
 
     @asynccontextmanager
@@ -66,3 +80,11 @@ class Databases:
         for statement in statements:
             await connection.execute(statement)
         await connection.close()
+
+
+async def _set(server: str, *settings: str) -> None:
+    connection = await asyncpg.connect(server)
+    for setting in settings:
+        await connection.execute(f"ALTER SYSTEM SET {setting}")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()

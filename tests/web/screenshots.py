@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page
 
-from market.kit import postgres
 from tests.sandbox.browser import chromium
 from tests.support.databases import Databases
 from tests.support.processes import running_market, running_sandbox
@@ -43,7 +42,7 @@ def main() -> None:
     PLACE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as kept:
         data = Path(kept)
-        databases = Databases.prepare(postgres.start(data / "postgres", keep=False))
+        databases = Databases.start(data / "postgres")
         dsn = asyncio.run(databases.create())
         with (
             running_sandbox(data) as sandbox,
