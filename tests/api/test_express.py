@@ -111,12 +111,7 @@ async def test_a_key_holds_at_the_lane_as_at_the_route(market: Market) -> None:
         again = await buyer.call("POST", path, Idempotency_Key="k")
         assert (one.status_code, one.content) == (201, again.content)
         # The route knows the same key: a body of no bytes is the same body.
-        with_body = await client.http.request(
-            "POST",
-            path,
-            content=b"{}",
-            headers={"Authorization": f"Bearer {buyer.token}", "Idempotency-Key": "k"},
-        )
+        with_body = await buyer.call("POST", path, {}, Idempotency_Key="k")
         assert problem(with_body) == (422, "idempotency_key_reused")
         elsewhere = await buyer.call("POST", f"{LIST}/{other}/trades", Idempotency_Key="k")
         assert problem(elsewhere) == (422, "idempotency_key_reused")

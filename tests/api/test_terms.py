@@ -1,9 +1,18 @@
 """What somebody saw is what they agree to: when it changed since, they are asked again."""
 
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
 from market.app import Market
+from tests.support.barrier import holding
+from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
 
 STALE = (412, "stale")
+CHANGED, OTHER_AMOUNT = (409, "price_changed"), (409, "amount_changed")
 
 
 async def test_an_edit_of_what_was_edited_since_changes_nothing(client: Client) -> None:
@@ -49,3 +58,147 @@ async def test_who_may_not_edit_is_told_that_first(client: Client) -> None:
     path = f"/api/products/{(await seller.product())['id']}"
     refused = await other.call("PATCH", path, {"price": 2}, If_Match='"9"')
     assert problem(refused) == (403, "not_your_product")
+
+
+# ── the price a buyer saw ──
+
+
+async def test_nobody_buys_at_a_price_they_did_not_see(client: Client, market: Market) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    path = f"/api/products/{(await seller.product(price=10_000))['id']}"
+    await seller.call("PATCH", path, {"price": 990_000})
+    for price in (10_000, 989_999, 1, 2**62):
+        refused = await buyer.call("POST", f"{path}/trades", {"expected_price": price})
+        assert problem(refused) == CHANGED
+        assert refused.json()["about"]["price"] == 990_000
+    assert await market.db.value("SELECT taken FROM products") == 0
+    bought = await buyer.post(f"{path}/trades", {"expected_price": 990_000})
+    assert bought["price"] == 990_000
+
+
+@pytest.mark.parametrize("body", [None, {}, {"expected_price": None}])
+async def test_a_buyer_who_names_no_price_buys_at_todays(client: Client, body: Any) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    path = f"/api/products/{(await seller.product())['id']}/trades"
+    assert (await buyer.post(path, body))["price"] == 1000
+
+
+@pytest.mark.parametrize("price", ["1000", 1000.0, -1, 0, True, [1000], {"amount": 1000}])
+async def test_a_price_is_a_whole_number(client: Client, price: Any) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    path = f"/api/products/{(await seller.product())['id']}/trades"
+    refused = await buyer.call("POST", path, {"expected_price": price})
+    assert problem(refused) == (400, "invalid_request")
+
+
+async def test_what_says_more_than_the_price_is_told_first(client: Client) -> None:
+    seller, buyer, other = [await client.member(name) for name in "sbo"]
+    path = f"/api/products/{(await seller.product())['id']}/trades"
+    wrong = {"expected_price": 1}
+    assert problem(await seller.call("POST", path, wrong)) == (403, "own_product")
+    await buyer.post(path)
+    assert problem(await buyer.call("POST", path, wrong)) == (409, "already_bought")
+    assert problem(await other.call("POST", path, wrong)) == (409, "sold_out")
+
+
+async def test_in_a_group_each_buyer_is_held_to_the_price_they_saw(
+    client: Client, market: Market, dsn: str
+) -> None:
+    """Those who press at once share one transaction; the price changes while they wait for it."""
+    seller, *buyers = [await client.member(f"m{n}") for n in range(7)]
+    id = (await seller.product(quantity=9, price=10_000))["id"]
+    async with holding(dsn, "products", id) as held:
+        first = asyncio.create_task(seller.call("PATCH", f"/api/products/{id}", {"price": 20_000}))
+        await held.until_waiting(1)
+        presses = [
+            asyncio.create_task(buyer.call("POST", f"/api/products/{id}/trades", body))
+            for buyer, body in zip(
+                buyers,
+                [{"expected_price": price} for price in (10_000, 20_000) * 2] + [None, {}],
+                strict=True,
+            )
+        ]
+        await held.until_waiting(2)
+    assert (await first).status_code == 200
+    answers: list[httpx.Response] = await asyncio.gather(*presses)
+    told = [problem(one) if one.is_error else one.json()["price"] for one in answers]
+    assert told == [CHANGED, 20_000, CHANGED, 20_000, 20_000, 20_000]
+    assert await market.db.value("SELECT taken FROM products") == 4
+
+
+async def test_a_refusal_for_the_price_is_kept_for_its_key(client: Client) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    path = f"/api/products/{(await seller.product())['id']}"
+    seen = {"expected_price": 999}
+    for _ in range(2):
+        refused = await buyer.call("POST", f"{path}/trades", seen, Idempotency_Key="k")
+        assert problem(refused) == CHANGED
+        await seller.call("PATCH", path, {"price": 999})
+    other = await buyer.call("POST", f"{path}/trades", Idempotency_Key="k")
+    assert problem(other) == (422, "idempotency_key_reused")
+
+
+# ── the amount a party agrees to ──
+
+
+async def paid(client: Client, gateway: MemoryGateway) -> tuple[Client, Client, str, str]:
+    """A seller, a buyer, and the paths of a trade of 10,000 and of its payment."""
+    seller, buyer = await client.member("s"), await client.member("b")
+    trade = (await buyer.buy((await seller.product(price=10_000))["id"]))["id"]
+    payment = (await buyer.post(f"/api/trades/{trade}/payment", {"method": "CARD"}))["id"]
+    gateway.pay(payment, 10_000)
+    await buyer.post(f"/api/payments/{payment}/complete")
+    return seller, buyer, f"/api/trades/{trade}", f"/api/payments/{payment}/cancel"
+
+
+async def test_a_seller_approves_no_amount_they_did_not_see(
+    client: Client, gateway: MemoryGateway
+) -> None:
+    seller, buyer, trade, refund = await paid(client, gateway)
+    seen = {"expected_amount": 10_000}
+    await buyer.post(refund, {"reason": "a scratch", "amount": 9_000})
+    for wrong in (seen, {"expected_amount": 0}, {"expected_amount": 1_001}):
+        refused = await seller.call("POST", f"{trade}/approve", wrong)
+        assert problem(refused) == OTHER_AMOUNT
+        assert refused.json()["about"]["amount"] == 1_000
+    assert (await seller.get(trade))["status"] == "PAID"
+    approved = await seller.post(f"{trade}/approve", {"expected_amount": 1_000})
+    assert approved["status"] == "SALE_APPROVED"
+
+
+async def test_a_buyer_confirms_no_amount_they_did_not_see(
+    client: Client, gateway: MemoryGateway, market: Market
+) -> None:
+    seller, buyer, trade, refund = await paid(client, gateway)
+    await seller.post(f"{trade}/approve", {"expected_amount": 10_000})
+    await seller.post(refund, {"reason": "a scratch", "amount": 4_000})
+    refused = await buyer.call("POST", f"{trade}/confirm", {"expected_amount": 10_000})
+    assert problem(refused) == OTHER_AMOUNT
+    assert await market.db.value("SELECT confirmed FROM products") == 0
+    confirmed = await buyer.post(f"{trade}/confirm", {"expected_amount": 6_000})
+    assert confirmed["status"] == "PURCHASE_CONFIRMED"
+    # What is done is done, for whatever amount.
+    again = await buyer.call("POST", f"{trade}/confirm", {"expected_amount": 1})
+    assert problem(again) == (409, "invalid_transition")
+
+
+@pytest.mark.parametrize("body", [None, {}, {"expected_amount": None}])
+async def test_who_names_no_amount_agrees_to_what_there_is(
+    client: Client, gateway: MemoryGateway, body: Any
+) -> None:
+    seller, buyer, trade, refund = await paid(client, gateway)
+    await buyer.post(refund, {"reason": "a scratch", "amount": 4_000})
+    await seller.post(f"{trade}/approve", body)
+    assert (await buyer.post(f"{trade}/confirm", body))["status"] == "PURCHASE_CONFIRMED"
+
+
+@pytest.mark.parametrize("amount", ["10000", 10_000.0, -1, True])
+async def test_an_amount_is_a_whole_number(
+    client: Client, gateway: MemoryGateway, amount: Any
+) -> None:
+    seller, _, trade, _ = await paid(client, gateway)
+    refused = await seller.call("POST", f"{trade}/approve", {"expected_amount": amount})
+    assert problem(refused) == (400, "invalid_request")
+    stranger = await client.member("x")
+    told = await stranger.call("POST", f"{trade}/approve", {"expected_amount": 1})
+    assert problem(told) == (404, "not_found")

@@ -74,25 +74,33 @@ class Actions:
         return self.buy(self.any_product(), self.rng.choice(self.world.members))
 
     def buy(self, product: Product, buyer: Person) -> Step:
+        seen = self._seen(product.price)
         return Step(
-            f"{buyer.nickname} buys {short(product.id)}",
-            lambda market: market.trades.buy(ProductId(product.id), buyer),
-            lambda: self.protocol.buy(product, buyer.id),
+            f"{buyer.nickname} buys {short(product.id)} for {seen}",
+            lambda market: market.trades.buy(ProductId(product.id), buyer, seen),
+            lambda: self.protocol.buy(product, buyer.id, seen),
         )
 
     def approve(self, trade: Trade, by: str) -> Step:
+        seen = self._seen(trade.held)
         return self._rule(
-            f"{_who(by)} approves {short(trade.id)}",
-            lambda market: market.trades.approve(TradeId(trade.id), MemberId(by)),
-            lambda made: self.model.approve(trade, by),
+            f"{_who(by)} approves {seen} of {short(trade.id)}",
+            lambda market: market.trades.approve(TradeId(trade.id), MemberId(by), seen),
+            lambda made: self.model.approve(trade, by, seen),
         )
 
     def confirm(self, trade: Trade, by: str) -> Step:
+        seen = self._seen(trade.held)
         return self._rule(
-            f"{_who(by)} confirms {short(trade.id)}",
-            lambda market: market.trades.confirm(TradeId(trade.id), MemberId(by)),
-            lambda made: self.model.confirm(trade, by),
+            f"{_who(by)} confirms {seen} of {short(trade.id)}",
+            lambda market: market.trades.confirm(TradeId(trade.id), MemberId(by), seen),
+            lambda made: self.model.confirm(trade, by, seen),
         )
+
+    def _seen(self, amount: int) -> int | None:
+        """What the page says now, seldom something else, or nothing. By the time of the act the
+        other party, or its seller, may have changed it."""
+        return self.rng.choices((amount, None, max(1, amount - 1)), (12, 3, 1))[0]
 
     def start(self, trade: Trade, payer: str, means: Means) -> Step:
         method, bank = means

@@ -64,13 +64,17 @@ class Model:
         product.price = price or product.price
         product.quantity = quantity or product.quantity
 
-    def buy(self, product: Product, buyer: str, made: Sequence[str]) -> None:
+    def buy(
+        self, product: Product, buyer: str, expected: int | None, made: Sequence[str]
+    ) -> None:
         if buyer == product.seller:
             raise Refused("own_product")
         if self._has_live(product, buyer):
             raise Refused("already_bought")
         if product.taken == product.quantity:
             raise Refused("sold_out")
+        if expected not in {None, product.price}:
+            raise Refused("price_changed")
         now, price = self.clock.now(), product.price
         fee = price * self.fee_bps // 10_000
         trade = Trade(_id(made), product, buyer, price, fee, now, now + self.hold)
@@ -78,15 +82,15 @@ class Model:
         product.trades.append(trade)
         self.trades[trade.id] = trade
 
-    def approve(self, trade: Trade, by: str) -> None:
+    def approve(self, trade: Trade, by: str, expected: int | None) -> None:
         trade.the(SELLER, by)
-        trade.step(PAID, APPROVED)
+        trade.step(PAID, APPROVED, expected)
 
-    def confirm(self, trade: Trade, by: str) -> None:
+    def confirm(self, trade: Trade, by: str, expected: int | None) -> None:
         trade.the(BUYER, by)
-        trade.step(APPROVED, CONFIRMED)
+        trade.step(APPROVED, CONFIRMED, expected)
         trade.product.confirmed += 1
-        held = trade.price - trade.refunded
+        held = trade.held
         fee = trade.fee * held // trade.price
         self._book("SETTLED", trade.id, "escrow", f"seller:{trade.product.seller}", held - fee)
         self._book("FEE", trade.id, "escrow", "fees", fee)

@@ -50,11 +50,11 @@ class Protocol:
         heard: Heard = yield TX
         return rule(heard.made)
 
-    def buy(self, product: Product, buyer: str) -> Script:
+    def buy(self, product: Product, buyer: str, expected: int | None) -> Script:
         """One transaction, which many buyers may share: a refused one leaves nothing in it."""
         heard: Heard = yield TX
         try:
-            self.model.buy(product, buyer, heard.made)
+            self.model.buy(product, buyer, expected, heard.made)
         except Refused as refusal:
             raise Refused(refusal.code, late=True) from None
         except AssertionError:

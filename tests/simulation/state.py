@@ -74,9 +74,15 @@ class Trade:
     def open_payment(self) -> "Payment | None":
         return next((p for p in self.payments if p.status in {READY, ISSUED}), None)
 
-    def step(self, before: str, after: str) -> None:
+    @property
+    def held(self) -> int:
+        return self.price - self.refunded
+
+    def step(self, before: str, after: str, expected: int | None) -> None:
         if self.status != before or self.is_cancelling or self.refunding:
             raise Refused("invalid_transition")
+        if expected not in {None, self.held}:
+            raise Refused("amount_changed")
         self.status = after
 
     def may_cancel(self, party: str) -> bool:

@@ -29,6 +29,12 @@ class SoldOut(Conflict):
     code: ClassVar[str] = "sold_out"
 
 
+class PriceChanged(Conflict):
+    """The price is no longer the one you saw."""
+
+    code: ClassVar[str] = "price_changed"
+
+
 class OwnProduct(Forbidden):
     """You can't buy what you sell."""
 
@@ -146,12 +152,15 @@ class Product:
             return Status.ON_SALE
         return Status.RESERVED if self.confirmed < self.quantity else Status.COMPLETED
 
-    def take(self, buyer: MemberId) -> Offer:
-        """One unit for a new trade, at today's price. Raises OwnProduct (R11), SoldOut (R12)."""
+    def take(self, buyer: MemberId, expected_price: int | None = None) -> Offer:
+        """One unit for a new trade, at today's price; of a buyer who says what price they saw, in
+        minor units, only at that. Raises OwnProduct (R11), SoldOut (R12), PriceChanged."""
         if buyer == self.seller.id:
             raise OwnProduct(product_id=self.id)
         if self.remaining == 0:
             raise SoldOut(product_id=self.id)
+        if expected_price not in {None, self.price.amount}:
+            raise PriceChanged(product_id=self.id, price=self.price.amount)
         self.taken += 1
         return Offer(self.id, self.name, self.seller, self.price)
 

@@ -132,12 +132,14 @@ class Shelf:
         self._products = {product.id: product for product in products}
         self._touched: dict[ProductId, Product] = {}
 
-    def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
-        """One unit. Raises NotFound, OwnProduct, SoldOut."""
+    def take(
+        self, product_id: ProductId, buyer: MemberId, expected_price: int | None = None
+    ) -> Offer:
+        """One unit. Raises NotFound, OwnProduct, SoldOut, PriceChanged."""
         product = self._products.get(product_id)
         if product is None:
             raise NotFound
-        offer = product.take(buyer)
+        offer = product.take(buyer, expected_price)
         self._touched[product_id] = product
         return offer
 

@@ -27,6 +27,12 @@ class AlreadyBought(Conflict):
     code: ClassVar[str] = "already_bought"
 
 
+class AmountChanged(Conflict):
+    """The trade is no longer about the amount you saw."""
+
+    code: ClassVar[str] = "amount_changed"
+
+
 class NotYourPart(Forbidden):
     """That step is for the other party to take."""
 
@@ -84,10 +90,12 @@ class Cancelling:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A member presses the buy button of a product (R4)."""
+    """A member presses the buy button of a product (R4), whose price they saw: `expected_price`
+    minor units. None takes whatever it costs."""
 
     product_id: ProductId
     buyer: Person
+    expected_price: int | None = None
 
     @property
     def pair(self) -> Pair:
@@ -172,6 +180,11 @@ class Trade:
         )
 
     @property
+    def held(self) -> Money:
+        """The price less what went back of it: what the next step is about."""
+        return Money(self.price.amount - self.refunded, self.price.currency)
+
+    @property
     def holds_money(self) -> bool:
         return self.status in {Status.PAID, Status.SALE_APPROVED}
 
@@ -246,21 +259,26 @@ class Trade:
         self.payment_id = payment_id
         self.paid_at = at
 
-    def approve(self, by: MemberId, at: datetime) -> None:
-        """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
+    def approve(self, by: MemberId, at: datetime, expected: int | None = None) -> None:
+        """The seller approves (R7). A part that went back changed what they get: with `expected`,
+        in minor units, they approve no other amount (D5).
+
+        Raises NotFound, NotYourPart, InvalidTransition, AmountChanged.
+        """
         self._for_the(Party.SELLER, by)
-        self._move(Status.SALE_APPROVED)
+        self._move(Status.SALE_APPROVED, expected)
         self.approved_at = at
 
-    def confirm(self, by: MemberId, at: datetime) -> Settlement:
-        """The buyer confirms, which releases the money (R7, P9).
+    def confirm(self, by: MemberId, at: datetime, expected: int | None = None) -> Settlement:
+        """The buyer confirms, which releases the money (R7, P9): no other amount than `expected`
+        minor units, if they say so (D5).
 
-        Raises NotFound, NotYourPart, InvalidTransition.
+        Raises NotFound, NotYourPart, InvalidTransition, AmountChanged.
         """
         self._for_the(Party.BUYER, by)
-        self._move(Status.PURCHASE_CONFIRMED)
+        self._move(Status.PURCHASE_CONFIRMED, expected)
         self.confirmed_at = at
-        held = Money(self.price.amount - self.refunded, self.price.currency)
+        held = self.held
         # The market's share shrinks with the price, rounded down like the whole.
         fee = Money(self.fee.amount * held.amount // self.price.amount, held.currency)
         return Settlement(self.id, self.seller.id, held, fee)
@@ -341,12 +359,15 @@ class Trade:
         self.status = self._allowed(Status.CANCELLED)
         self.cancelled_at = at
 
-    def _move(self, to: Status) -> None:
+    def _move(self, to: Status, expected: int | None = None) -> None:
         if self.is_busy:
             raise InvalidTransition(
                 "Money is on its way back.", trade_id=self.id, status=self.status
             )
-        self.status = self._allowed(to)
+        status = self._allowed(to)
+        if expected not in {None, self.held.amount}:
+            raise AmountChanged(trade_id=self.id, amount=self.held.amount)
+        self.status = status
 
     def _allowed(self, to: Status) -> Status:
         if to not in TRANSITIONS[self.status]:

@@ -123,6 +123,19 @@ class TradeWithPayment(TradeOut, kw_only=True):
     payment: ReceiptOut | None
 
 
+class BuyIn(Struct):
+    """`expected_price` is the price the buyer saw, in minor units."""
+
+    expected_price: Annotated[int, Meta(ge=1)] | None = None
+
+
+class AgreeIn(Struct):
+    """`expected_amount` is what the trade was about when it was seen: its price less what was
+    refunded of it, in minor units."""
+
+    expected_amount: Annotated[int, Meta(ge=0)] | None = None
+
+
 class CancelIn(Struct):
     """`refund_account` is the buyer's, and needed for what was paid into a virtual account."""
 
@@ -156,9 +169,15 @@ class Counter(Together[tuple[Key | None, Order], Answer]):
         self._trades = trades
         self._idempotency = idempotency
 
-    async def serve(self, product_id: ProductId, buyer: Caller, key: Key | None) -> Answer:
+    async def serve(
+        self,
+        product_id: ProductId,
+        buyer: Caller,
+        key: Key | None,
+        expected_price: int | None = None,
+    ) -> Answer:
         """One buyer, once per key. Raises NotFound, OwnProduct, SoldOut, AlreadyBought …"""
-        answer = await self.ask((key, Order(product_id, buyer.person)))
+        answer = await self.ask((key, Order(product_id, buyer.person, expected_price)))
         if not answer.problem:
             bought = msgspec.json.decode(answer.body, type=Bought)
             about.add(trade_id=bought.id)
@@ -192,12 +211,16 @@ class TradeController(Controller):
         product_id: FromPath[str],
         request: Visit,
         counter: NamedDependency[Counter],
+        data: JSONBody[BuyIn | None] = None,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
-        """Buys one unit [구매하기]: it is held for you until `hold_expires_at`."""
+        """Buys one unit [구매하기]: it is held for you until `hold_expires_at`.
+
+        With `expected_price` at no other price: 409 `price_changed` says what it costs now.
+        """
         once = await key_of(request)
-        id = ProductId(path_id(product_id))
-        return answered(await counter.serve(id, signed_in(request), once))
+        id, price = ProductId(path_id(product_id)), data.expected_price if data else None
+        return answered(await counter.serve(id, signed_in(request), once, price))
 
     @get("/trades/{trade_id:str}", responses=documented(401, 404))
     async def show(
@@ -220,12 +243,18 @@ class TradeController(Controller):
         caller: SignedIn,
         trades: Service,
         once: Idempotent,
+        data: JSONBody[AgreeIn | None] = None,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
-        """Approves the sale [판매승인]: for the seller, once it is paid."""
+        """Approves the sale [판매승인]: for the seller, once it is paid.
+
+        With `expected_amount` of no other amount: 409 `amount_changed` when a part went back since.
+        """
+        expected = data.expected_amount if data else None
 
         async def work() -> TradeOut:
-            return TradeOut.of(await trades.approve(TradeId(path_id(trade_id)), caller.id))
+            id = TradeId(path_id(trade_id))
+            return TradeOut.of(await trades.approve(id, caller.id, expected))
 
         return await once(work)
 
@@ -240,12 +269,18 @@ class TradeController(Controller):
         caller: SignedIn,
         trades: Service,
         once: Idempotent,
+        data: JSONBody[AgreeIn | None] = None,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
-        """Confirms the purchase [구매확정]: for the buyer, once it is approved."""
+        """Confirms the purchase [구매확정]: for the buyer, once it is approved.
+
+        With `expected_amount` of no other amount: 409 `amount_changed` when a part went back since.
+        """
+        expected = data.expected_amount if data else None
 
         async def work() -> TradeOut:
-            return TradeOut.of(await trades.confirm(TradeId(path_id(trade_id)), caller.id))
+            id = TradeId(path_id(trade_id))
+            return TradeOut.of(await trades.confirm(id, caller.id, expected))
 
         return await once(work)
 

@@ -65,8 +65,11 @@ class Trades(Protocol):
 class Shelf(Protocol):
     """Products that are locked."""
 
-    def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
-        """One unit. Raises NotFound, and refusals of the product's."""
+    def take(
+        self, product_id: ProductId, buyer: MemberId, expected_price: int | None = None
+    ) -> Offer:
+        """One unit, at no other price than the one that is expected, in minor units. Raises
+        NotFound, and refusals of the product's."""
         ...
 
 

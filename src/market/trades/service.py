@@ -56,12 +56,14 @@ class TradeService:
         self._ids = ids
         self._terms = terms
 
-    async def buy(self, product_id: ProductId, buyer: Person) -> Trade:
-        """Takes a unit and starts a trade (R4, R8, R12).
+    async def buy(
+        self, product_id: ProductId, buyer: Person, expected_price: int | None = None
+    ) -> Trade:
+        """Takes a unit and starts a trade (R4, R8, R12), at no other price than the expected one.
 
-        Raises NotFound, OwnProduct, SoldOut, AlreadyBought.
+        Raises NotFound, OwnProduct, SoldOut, AlreadyBought, PriceChanged.
         """
-        [answer] = await self.buy_all([Order(product_id, buyer)])
+        [answer] = await self.buy_all([Order(product_id, buyer, expected_price)])
         if isinstance(answer, MarketError):
             raise answer
         return answer
@@ -83,7 +85,7 @@ class TradeService:
         try:
             # First what says more: sold out, perhaps, but because this very buyer has it.
             held.add(order)
-            offer = shelf.take(order.product_id, order.buyer.id)
+            offer = shelf.take(order.product_id, order.buyer.id, order.expected_price)
         except MarketError as refusal:
             return refusal
         return Trade.start(
@@ -95,28 +97,33 @@ class TradeService:
             self._terms.fee_bps,
         )
 
-    async def approve(self, id: TradeId, by: MemberId) -> Trade:
-        """The seller approves (R7). Raises NotFound, NotYourPart, InvalidTransition."""
+    async def approve(self, id: TradeId, by: MemberId, expected: int | None = None) -> Trade:
+        """The seller approves (R7), of `expected` minor units if they say so.
+
+        Raises NotFound, NotYourPart, InvalidTransition, AmountChanged.
+        """
         async with self._transactions.transaction():
             trade = await self._trades.get_for_update(id)
-            trade.approve(by, self._clock.now())
+            trade.approve(by, self._clock.now(), expected)
             await self._trades.save(trade)
             await self._notices.tell(id, Kind.APPROVED, [trade.buyer.id], "approved")
             return trade
 
-    async def confirm(self, id: TradeId, by: MemberId) -> Trade:
-        """The buyer confirms; the last one of a product completes it (R7, R9, R13).
+    async def confirm(self, id: TradeId, by: MemberId, expected: int | None = None) -> Trade:
+        """The buyer confirms, of `expected` minor units if they say so; the last confirmation of a
+        product completes it (R7, R9, R13).
 
         Nothing is locked while it is judged: the product's version, read together with the trade,
         compared and bumped by every confirmation, tells whether another came between, and then
         this one is judged again.
-        Raises NotFound, NotYourPart, InvalidTransition; VersionConflict after many rounds.
+        Raises NotFound, NotYourPart, InvalidTransition, AmountChanged; VersionConflict after many
+        rounds.
         """
         async for attempt in while_version_conflicts():
             with attempt:
                 async with self._transactions.transaction(retryable=True):
                     trade, version = await self._trades.get_with_stock_version(id)
-                    settlement = trade.confirm(by, self._clock.now())
+                    settlement = trade.confirm(by, self._clock.now(), expected)
                     await self._stock.confirm(trade.product_id, version)
                     await self._trades.save(trade)
                     await self._escrow.release(settlement, self._clock.now())

@@ -14,6 +14,7 @@ from market.payments.domain import Status as Paid
 from market.payments.ports import GatewayRefused
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
+from market.products.domain import PriceChanged
 from market.shared.banking import Bank
 from market.shared.errors import GatewayTrouble
 from market.shared.ids import PaymentId, ProductId
@@ -38,13 +39,17 @@ class BuyingController(Controller):
     """From the buy button to the checkout window and back (R4, P1–P3)."""
 
     @post("/products/{product_id:str}/buy")
-    async def buy(self, product_id: FromPath[str], visitor: Here, trades: Trades) -> Response[Any]:
-        """구매하기: holds a unit, and leads on to paying for it."""
+    async def buy(
+        self, product_id: FromPath[str], request: Asked, visitor: Here, trades: Trades
+    ) -> Response[Any]:
+        """구매하기: holds a unit at the price that the page showed, and leads on to paying for it;
+        at another price the buyer is asked again."""
         id, me = ProductId(path_id(product_id)), visitor.me
+        seen = (await Form.of(request)).seen("price")
         try:
-            trade = await trades.buy(id, me.person)
-        except AlreadyBought:
-            return go(f"/products/{product_id}", say="already_bought")
+            trade = await trades.buy(id, me.person, seen)
+        except (AlreadyBought, PriceChanged) as refusal:
+            return go(f"/products/{product_id}", say=refusal.code)
         return go(f"/trades/{trade.id}/checkout")
 
     @get("/trades/{trade_id:str}/checkout")

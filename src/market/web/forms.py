@@ -77,6 +77,14 @@ class Form:
             )
         return number
 
+    def seen(self, name: str) -> int | None:
+        """An amount that the page showed beside the form's button, in minor units: 0, which is the
+        price of nothing, for what is no number; None where the page had none."""
+        if name not in self._fields:
+            return None
+        text = self.raw(name)
+        return int(text) if _WHOLE.fullmatch(text) else 0
+
     def choice(self, name: str, kind: type[E]) -> E | None:
         """One of a few."""
         try:

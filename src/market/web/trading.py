@@ -21,7 +21,7 @@ from market.shared.banking import VirtualAccount
 from market.shared.ids import PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.purchase import Receipt
-from market.trades.domain import LONGEST_REASON, MAY_CANCEL, Status, Trade
+from market.trades.domain import LONGEST_REASON, MAY_CANCEL, AmountChanged, Status, Trade
 from market.trades.service import TradeService
 
 from .forms import Form, account_in
@@ -134,18 +134,26 @@ class TradingController(Controller):
 
     @post("/trades/{trade_id:str}/approve")
     async def approve(
-        self, trade_id: FromPath[str], visitor: Here, trades: Trades
+        self, trade_id: FromPath[str], request: Asked, visitor: Here, trades: Trades
     ) -> Response[Any]:
-        """판매승인."""
-        await trades.approve(TradeId(path_id(trade_id)), visitor.me.id)
+        """판매승인, of the amount that the page showed; of another, the seller is asked again."""
+        seen = (await Form.of(request)).seen("amount")
+        try:
+            await trades.approve(TradeId(path_id(trade_id)), visitor.me.id, seen)
+        except AmountChanged as refusal:
+            return go(f"/trades/{trade_id}", say=refusal.code)
         return go(f"/trades/{trade_id}", say="approved")
 
     @post("/trades/{trade_id:str}/confirm")
     async def confirm(
-        self, trade_id: FromPath[str], visitor: Here, trades: Trades
+        self, trade_id: FromPath[str], request: Asked, visitor: Here, trades: Trades
     ) -> Response[Any]:
-        """구매확정."""
-        await trades.confirm(TradeId(path_id(trade_id)), visitor.me.id)
+        """구매확정, of the amount that the page showed; of another, the buyer is asked again."""
+        seen = (await Form.of(request)).seen("amount")
+        try:
+            await trades.confirm(TradeId(path_id(trade_id)), visitor.me.id, seen)
+        except AmountChanged as refusal:
+            return go(f"/trades/{trade_id}", say=refusal.code)
         return go(f"/trades/{trade_id}", say="confirmed")
 
     @get("/trades/{trade_id:str}/cancel")

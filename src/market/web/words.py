@@ -16,6 +16,8 @@ TOLD: Mapping[str, str] = {
     "listed": "용품을 올렸어요.",
     "edited": "바뀐 내용을 저장했어요.",
     "already_bought": "이미 거래하고 있는 용품이에요.",
+    "price_changed": "그 사이에 가격이 바뀌었어요. 지금 가격을 확인하고 다시 눌러 주세요.",
+    "amount_changed": "그 사이에 거래 금액이 바뀌었어요. 금액을 확인하고 다시 눌러 주세요.",
     "paid": "결제가 끝났어요. 고맙습니다!",
     "not_paid": "아직 결제되지 않았어요. 다시 결제하거나 다른 방법을 골라 주세요.",
     "pay_failed": "결제되지 않았어요. 다른 카드나 다른 방법으로 해 주세요.",
@@ -58,6 +60,7 @@ EN: Mapping[str, str] = {
     "입금할 금액": "Amount",
     "입금 기한": "Deposit by",
     "{left} 남음": "{left} left",
+    "환불하고 남은 금액": "Amount left after refunds",
     "입금이 확인되면 이 페이지가 저절로 바뀌어요. 금액이 다르면 결제되지 않고 돌려드려요.": (
         "This page changes by itself when your deposit arrives. Another amount is not accepted, "
         "and goes back to you."
@@ -278,6 +281,12 @@ EN: Mapping[str, str] = {
     "용품을 올렸어요.": "Your item is listed.",
     "바뀐 내용을 저장했어요.": "Your changes are saved.",
     "이미 거래하고 있는 용품이에요.": "You have a trade of this item already.",
+    "그 사이에 가격이 바뀌었어요. 지금 가격을 확인하고 다시 눌러 주세요.": (
+        "The price has changed. Check it, and press again to buy at the new price."
+    ),
+    "그 사이에 거래 금액이 바뀌었어요. 금액을 확인하고 다시 눌러 주세요.": (
+        "The amount of this trade has changed. Check it, and press again."
+    ),
     "결제가 끝났어요. 고맙습니다!": "Paid. Thank you!",
     "아직 결제되지 않았어요. 다시 결제하거나 다른 방법을 골라 주세요.": (
         "Not paid yet. Try again, or choose another way."
