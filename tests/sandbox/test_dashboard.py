@@ -127,6 +127,18 @@ def test_a_cancel_under_way_is_ended_by_a_button(client: Client) -> None:
     assert newest(client)["status"] == "CANCELLED"
 
 
+def test_a_refund_into_an_account_is_ended_by_a_button(client: Client) -> None:
+    account = client.v1_account("order-1")
+    deposit = {"account_number": account["vbank_num"], "amount": 1000}
+    client.control("POST", "deposit", deposit)
+    client.control("POST", "cancel", {"payment_id": "order-1"})
+    assert "계좌 환불: PENDING" in client.http.get("/").text
+    press(client, "refund", tx_id=account["imp_uid"], outcome="failed")
+    assert "계좌 환불: FAILED" in client.http.get("/").text
+    press(client, "refund", tx_id=account["imp_uid"], outcome="completed")
+    assert newest(client)["account_refund_status"] == "COMPLETED"
+
+
 def test_what_people_wrote_stays_text(client: Client) -> None:
     evil = '<script>alert(1)</script>"&'
     client.v1_ok("POST", "/payments/prepare", {"merchant_uid": "order<i>", "amount": 1000})

@@ -70,6 +70,7 @@ FIELDS = {
     "POST /control/deposit": ("account_number", "amount", "depositor"),
     "POST /control/cancel": ("payment_id", "amount", "reason"),
     "POST /control/cancellations": ("payment_id", "outcome", "cancellation_id"),
+    "POST /control/refunds": ("payment_id", "status"),
     "GET /control/payments": ("payment_id",),
     "GET /control/webhooks": ("payment_id",),
     "POST /control/clock": ("advance", "at"),

@@ -13,6 +13,7 @@ from portone_sandbox.core.errors import InvalidTransition, Refused
 from portone_sandbox.core.money import AMOUNT_MAX, exponent, split_vat, to_major, to_minor
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import TRANSITIONS, Payment, Status
+from portone_sandbox.core.settings import CancelMode
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.store import Store
 
@@ -39,12 +40,13 @@ def test_vat_is_an_eleventh(taxable: int) -> None:
     assert exponent("KRW") == 0
 
 
+MODES: tuple[CancelMode, ...] = ("sync", "async", "fail")
 CANCELS = st.lists(
     st.tuples(
         st.none() | st.integers(1, 1200),
         st.none() | st.integers(0, 500),
         st.none() | st.integers(0, 200),
-        st.sampled_from(["sync", "async", "fail"]),
+        st.sampled_from(MODES),
         st.booleans(),
     ),
     max_size=12,
@@ -53,7 +55,7 @@ CANCELS = st.lists(
 
 @given(st.integers(0, 1000), CANCELS)
 def test_no_row_of_cancels_takes_more_than_there_is(
-    tax_free: int, wanted: list[tuple[int | None, int | None, int | None, str, bool]]
+    tax_free: int, wanted: list[tuple[int | None, int | None, int | None, CancelMode, bool]]
 ) -> None:
     store = Store(":memory:")
     sandbox = SandboxState(store)

@@ -57,6 +57,8 @@ def act(sandbox: SandboxState, body: PayRequest) -> Payment:
 def _window_for(sandbox: SandboxState, body: PayRequest) -> Payment:
     """The buyer's window: an open one, or a new one for the registered order."""
     direct = sandbox.store.find_payment(body.payment_id)
+    if direct and direct.window_open:
+        return direct
     if direct and direct.status in (Status.READY, Status.FAILED) and body.outcome == "paid":
         # An abandoned or failed attempt, named by its own id, is approved late.
         return payment_flow.reopen(sandbox, direct)
@@ -65,12 +67,12 @@ def _window_for(sandbox: SandboxState, body: PayRequest) -> Payment:
     registered = sandbox.store.find_order(order_id)
     if registered is None and not attempts:
         raise PaymentNotFound("nothing was registered or opened under this id")
-    if any(p.was_paid for p in attempts):
-        raise AlreadyPaid
     version = to_version(body.version) if body.version else None
     opened = payment_flow.find_open_window(sandbox, order_id, version)
     if opened:
         return opened
+    if any(p.was_paid for p in attempts):
+        raise AlreadyPaid
     opening = _opening(body, order_id, registered, attempts[-1] if attempts else None)
     return payment_flow.open_checkout(sandbox, opening, check_amount=False)
 
@@ -111,7 +113,9 @@ def _as_the_gateway_records(payment: Payment, body: PayRequest) -> None:
     payment.amount = payment.amount if body.amount is None else body.amount
     payment.tax_free = min(payment.tax_free, payment.amount)
     payment.currency = body.currency or payment.currency
-    payment.method = body.method or payment.method
+    if body.method and body.method is not payment.method:
+        payment.method = body.method
+        payment.card = payment.account = None
     payment.bank = body.bank or payment.bank
     payment.name = body.name or payment.name
     payment.notice_urls = body.notice_urls or payment.notice_urls

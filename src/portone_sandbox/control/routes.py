@@ -11,14 +11,14 @@ from portone_sandbox.checkout.sdk_result import sdk_result
 from portone_sandbox.control.buyer import Amount, Name, PayRequest, act
 from portone_sandbox.core import cancellations, payment_flow, virtual_accounts
 from portone_sandbox.core.cancellations import CancelRequest
-from portone_sandbox.core.errors import InvalidRequest, PaymentNotFound, Refused
+from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.faults import FaultRule
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.money import AMOUNT_MAX
-from portone_sandbox.core.payments import Payment, VersionParam, to_version
+from portone_sandbox.core.payments import Payment, RefundStatus, VersionParam, to_version
 from portone_sandbox.core.problem import problem_document
 from portone_sandbox.core.request import AnyRequest, SandboxDep
-from portone_sandbox.core.settings import Credentials, Settings
+from portone_sandbox.core.settings import CancelMode, Credentials, Settings
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.v1.schema import v1_status
 from portone_sandbox.webhooks.sender import SenderDep
@@ -40,6 +40,7 @@ class ConsoleCancelRequest(msgspec.Struct, forbid_unknown_fields=True):
     payment_id: Name
     amount: Amount | None = None
     reason: str = "관리자 콘솔에서 취소"
+    mode: CancelMode = "sync"
 
 
 class FinishCancellationRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,6 +49,13 @@ class FinishCancellationRequest(msgspec.Struct, forbid_unknown_fields=True):
     payment_id: Name
     outcome: Literal["succeeded", "failed"] = "succeeded"
     cancellation_id: str | None = None
+
+
+class FinishRefundRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The outcome of the transfer into the buyer's account after a cancellation."""
+
+    payment_id: Name
+    status: RefundStatus = "COMPLETED"
 
 
 class DepositRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,7 +125,9 @@ async def cancel(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]:
     """Cancel in the gateway's console; a webhook is sent."""
     body = await _read(request, ConsoleCancelRequest)
     payment = find_paid(sandbox, body.payment_id)
-    cancellation = CancelRequest(reason=body.reason, trigger="CONSOLE", amount=body.amount)
+    cancellation = CancelRequest(
+        reason=body.reason, trigger="CONSOLE", amount=body.amount, mode=body.mode
+    )
     cancellations.cancel(sandbox, payment, cancellation)
     return _show(sandbox, payment)
 
@@ -129,6 +139,15 @@ async def finish_cancellation(request: AnyRequest, sandbox: SandboxDep) -> dict[
     payment = find_paid(sandbox, body.payment_id)
     success = body.outcome == "succeeded"
     cancellations.finish(sandbox, payment, body.cancellation_id, success=success)
+    return _show(sandbox, payment)
+
+
+@post("/refunds", status_code=200)
+async def finish_refund(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]:
+    """End the transfer into the buyer's account; 409 if the payment has none."""
+    body = await _read(request, FinishRefundRequest)
+    payment = find_paid(sandbox, body.payment_id)
+    cancellations.finish_refund(sandbox, payment, body.status)
     return _show(sandbox, payment)
 
 
@@ -253,18 +272,17 @@ def find_paid(sandbox: SandboxState, payment_id: str) -> Payment:
     direct = sandbox.store.find_payment(payment_id)
     if direct:
         return direct
-    attempts = sandbox.store.list_attempts(payment_id)
-    if not attempts:
-        raise PaymentNotFound
-    return next((p for p in attempts if p.was_paid), attempts[-1])
+    return cancellations.find_attempt_of(sandbox, payment_id)
 
 
 def _show(sandbox: SandboxState, payment: Payment) -> dict[str, object]:
     shown: dict[str, object] = msgspec.to_builtins(payment)
+    refund = payment.account_refund
     return shown | {
         "v1_status": v1_status(payment, sandbox.settings),
         "cancelled": payment.cancelled,
         "cancellable": payment.cancellable,
+        "account_refund_status": refund.status_at(sandbox.now()) if refund else None,
     }
 
 
@@ -298,6 +316,7 @@ def router() -> Router:
             deposit,
             cancel,
             finish_cancellation,
+            finish_refund,
             get_payments,
             get_webhooks,
             flush_webhooks,

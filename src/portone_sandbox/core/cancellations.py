@@ -1,6 +1,7 @@
 """Cancellations: which are allowed, and what they change."""
 
 import uuid
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,20 +12,26 @@ from portone_sandbox.core.errors import (
     CancelExceedsTaxFree,
     CancellableAmountMismatch,
     InvalidRequest,
+    NoAccountRefund,
     PartsExceedCancel,
+    PaymentNotFound,
     PaymentNotPaid,
     RefundAccountMissing,
     TooManyCancels,
 )
 from portone_sandbox.core.money import split_vat
 from portone_sandbox.core.payments import (
+    AccountRefund,
     Cancellation,
     Method,
     Payment,
     RefundAccount,
+    RefundStatus,
     Status,
     Trigger,
+    Version,
 )
+from portone_sandbox.core.settings import CancelMode, Settings
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Event, WebhookTrigger
 
@@ -39,7 +46,7 @@ class CancelRequest(msgspec.Struct, kw_only=True):
     vat: int | None = None
     believed_cancellable: int | None = None
     refund_account: RefundAccount | None = None
-    mode: str = "sync"
+    mode: CancelMode = "sync"
     notify: bool = True
 
 
@@ -75,6 +82,20 @@ def cancel(sandbox: SandboxState, payment: Payment, request: CancelRequest) -> C
     return cancellation
 
 
+def find_attempt_of(
+    sandbox: SandboxState, order_id: str, version: Version | None = None
+) -> Payment:
+    """The attempt that a cancellation by order id means; raises PaymentNotFound.
+
+    The oldest paid attempt with money left, or else the newest paid one, or else the newest.
+    """
+    attempts = sandbox.store.list_attempts(order_id, version)
+    if not attempts:
+        raise PaymentNotFound
+    paid = [p for p in attempts if p.was_paid]
+    return next((p for p in paid if p.cancellable > 0), (paid or attempts)[-1])
+
+
 def finish(
     sandbox: SandboxState, payment: Payment, cancellation_id: str | None, *, success: bool
 ) -> Cancellation:
@@ -91,10 +112,19 @@ def finish(
         if success:
             _succeed(sandbox, payment, cancellation, asynchronous=True)
         else:
-            cancellation.status = "FAILED"
-            payment.updated_at = sandbox.now()
+            _fail(sandbox, payment, cancellation)
         sandbox.store.save_payment(payment)
     return cancellation
+
+
+def finish_refund(sandbox: SandboxState, payment: Payment, status: RefundStatus) -> None:
+    """End the transfer into the buyer's account; raises NoAccountRefund."""
+    if payment.account_refund is None:
+        raise NoAccountRefund
+    now = sandbox.now()
+    payment.account_refund = AccountRefund(status, now)
+    payment.updated_at = now
+    sandbox.store.save_payment(payment)
 
 
 def _check_state(sandbox: SandboxState, payment: Payment) -> None:
@@ -156,9 +186,37 @@ def _succeed(
     cancellation.pg_tx_id = f"sandboxcancel{uuid.uuid4().hex[:12]}"
     payment.cancelled_at = now
     whole = payment.cancelled == payment.amount
-    payment.move(Status.CANCELLED if whole else Status.PARTIAL_CANCELLED, now)
+    if whole:
+        payment.move(Status.CANCELLED, now)
+    else:
+        _move_to_partial(sandbox.settings, payment, now)
+    if payment.method is Method.VIRTUAL_ACCOUNT:
+        _begin_account_refund(sandbox.settings, payment, now)
     event = Event.CANCELLED if whole else Event.PARTIAL_CANCELLED
-    _notify(sandbox, payment, event, cancellation, asynchronous=asynchronous)
+    trigger: WebhookTrigger | None = "ASYNC_CANCEL_APPROVED" if asynchronous else None
+    _notify(sandbox, payment, event, cancellation, trigger)
+
+
+def _fail(sandbox: SandboxState, payment: Payment, cancellation: Cancellation) -> None:
+    cancellation.status = "FAILED"
+    payment.updated_at = sandbox.now()
+    if sandbox.settings.v2_failed_cancel_webhook:
+        partly = payment.status is Status.PARTIAL_CANCELLED
+        event = Event.PARTIAL_CANCELLED if partly else Event.PAID
+        _notify(sandbox, payment, event, cancellation, "ASYNC_CANCEL_FAILED")
+
+
+def _move_to_partial(settings: Settings, payment: Payment, now: datetime) -> None:
+    before, first = payment.status_changed_at, payment.status is Status.PAID
+    payment.move(Status.PARTIAL_CANCELLED, now)
+    moves = settings.v2_partial_cancel_moves_status_at
+    if moves == "never" or (moves == "first" and not first):
+        payment.status_changed_at = before
+
+
+def _begin_account_refund(settings: Settings, payment: Payment, now: datetime) -> None:
+    due_at = now + timedelta(seconds=settings.account_refund_seconds)
+    payment.account_refund = AccountRefund(settings.account_refund_status, due_at)
 
 
 def _notify(
@@ -166,9 +224,7 @@ def _notify(
     payment: Payment,
     event: Event,
     cancellation: Cancellation,
-    *,
-    asynchronous: bool = False,
+    trigger: WebhookTrigger | None = None,
 ) -> None:
     if cancellation.notify:
-        trigger: WebhookTrigger | None = "ASYNC_CANCEL_APPROVED" if asynchronous else None
         sandbox.notify(payment, event, cancellation.id, trigger)

@@ -165,6 +165,13 @@ class RefundAccountMissing(Refused):
     default_message = "a virtual-account refund needs the account to send it to"
 
 
+class NoAccountRefund(Refused):
+    """The payment has no refund into a buyer's account."""
+
+    type = "NO_ACCOUNT_REFUND"
+    default_message = "the payment has no refund into a buyer's account"
+
+
 class WebhookNotFound(Refused):
     """No webhook of this payment has this id."""
 

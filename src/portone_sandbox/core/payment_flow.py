@@ -76,8 +76,7 @@ def find_open_window(
 ) -> Payment | None:
     """The newest attempt whose window is still open."""
     attempts = sandbox.store.list_attempts(order_id, version)
-    waiting = (Status.READY, Status.PAY_PENDING)
-    opened = [p for p in attempts if p.status in waiting and not p.window_closed]
+    opened = [p for p in attempts if p.window_open]
     return opened[-1] if opened else None
 
 
@@ -247,6 +246,8 @@ def _issue_account(sandbox: SandboxState, payment: Payment) -> Payment:
 
 
 def _refuse_if_paid(sandbox: SandboxState, payment: Payment) -> None:
+    if payment.version == "V1" and sandbox.settings.v1_second_payment == "accept":
+        return
     if any(p.was_paid for p in sandbox.store.list_attempts(payment.order_id)):
         raise AlreadyPaid
 

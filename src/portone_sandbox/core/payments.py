@@ -127,6 +127,23 @@ class Cancellation(msgspec.Struct):
     notify: bool = True
 
 
+RefundStatus = Literal["PENDING", "COMPLETED", "FAILED", "PARTIAL_REFUND_FAILED"]
+
+
+class AccountRefund(msgspec.Struct):
+    """The transfer of cancelled money into the buyer's account, which the bank makes later.
+
+    It is PENDING until `due_at`, and `outcome` from then on.
+    """
+
+    outcome: RefundStatus
+    due_at: datetime
+
+    def status_at(self, now: datetime) -> RefundStatus:
+        """The transfer's status."""
+        return self.outcome if now >= self.due_at else "PENDING"
+
+
 class Failure(msgspec.Struct):
     """Why an attempt failed."""
 
@@ -185,6 +202,7 @@ class Payment(msgspec.Struct):
     account: VirtualAccount | None = None
     deposits: list[Deposit] = msgspec.field(default_factory=list)
     cancellations: list[Cancellation] = msgspec.field(default_factory=list)
+    account_refund: AccountRefund | None = None
 
     def move(self, target: Status, at: datetime) -> None:
         """Change the status, if the table allows it; raises InvalidTransition."""
@@ -192,6 +210,11 @@ class Payment(msgspec.Struct):
             raise InvalidTransition(f"{self.status} → {target}")
         self.status = target
         self.status_changed_at = self.updated_at = at
+
+    @property
+    def window_open(self) -> bool:
+        """Whether the buyer still has the checkout window open."""
+        return self.status in (Status.READY, Status.PAY_PENDING) and not self.window_closed
 
     @property
     def was_paid(self) -> bool:

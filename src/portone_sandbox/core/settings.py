@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from portone_sandbox.core.payments import Version
+from portone_sandbox.core.payments import RefundStatus, Version
 
 
 class V1Credentials(msgspec.Struct):
@@ -78,6 +78,8 @@ def _channels() -> list[Channel]:
     ]
 
 
+# How a payment company takes up a cancellation: done at once, taken up for later, or refused.
+CancelMode = Literal["sync", "async", "fail"]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Multiplier = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -99,6 +101,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     # Undocumented: V1's schema types optional fields as plain strings and numbers, but its texts
     # and the service use null. The schema can express "omit" only.
     v1_empty_fields: Literal["omit", "null"] = "omit"
+    # Undocumented: whether a window that was open before another one of the same order was paid can
+    # still be paid.
+    v1_second_payment: Literal["refuse", "accept"] = "refuse"
     # V1 sends once; PortOne grants up to 5 retries, a minute apart, on request.
     v1_webhook_retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     # Undocumented: the effect of a virtual account's due time.
@@ -112,13 +117,22 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     # Undocumented: deposits into an account already paid, cancelled or closed. FIXED accounts
     # always record them.
     extra_deposit: Literal["refuse", "record"] = "refuse"
+    # A refund into the buyer's account is PENDING for so long, and then ends so. PENDING has no end
+    # but POST /control/refunds.
+    account_refund_status: RefundStatus = "COMPLETED"
+    account_refund_seconds: Annotated[float, msgspec.Meta(ge=0, le=10**9)] = 86_400.0
     # Undocumented: V2's status and webhook after virtual-account/close; V1 shows failed.
     v2_closed_account: Literal["FAILED", "VIRTUAL_ACCOUNT_ISSUED"] = "FAILED"
     v2_closed_account_webhook: bool = False
     # Undocumented: whether a pre-registered payment whose window never opened can be looked up.
     v2_preregistered_lookup: bool = False
     # A REQUESTED cancellation ends through /control/cancellations.
-    v2_cancel_mode: Literal["sync", "async", "fail"] = "sync"
+    v2_cancel_mode: CancelMode = "sync"
+    # Undocumented: whether a webhook reports that a REQUESTED cancellation failed. The trigger is
+    # documented (ASYNC_CANCEL_FAILED), its type is not: the sandbox sends the payment's status.
+    v2_failed_cancel_webhook: bool = True
+    # Undocumented: which partial cancellations move statusChangedAt, by which V2's lists go.
+    v2_partial_cancel_moves_status_at: Literal["first", "every", "never"] = "first"
     # Undocumented: the limits behind MAX_CANCEL_COUNT_REACHED and the like are not published.
     v2_max_cancels: _Count = 100
     v2_max_transactions: _Count = 100

@@ -80,9 +80,11 @@ async def show(
 
 
 def _show(sandbox: SandboxState, payment: Payment) -> dict[str, object]:
+    refund = payment.account_refund
     return {
         "it": payment,
         "v1_status": v1_status(payment, sandbox.settings),
+        "refund": refund.status_at(sandbox.now()) if refund else None,
         "running": [c for c in payment.cancellations if c.status == "REQUESTED"],
     }
 
@@ -150,6 +152,18 @@ async def finish_cancellation(request: AnyRequest, sandbox: SandboxDep) -> Respo
     return await _submit(request, action, "cancellation")
 
 
+@post("/dashboard/refund", status_code=200)
+async def finish_refund(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
+    """End the transfer into the buyer's account."""
+
+    def action(form: Fields) -> None:
+        payment = sandbox.get_payment(form.required_text("tx_id"))
+        failed = form.text("outcome") == "failed"
+        cancellations.finish_refund(sandbox, payment, "FAILED" if failed else "COMPLETED")
+
+    return await _submit(request, action, "refund")
+
+
 @post("/dashboard/clock", status_code=200)
 async def move_clock(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
     """Move the clock, or reset it."""
@@ -201,5 +215,13 @@ def router() -> Router:
     """The page and its buttons."""
     return Router(
         path="/",
-        route_handlers=[show, deposit, cancel, finish_cancellation, move_clock, clear_faults],
+        route_handlers=[
+            show,
+            deposit,
+            cancel,
+            finish_cancellation,
+            finish_refund,
+            move_clock,
+            clear_faults,
+        ],
     )

@@ -5,7 +5,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
 from portone_sandbox.core import payment_flow
-from portone_sandbox.core.cancellations import CancelRequest, cancel
+from portone_sandbox.core.cancellations import CancelRequest, cancel, find_attempt_of
 from portone_sandbox.core.errors import (
     AlreadyCancelled,
     CancelExceedsAmount,
@@ -125,10 +125,7 @@ def _find_to_cancel(sandbox: SandboxState, fields: Fields) -> Payment:
         return visible(sandbox.get_payment(imp_uid))
     if merchant_uid is None:
         raise InvalidRequest("imp_uid 또는 merchant_uid 가 필요합니다.")
-    attempts = sandbox.store.list_attempts(merchant_uid, "V1")
-    if not attempts:
-        raise PaymentNotFound
-    return next((p for p in attempts if p.was_paid), attempts[-1])
+    return find_attempt_of(sandbox, merchant_uid, "V1")
 
 
 def _cancel_request(fields: Fields, payment: Payment) -> CancelRequest:

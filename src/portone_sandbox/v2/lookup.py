@@ -131,7 +131,8 @@ def _window(
 
 def _filtered(sandbox: SandboxState, wanted: Filter) -> list[Payment]:
     since, until = _window(sandbox, wanted.from_, wanted.until)
-    by_status = wanted.timestamp_type == "STATUS_CHANGED_AT"
+    # Absent means STATUS_CHANGED_AT.
+    by_status = wanted.timestamp_type != "CREATED_AT"
     statuses = set(wanted.status or _FILTER_STATUSES)
     if not statuses <= _FILTER_STATUSES:
         raise InvalidRequest("unknown status")

@@ -15,8 +15,6 @@ _METHOD_TYPES = {
     Method.EASY_PAY: "PaymentMethodEasyPay",
     Method.GIFT_CERTIFICATE: "PaymentMethodGiftCertificate",
 }
-# Banks pay virtual-account refunds out on the next business day.
-_REFUND_DURATION = timedelta(days=1)
 Shown = dict[str, object]
 
 
@@ -235,7 +233,7 @@ def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None
 
 
 def _show_account(payment: Payment, now: datetime) -> Shown | None:
-    account = payment.account
+    account, refund = payment.account, payment.account_refund
     if account is None:  # the schema requires an account number in this method
         return None
     return present(
@@ -248,15 +246,9 @@ def _show_account(payment: Payment, now: datetime) -> Shown | None:
             "remitterName": payment.deposits[0].depositor if payment.deposits else None,
             "expiredAt": account.due_at,
             "issuedAt": account.issued_at,
-            "refundStatus": _refund_status(payment, now),
+            "refundStatus": refund.status_at(now) if refund else None,
         }
     )
-
-
-def _refund_status(payment: Payment, now: datetime) -> str | None:
-    if payment.cancelled_at is None or payment.status is Status.PAID:
-        return None
-    return "COMPLETED" if now - payment.cancelled_at >= _REFUND_DURATION else "PENDING"
 
 
 def _header_text(headers: dict[str, str]) -> str:
