@@ -64,9 +64,7 @@ class Model:
         product.price = price or product.price
         product.quantity = quantity or product.quantity
 
-    def buy(
-        self, product: Product, buyer: str, expected: int | None, made: Sequence[str]
-    ) -> None:
+    def buy(self, product: Product, buyer: str, expected: int | None, made: Sequence[str]) -> None:
         if buyer == product.seller:
             raise Refused("own_product")
         if self._has_live(product, buyer):
