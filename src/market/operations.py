@@ -20,8 +20,11 @@ from market.kit.schema import require_schema
 from market.shared.errors import NotFound, Unavailable
 
 DOCS_ASSETS = "/docs-assets"
+_KINDS = {".css": "text/css", ".js": "text/javascript"}
 ASSETS = {
-    path.name: path for path in (Path(litestar_offline_docs.__file__).parent / "static").iterdir()
+    path.name: path
+    for path in (Path(litestar_offline_docs.__file__).parent / "static").iterdir()
+    if path.suffix in _KINDS
 }
 
 
@@ -61,7 +64,14 @@ async def docs_asset(name: FromPath[str]) -> File:
     """Swagger UI from this machine: /docs works without a network. Nothing else is served."""
     if name not in ASSETS:
         raise NotFound
-    return File(ASSETS[name], content_disposition_type="inline")
+    path = ASSETS[name]
+    # Said here: what the system's own list of media types holds differs by machine.
+    return File(
+        path,
+        media_type=_KINDS[path.suffix],
+        content_disposition_type="inline",
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
 
 
 class MetricsController(PrometheusController):

@@ -1,5 +1,9 @@
 """The public face: list, search, pages, health, documentation."""
 
+from pathlib import Path
+
+from market import operations
+from market.web import page
 from tests.support.web import Client
 
 
@@ -62,6 +66,21 @@ async def test_the_api_is_documented_and_needs_no_network_for_it(client: Client)
     assert "https://" not in page
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert (await client.call("GET", f"/docs-assets/{asset}")).status_code == 200
+
+
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+async def test_every_asset_says_what_it_is(client: Client) -> None:
+    """With any other media type a browser leaves a style sheet out."""
+    paths = [f"/docs-assets/{name}" for name in operations.ASSETS]
+    paths += [f"/static/{name}" for name in page.ASSETS]
+    assert paths
+    for path in paths:
+        answer = await client.call("GET", path)
+        kind = answer.headers["content-type"].partition(";")[0]
+        assert kind == TYPES[Path(path).suffix], path
+        assert answer.headers["x-content-type-options"] == "nosniff", path
 
 
 async def test_every_call_of_the_api_is_in_the_document(client: Client) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from portone_sandbox.core.assets import SDKS, STATIC
+
 from .client import Client
 
 Json = dict[str, Any]
@@ -40,6 +42,19 @@ def test_the_window_allows_no_inline_script_and_no_stranger_around_it(client: Cl
     for tag in re.findall(r"<script[^>]*>", answer.text):
         assert 'src="/static/' in tag
     assert not re.search(r"\son\w+=|style=", answer.text)
+
+
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+@pytest.mark.parametrize(
+    "path", [*(f"sdk/{name}" for name in SDKS), *(f"static/{name}" for name in STATIC)]
+)
+def test_every_asset_says_what_it_is(client: Client, path: str) -> None:
+    answer = client.http.get(f"/{path}")
+    kind = answer.headers["content-type"].partition(";")[0]
+    assert kind == TYPES[path.rpartition(".")[2]]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_window_works_without_javascript(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import expect
 
 from .conftest import Visit
 from .tour import tour
@@ -44,3 +45,11 @@ def test_every_page_speaks_english_a_click_away(visit: Visit) -> None:
     assert person.page.locator("html").get_attribute("lang") == "en"
     person.page.get_by_role("link", name="한국어").click()
     assert "다시 만나 반가워요" in person.text
+
+
+def test_the_api_s_documentation_is_dressed(visit: Visit) -> None:
+    person = visit()
+    person.go("/docs")
+    button = person.page.get_by_role("button", name="Authorize")
+    expect(button).to_have_css("border-top-style", "solid")
+    expect(button).to_have_css("border-top-color", "rgb(73, 204, 144)")
