@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
-from market.shared.errors import Conflict, Unauthenticated
+from market.shared.errors import Conflict, Forbidden, Unauthenticated
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Person
 
@@ -13,6 +13,8 @@ LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 LONGEST_NICKNAME = 30
+# So long a sign-in counts as a fresh proof of who somebody is.
+FRESH_FOR = timedelta(minutes=10)
 
 
 class EmailTaken(Conflict):
@@ -25,6 +27,18 @@ class WrongCredentials(Unauthenticated):
     """Address or password is wrong."""
 
     code: ClassVar[str] = "wrong_credentials"
+
+
+class PasswordSet(Conflict):
+    """There is a password already, or no address to use one with."""
+
+    code: ClassVar[str] = "password_set"
+
+
+class StepUpNeeded(Forbidden):
+    """This needs a sign-in of the last ten minutes. Sign in again."""
+
+    code: ClassVar[str] = "step_up_needed"
 
 
 class TokenInvalid(Unauthenticated):
@@ -63,14 +77,28 @@ class Member:
     password_hash: str | None
     created_at: datetime
     operator: bool = False
+    password_ended_at: datetime | None = None
 
     @property
     def person(self) -> Person:
         return Person(self.id, self.nickname)
 
-    def forget_password(self) -> None:
-        """From now on no password opens anything."""
+    def forget_password(self, now: datetime) -> None:
+        """From now on no password opens anything; the member is still to be told."""
         self.password_hash = None
+        self.password_ended_at = now
+
+    @property
+    def may_choose_password(self) -> bool:
+        """Whether there is none, and an address to use it with."""
+        return self.password_hash is None and self.email is not None
+
+    def choose_password(self, password_hash: str) -> None:
+        """A password for somebody who has none. Raises PasswordSet."""
+        if not self.may_choose_password:
+            raise PasswordSet
+        self.password_hash = password_hash
+        self.password_ended_at = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +130,17 @@ class Session:
     current_token_id: str
     expires_at: datetime
     revoked_at: datetime | None = None
+    created_at: datetime | None = None
 
     @classmethod
     def begin(
         cls, id: SessionId, member: Member, token_id: str, now: datetime, life: timedelta
     ) -> Self:
-        return cls(id, member.id, token_id, now + life)
+        return cls(id, member.id, token_id, now + life, created_at=now)
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether its member has just shown who they are."""
+        return self.created_at is not None and now - self.created_at <= FRESH_FOR
 
     def rotate(self, spent: str, fresh: str, now: datetime, life: timedelta) -> None:
         """Spends one token for the next. Raises TokenInvalid, TokenExpired, TokenReused.

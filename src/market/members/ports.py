@@ -23,6 +23,11 @@ class Members(Protocol):
         """Raises NotFound."""
         ...
 
+    async def get_for_update(self, id: MemberId) -> Member:
+        """Locks it: a password must not be chosen by one and forgotten by another. Raises
+        NotFound."""
+        ...
+
     async def find_by_email(self, email: str) -> Member | None: ...
 
     async def find_by_email_for_update(self, email: str) -> Member | None:
@@ -35,8 +40,8 @@ class Members(Protocol):
         ...
 
     async def save(self, member: Member) -> None:
-        """Keeps what may change of a member, who was locked: the password, and whether they are an
-        operator."""
+        """Keeps what may change of a member, who was locked: the password, since when there is
+        none any more, and whether they are an operator."""
         ...
 
 

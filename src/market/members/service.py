@@ -15,6 +15,7 @@ from .domain import (
     Member,
     RefreshClaims,
     Session,
+    StepUpNeeded,
     TokenInvalid,
     TokenReused,
     WrongCredentials,
@@ -168,8 +169,32 @@ class MemberService:
             raise TokenInvalid
         return caller
 
+    async def behind(self, pair: TokenPair) -> Member:
+        """Whose pair this is, just handed out."""
+        claims = self._tokens.read_access(pair.access_token, self._clock.now())
+        return await self._members.get(claims.member_id)
+
     async def get(self, id: MemberId) -> Member:
         return await self._members.get(id)
+
+    async def choose_password(self, caller: Caller, password_hash: str) -> None:
+        """Gives a member who signs in elsewhere a password too, so soon after a sign-in that it is
+        they who choose. Raises StepUpNeeded, PasswordSet."""
+        now = self._clock.now()
+        async with self._transactions.transaction():
+            member = await self._members.get_for_update(caller.id)
+            session = await self._sessions.find_for_update(caller.session_id)
+            if session is None or not session.is_fresh(now):
+                raise StepUpNeeded
+            member.choose_password(password_hash)
+            await self._members.save(member)
+
+    async def note_told(self, id: MemberId) -> None:
+        """The member knows that their password ended, and needs no other."""
+        async with self._transactions.transaction():
+            member = await self._members.get_for_update(id)
+            member.password_ended_at = None
+            await self._members.save(member)
 
     async def appoint(self, email: str, by: str, reason: str, *, operator: bool) -> Member:
         """Makes a member an operator, or no longer one; it holds from their next request on.

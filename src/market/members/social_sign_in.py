@@ -173,9 +173,10 @@ class SocialSignIn:
         """
         member = await self._members.find_by_email_for_update(email) if email else None
         if member is not None and member.password_hash is not None:
-            member.forget_password()
+            now = self._clock.now()
+            member.forget_password(now)
             await self._members.save(member)
-            await self._sessions.revoke_all(member.id, self._clock.now())
+            await self._sessions.revoke_all(member.id, now)
         return member
 
     def _newcomer(self, identity: SocialIdentity) -> Member:

@@ -15,8 +15,12 @@ from .domain import AccessClaims, EmailTaken, Member, Session
 from .social_domain import AlreadyLinked, SocialAccountConflict, SocialIdentity
 
 # By name, never *: a statement prepared before a migration added a column works after it.
-_MEMBER = "SELECT id, email, nickname, password_hash, created_at, operator FROM members "
-_SESSION = "SELECT id, member_id, current_token_id, expires_at, revoked_at FROM sessions "
+_MEMBER = """
+    SELECT id, email, nickname, password_hash, created_at, operator, password_ended_at FROM members
+"""
+_SESSION = """
+    SELECT id, member_id, current_token_id, expires_at, revoked_at, created_at FROM sessions
+"""
 
 
 class SqlMembers:
@@ -47,6 +51,12 @@ class SqlMembers:
             raise NotFound
         return _member(row)
 
+    async def get_for_update(self, id: MemberId) -> Member:
+        row = await self._db.lock(_MEMBER + "WHERE id = $1 FOR UPDATE", id)
+        if row is None:
+            raise NotFound
+        return _member(row)
+
     async def find_by_email(self, email: str) -> Member | None:
         row = await self._db.find(_MEMBER + "WHERE email = $1", email)
         return _member(row) if row else None
@@ -65,10 +75,14 @@ class SqlMembers:
 
     async def save(self, member: Member) -> None:
         await self._db.execute(
-            "UPDATE members SET password_hash = $2, operator = $3 WHERE id = $1",
+            """
+            UPDATE members SET password_hash = $2, operator = $3, password_ended_at = $4
+            WHERE id = $1
+            """,
             member.id,
             member.password_hash,
             member.operator,
+            member.password_ended_at,
         )
 
 
@@ -116,13 +130,14 @@ class SqlSessions:
     async def add(self, session: Session) -> None:
         await self._db.execute(
             """
-            INSERT INTO sessions (id, member_id, current_token_id, expires_at)
-            VALUES ($1, $2, $3, $4)
+            INSERT INTO sessions (id, member_id, current_token_id, expires_at, created_at)
+            VALUES ($1, $2, $3, $4, $5)
             """,
             session.id,
             session.member_id,
             session.current_token_id,
             session.expires_at,
+            session.created_at,
         )
 
     async def find_for_update(self, id: SessionId) -> Session | None:
@@ -135,6 +150,7 @@ class SqlSessions:
             row["current_token_id"],
             row["expires_at"],
             row["revoked_at"],
+            row["created_at"],
         )
 
     async def save(self, session: Session) -> None:
@@ -195,4 +211,5 @@ def _member(row: Row) -> Member:
         row["password_hash"],
         row["created_at"],
         row["operator"],
+        row["password_ended_at"],
     )

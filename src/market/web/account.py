@@ -98,14 +98,18 @@ class AccountController(Controller):
             pair = await social.exchange(browser, given["code"])
         except MarketError as refusal:
             return go("/signin", next=next, refused=given.get("error", refusal.code))
+        if (await members.behind(pair)).password_ended_at is not None:
+            next = f"/me/password?{urlencode({'next': next})}"
         return welcome(shop, members, pair, next)
 
     @get("/signup")
-    async def sign_up_page(self, request: Asked, visitor: Here, shop: House) -> Response[Any]:
+    async def sign_up_page(
+        self, request: Asked, visitor: Here, shop: House, social: Social
+    ) -> Response[Any]:
         next = local_path(request.query_params.get("next"))
         if visitor.caller is not None:
             return go(next)
-        return render(shop, "signup.html", visitor, next=next, form=None)
+        return _sign_up_page(shop, visitor, social, next, None)
 
     @post("/signup")
     async def sign_up(
@@ -114,6 +118,7 @@ class AccountController(Controller):
         visitor: Here,
         shop: House,
         members: Members,
+        social: Social,
         doorkeeper: Door,
         client_address: ClientAddress,
     ) -> Response[Any]:
@@ -122,9 +127,7 @@ class AccountController(Controller):
         await doorkeeper.sign_up(client_address, form.raw("email")[:LONGEST_EMAIL])
         email = form.text("email", most=LONGEST_EMAIL, pattern=EMAIL)
         nickname = form.line("nickname", most=LONGEST_NICKNAME)
-        password = form.raw("password")
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            form.fault("password", "{least}자 이상 적어 주세요.", least=SHORTEST_PASSWORD)
+        password = password_in(form)
         if not form.wrong:
             try:
                 password_hash = await members.hash_password(password)
@@ -132,7 +135,7 @@ class AccountController(Controller):
                 return welcome(shop, members, pair, next)
             except EmailTaken as error:
                 form.fault("email", error.code)
-        return render(shop, "signup.html", visitor, status=400, next=next, form=form)
+        return _sign_up_page(shop, visitor, social, next, form)
 
     @post("/signout")
     async def sign_out(self, visitor: Here, shop: House, members: Members) -> Response[Any]:
@@ -157,16 +160,31 @@ class AccountController(Controller):
 def _sign_in_page(
     shop: Shop, visitor: Visitor, social: SocialSignIn, next: str, form: Form | None
 ) -> Response[str]:
+    status = 401 if form else 200
+    ways = ways_in(social, next)
+    return render(shop, "signin.html", visitor, status=status, next=next, form=form, ways=ways)
+
+
+def _sign_up_page(
+    shop: Shop, visitor: Visitor, social: SocialSignIn, next: str, form: Form | None
+) -> Response[str]:
+    status = 400 if form else 200
+    ways = ways_in(social, next)
+    return render(shop, "signup.html", visitor, status=status, next=next, form=form, ways=ways)
+
+
+def ways_in(social: SocialSignIn, next: str) -> dict[str, str]:
+    """Where each provider's sign-in begins that ends at `next`, a local path."""
     back = urlencode({"next": f"/signin/social?{urlencode({'next': next})}"})
-    return render(
-        shop,
-        "signin.html",
-        visitor,
-        status=401 if form else 200,
-        next=next,
-        form=form,
-        ways={name: f"/api/auth/social/{name}?{back}" for name in social.names},
-    )
+    return {name: f"/api/auth/social/{name}?{back}" for name in social.names}
+
+
+def password_in(form: Form) -> str:
+    """A new password, as somebody typed it."""
+    password = form.raw("password")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        form.fault("password", "{least}자 이상 적어 주세요.", least=SHORTEST_PASSWORD)
+    return password
 
 
 def welcome(shop: Shop, members: MemberService, pair: TokenPair, next: str) -> Response[Any]:

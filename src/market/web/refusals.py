@@ -90,6 +90,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "그 사이에 다른 곳에서 수정됐어요. 지금은 아래와 같아요. 바꾸려면 다시 저장해 주세요.",
         "This was edited elsewhere meanwhile, to what is shown below. Save again to replace it.",
     ),
+    "step_up_needed": (
+        "로그인한 지 오래됐어요. 다시 로그인한 뒤 10분 안에 만들어 주세요.",
+        "You signed in a while ago. Sign in again, then do this within 10 minutes.",
+    ),
     "too_many_photos": ("사진은 다섯 장까지 올릴 수 있어요.", "Five photos at most."),
     "too_many_requests": ("너무 자주 했어요. 잠시 뒤에 해 주세요.", "Too often. Wait a moment."),
     "unavailable": (

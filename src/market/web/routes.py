@@ -15,6 +15,7 @@ from .console_acts import ConsoleActsController
 from .mine import MineController
 from .notices import NoticeController
 from .page import asset
+from .password import PasswordController
 from .photos import photo, small_photo
 from .selling import SellingController
 from .trading import TradingController
@@ -36,6 +37,7 @@ PAGES = Router(
         MineController,
         NoticeController,
         AccountController,
+        PasswordController,
     ],
     dependencies={"visitor": Provide(provide_visitor)},
     guards=[own_forms_only],

@@ -26,6 +26,7 @@ TOLD: Mapping[str, str] = {
     "confirmed": "구매확정했어요. 고맙습니다!",
     "cancelled": "취소를 접수했어요.",
     "refund_account": "계좌를 받았어요. 바로 돌려드릴게요.",
+    "password_chosen": "비밀번호를 만들었어요. 이제 이메일로도 로그인할 수 있어요.",
 }
 
 EN: Mapping[str, str] = {
@@ -98,6 +99,23 @@ EN: Mapping[str, str] = {
     "취소된 때": "Cancelled at",
     "결제취소": "Cancel payment",
     "거래 취소": "Cancelled",
+    "복사": "Copy",
+    "복사했어요": "Copied",
+    "비밀번호 만들기": "Set a password",
+    "새 비밀번호": "New password",
+    "비밀번호 없이 계속하기": "Continue without a password",
+    "예전 비밀번호는 더 이상 쓸 수 없어요.": "Your old password no longer works.",
+    "{email} 주소의 주인이신 것이 간편 로그인으로 확인됐어요. "
+    "확인 없이 만들어졌던 예전 비밀번호와 로그인은 안전을 위해 모두 끝냈어요.": (
+        "Your sign-in proved that {email} is yours. The old password and sign-ins of this account "
+        "were made without that proof, so we ended them for your safety."
+    ),
+    "간편 로그인은 그대로 쓸 수 있어요. 이메일로도 로그인하려면 비밀번호를 만들어 주세요.": (
+        "You can keep signing in this way. To sign in by e-mail too, set a password."
+    ),
+    "비밀번호를 만들었어요. 이제 이메일로도 로그인할 수 있어요.": (
+        "Your password is set. You can sign in by e-mail too."
+    ),
     "거래 취소하기": "Cancel the trade",
     "돌려받을 금액": "You get back",
     "구매자에게 돌아갈 금액": "The buyer gets back",

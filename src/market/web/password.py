@@ -1,0 +1,66 @@
+"""A password for members who have none: they are told when theirs ended, and may choose another."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+
+from market.members.domain import PasswordSet, StepUpNeeded
+
+from .account import Asked, House, Members, Social, password_in, ways_in
+from .forms import Form
+from .page import go, render
+from .visitor import Here, local_path
+
+
+class PasswordController(Controller):
+    """Why there is no password any more, and how to have one again."""
+
+    path = "/me/password"
+
+    @get()
+    async def page(
+        self, request: Asked, visitor: Here, shop: House, members: Members
+    ) -> Response[Any]:
+        """The form; a member who has a password has no need of it."""
+        next = local_path(request.query_params.get("next"), "/me")
+        member = await members.get(visitor.me.id)
+        if not member.may_choose_password:
+            return go("/me")
+        return render(shop, "password.html", visitor, member=member, next=next, form=None, ways={})
+
+    @post()
+    async def choose(
+        self, request: Asked, visitor: Here, shop: House, members: Members, social: Social
+    ) -> Response[Any]:
+        """Keeps the new password; asks for another sign-in where the last one was long ago."""
+        me, form = visitor.me, await Form.of(request)
+        next = local_path(form.raw("next"), "/me")
+        password = password_in(form)
+        ways: dict[str, str] = {}
+        if not form.wrong:
+            try:
+                await members.choose_password(me, await members.hash_password(password))
+                return go(next, say="password_chosen")
+            except PasswordSet:
+                return go("/me")
+            except StepUpNeeded as error:
+                form.fault("password", error.code)
+                ways = ways_in(social, f"/me/password?next={next}")
+        member = await members.get(me.id)
+        return render(
+            shop,
+            "password.html",
+            visitor,
+            status=400,
+            member=member,
+            next=next,
+            form=form,
+            ways=ways,
+        )
+
+    @post("/none")
+    async def none(self, request: Asked, visitor: Here, members: Members) -> Response[Any]:
+        """Goes on without one: the member has read that the old one ended."""
+        next = local_path((await Form.of(request)).raw("next"), "/me")
+        await members.note_told(visitor.me.id)
+        return go(next)
