@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -311,7 +311,11 @@ def web_app(
         state=State({"stopping": stopping}),
         dependencies=_dependencies(),
         middleware=[DefineMiddleware(Authentication, unread=TOKENS_UNREAD)],
-        exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: on_unknown_path},
+        exception_handlers={
+            **EXCEPTION_HANDLERS,
+            NotFoundException: on_unknown_path,
+            MethodNotAllowedException: on_unknown_path,
+        },
         before_request=about_its_path,
         after_request=only_problems,
         request_class=StrictRequest,

@@ -162,6 +162,25 @@ async def test_payments_are_found_by_whatever_names_them(
     assert "찾는 결제가 없어요" in await operator.open("/console/payments?status=FAILED")
 
 
+async def test_a_buyer_without_an_address_is_shown_and_found_by_id(
+    acts: Acts, db: Database, operator: Browser
+) -> None:
+    """As members are who sign in elsewhere."""
+    trade, payment = await acts.paid_trade()
+    await acts.paid_trade()
+    await db.execute(
+        "UPDATE members SET email = NULL, password_hash = NULL WHERE id = ANY ($1::uuid[])",
+        [trade.buyer.id, trade.seller.id],
+    )
+    page = await operator.open(f"/console/payments/{payment}")
+    assert "None" not in page
+    for member in (trade.buyer.id, trade.seller.id):
+        await operator.open(f"/console/payments?q={member}")
+        assert re.findall(r'href="/console/payments/(\w+)"', operator.page) == [payment]
+    await operator.open(f"/console/payments/{payment}")
+    assert f'href="/console/payments?q={trade.buyer.id}"' in operator.page
+
+
 async def test_a_list_is_turned_page_by_page(acts: Acts, db: Database, operator: Browser) -> None:
     payment = await acts.payment(await acts.trade())
     await db.execute(

@@ -110,3 +110,27 @@ async def test_a_wrong_password_is_told_beside_the_field_and_kept_nowhere(guest:
     assert "이메일이나 비밀번호가 맞지 않아요" in answer.text
     assert "not this one" not in answer.text
     assert 'value="x@example.com"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nowhere"), ("GET", "/trades/no/such"), ("POST", "/products/1")]
+)
+async def test_an_address_that_leads_nowhere_leaves_everybody_who_they_are(
+    guest: Guest, method: str, path: str
+) -> None:
+    await guest.sign_up()
+    answer = await guest.http.request(method, path, headers=guest._headers({}))
+    assert answer.status_code in {404, 405}
+    assert ("nav-me" in answer.text, "손님" in answer.text) == (True, True)
+    guest.http.cookies.clear()
+    stranger = await guest.http.request(method, path, headers={"accept": "text/html"})
+    assert "nav-me" not in stranger.text
+
+
+async def test_a_page_of_trouble_comes_even_if_nobody_can_say_whose_it_is(
+    guest: Guest, market: Market
+) -> None:
+    await guest.sign_up()
+    await market.db.close()
+    answer = await guest.get("/nowhere")
+    assert (answer.status_code, "nav-me" in answer.text) == (404, False)

@@ -40,6 +40,14 @@ def test_every_sentence_has_its_english() -> None:
     assert spoken() - EN.keys() == set()
 
 
+def test_an_act_and_a_state_are_two_things_in_english_too() -> None:
+    assert EN["거래 취소하기"] == "Cancel the trade"
+    assert EN["거래 취소"] == "Cancelled"
+    for path in (_ROOT / "templates").rglob("*.html"):
+        if "console" not in path.parts:
+            assert 't("거래 취소")' not in path.read_text(), path.name
+
+
 def test_both_languages_fill_in_the_same() -> None:
     for korean, english in EN.items():
         assert set(re.findall(r"{\w+}", korean)) >= set(re.findall(r"{\w+}", english)), korean

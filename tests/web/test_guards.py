@@ -23,7 +23,7 @@ def test_a_script_in_any_field_stays_text(visit: Visit) -> None:
     trade = buyer.buy(product)
     buyer.go(f"{trade}/cancel")
     buyer.fill(reason=SCRIPT)
-    buyer.press("거래 취소")
+    buyer.press("거래 취소하기")
     expect(buyer.page.locator("#trade")).to_contain_text(SCRIPT)
     pages = [product, f"{product}/edit", trade, "/me", "/me/sales?status=CANCELLED", "/me/notices"]
     for path in [*pages, f"/?q={SCRIPT}", f"/signin?next={SCRIPT}", f"/?say={SCRIPT}", "/"]:

@@ -32,11 +32,12 @@ class PaymentLine:
 
 @dataclass(frozen=True, slots=True)
 class Trader:
-    """A party of a trade, as operators see them."""
+    """A party of a trade, as operators see them; somebody who signs in elsewhere may have no
+    address here."""
 
     id: str
     nickname: str
-    email: str
+    email: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,11 @@ _PAYMENT_LINES = """
 _NEWEST = " ORDER BY p.id DESC LIMIT $3"
 _BY_ID = """
     AND p.id IN (SELECT id FROM payments WHERE id = $4 UNION ALL
-                 SELECT id FROM payments WHERE trade_id = $4)
+                 SELECT id FROM payments WHERE trade_id = $4 UNION ALL
+                 SELECT of_b.id FROM trades b_t JOIN payments of_b ON of_b.trade_id = b_t.id
+                 WHERE b_t.buyer_id = $4 UNION ALL
+                 SELECT of_s.id FROM trades s_t JOIN payments of_s ON of_s.trade_id = s_t.id
+                 WHERE s_t.seller_id = $4)
 """
 _BY_REFERENCE_OR_MEMBER = """
     AND p.id IN (

@@ -33,6 +33,11 @@ class Notices(Protocol):
         """Those up to the notice `until`."""
         ...
 
+    async def open(self, member: MemberId, id: str, now: datetime) -> TradeId | None:
+        """Marks one of the member's notices as read, and the earlier ones of its trade; that trade,
+        None when the member has no such notice."""
+        ...
+
     async def unconfirmed(
         self, approved_before: datetime, limit: int
     ) -> Sequence[tuple[TradeId, MemberId]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from market.shared.clock import Clock
+from market.shared.errors import NotFound
 from market.shared.ids import MemberId, TradeId
 from market.shared.notice import Kind
 from market.shared.page import Page, Slice
@@ -38,6 +39,14 @@ class NoticeService:
     async def mark_read(self, member: MemberId, until: str) -> None:
         """The member has seen everything up to this notice."""
         await self._notices.mark_read(member, until, self._clock.now())
+
+    async def open(self, member: MemberId, id: str) -> TradeId:
+        """The trade that a notice tells of, whose page says all that was told of it so far: this
+        notice and the earlier ones of that trade are read. Raises NotFound."""
+        trade_id = await self._notices.open(member, id, self._clock.now())
+        if trade_id is None:
+            raise NotFound
+        return trade_id
 
     async def remind(self) -> int:
         """Asks buyers who have not confirmed for days, each once per trade; how many."""

@@ -70,6 +70,22 @@ class SqlNotices:
             now,
         )
 
+    async def open(self, member: MemberId, id: str, now: datetime) -> TradeId | None:
+        trade_id: TradeId | None = await self._db.value(
+            """
+            WITH opened AS (SELECT trade_id FROM notices WHERE id = $2 AND member_id = $1),
+            marked AS (
+                UPDATE notices n SET read_at = $3 FROM opened
+                WHERE n.trade_id = opened.trade_id AND n.member_id = $1
+                  AND n.id <= $2 AND n.read_at IS NULL)
+            SELECT trade_id FROM opened
+            """,
+            member,
+            id,
+            now,
+        )
+        return trade_id
+
     async def unconfirmed(
         self, approved_before: datetime, limit: int
     ) -> Sequence[tuple[TradeId, MemberId]]:

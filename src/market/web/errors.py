@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.kit import problems
 from market.kit.idempotency import Answer
@@ -14,7 +15,7 @@ from market.kit.problems import Problem
 from market.shared.errors import MarketError, Unauthenticated
 
 from .page import go, render
-from .visitor import local_path, stranger
+from .visitor import Visitor, local_path, provide_visitor, stranger
 
 Visit = Request[Any, Any, State]
 # Faces of the market that are not for browsers, whatever they say they accept.
@@ -40,7 +41,8 @@ def on_any_exception(request: Visit, error: Exception) -> Response[Any]:
 
 
 def on_unknown_path(request: Visit, error: HTTPException) -> Response[Any]:
-    """An address that leads nowhere: a page for a browser, a problem for a program."""
+    """An address that leads nowhere, or not that way: a page for a browser, a problem for a
+    program."""
     wants_page = "text/html" in request.headers.get("accept", "")
     if wants_page and not request.url.path.startswith(_MACHINES):
         return on_http_exception(request, error)
@@ -60,13 +62,41 @@ HANDLERS: Mapping[type[Exception] | int, Any] = {
 }
 
 
-def _page(request: Visit, problem: Problem) -> Response[Any]:
-    # Litestar's exception handlers can't wait: the guard has found the visitor before, but for an
-    # address that leads nowhere, where everybody is a stranger.
-    visitor = getattr(request.state, "visitor", None) or stranger(request)
-    shop = request.app.state.market.shop
-    back = _came_from(request) if request.method == "POST" else "/"
-    return render(shop, "error.html", visitor, status=problem.status, code=problem.code, back=back)
+class _ErrorPage(Response[None]):
+    """A problem as its visitor's own page. Litestar's exception handlers can't wait; sending an
+    answer can, and where no guard ran before (an address that leads nowhere) the visitor is found
+    only then."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(None, status_code=problem.status)
+        self._problem = problem
+
+    def to_asgi_response(  # type: ignore[override] # Litestar only calls what it gets
+        self, app: None, request: Visit, **more: Any
+    ) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            page = self._rendered(request, await _whoever(request))
+            await page.to_asgi_response(app=app, request=request, **more)(scope, receive, send)
+
+        return answer
+
+    def _rendered(self, request: Visit, visitor: Visitor) -> Response[str]:
+        shop = request.app.state.market.shop
+        back = _came_from(request) if request.method == "POST" else "/"
+        status, code = self._problem.status, self._problem.code
+        return render(shop, "error.html", visitor, status=status, code=code, back=back)
+
+
+def _page(_: Visit, problem: Problem) -> Response[Any]:
+    return _ErrorPage(problem)
+
+
+async def _whoever(request: Visit) -> Visitor:
+    """The visitor, or a stranger where what went wrong keeps us from finding out."""
+    try:
+        return await provide_visitor(request)
+    except Exception:  # the page tells of the first trouble, not of this one
+        return stranger(request)
 
 
 def _came_from(request: Visit) -> str:

@@ -5,8 +5,9 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
-from market.kit.http import wanted
+from market.kit.http import path_id, wanted
 from market.notices.service import NoticeService
 from market.shared.ids import well_formed
 
@@ -30,10 +31,19 @@ class NoticeController(Controller):
     async def list(
         self, request: Asked, visitor: Here, shop: House, notices: Notices
     ) -> Response[Any]:
-        """The newest first; looking at them changes nothing, a button marks them as read."""
+        """The newest first. Looking at the list changes nothing; opening one marks it as read, and
+        a button marks all."""
         cursor = request.query_params.get("cursor") or None
         page = await notices.page(visitor.me.id, wanted(ON_A_PAGE, cursor))
         return render(shop, "notices.html", visitor, page=page)
+
+    @get("/{notice_id:str}")
+    async def open(
+        self, notice_id: FromPath[str], visitor: Here, notices: Notices
+    ) -> Response[Any]:
+        """Leads on to what a notice tells of; it is read then."""
+        trade_id = await notices.open(visitor.me.id, path_id(notice_id))
+        return go(f"/trades/{trade_id}")
 
     @post()
     async def read(self, request: Asked, visitor: Here, notices: Notices) -> Response[Any]:

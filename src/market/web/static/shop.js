@@ -1,4 +1,4 @@
-// Deadlines that count down. Everything else works without.
+// Deadlines that count down, and numbers to be copied. Everything else works without.
 "use strict";
 
 // What stands in for scripts goes away when they really run, not when they merely may.
@@ -39,3 +39,21 @@ const tick = () => {
 tick();
 setInterval(tick, 1000);
 document.addEventListener("htmx:afterSwap", tick);
+
+// One listener for all: the button may come with a later update of the page.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {  // forbidden here: then it stands there selected, to be copied by hand
+    getSelection().selectAllChildren(button.previousElementSibling);
+    return;
+  }
+  const words = button.textContent;
+  if (words === button.dataset.copied) return;
+  button.textContent = button.dataset.copied;
+  setTimeout(() => { button.textContent = words; }, 2000);
+});
+// Browsers offer it on encrypted pages and on one's own machine alone.
+if (navigator.clipboard) document.documentElement.classList.add("copies");
