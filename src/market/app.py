@@ -1,7 +1,7 @@
 """The composition root: settings → adapters → services → routes. Nothing else knows everybody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -140,9 +140,10 @@ def assemble(
     ids: Ids,
     providers: Sequence[Kakao | Naver] = (),
     carried: Callable[[], Mapping[str, str]] = dict,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit. `carried` is what a job
-    is told of the trace that wakes it."""
+    is told of the trace that wakes it; `pause` waits so many seconds for another request."""
     products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
     cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db, carried), clock)
@@ -185,6 +186,7 @@ def assemble(
         inbox=inbox,
         clock=clock,
         ids=ids,
+        pause=pause,
     )
     refunds = RefundService(
         transactions=db,

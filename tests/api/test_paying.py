@@ -119,6 +119,23 @@ async def test_who_may_send_money_back_is_as_for_the_trade(
     assert problem(refused) == (409, "invalid_transition")
 
 
+async def test_no_checkout_is_given_before_the_gateway_knows_the_amount(
+    deal: Deal, gateway: MemoryGateway
+) -> None:
+    gateway.dead = True
+    refused = await deal.buyer.call("POST", f"{deal.trade}/payment", {"method": "CARD"})
+    assert problem(refused) == (502, "gateway_unavailable")
+    begun = (await deal.buyer.get(deal.trade))["payment"]
+    path = f"/api/payments/{begun['id']}"
+    seen = await deal.buyer.get(path)
+    assert (seen["status"], seen["checkout"]) == ("READY", None)
+    gateway.dead = False
+    again = await deal.buyer.post(f"{deal.trade}/payment", {"method": "CARD"})
+    assert again["id"] == begun["id"]
+    assert again["checkout"]["params"] == {"merchant_uid": begun["id"]}
+    assert (await deal.buyer.get(path))["checkout"] == again["checkout"]
+
+
 async def test_a_refund_on_its_way_is_202(deal: Deal, gateway: MemoryGateway) -> None:
     path = await deal.pay(gateway, {"method": "CARD"})
     gateway.dead = True

@@ -3,13 +3,20 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from market.app import assemble
+from market.kit.db import Database
+from market.kit.system import TimeOrderedIds
+from market.outside import portone as portone_gateways
+from market.settings import from_environment
 from tests.sandbox.client import Client
 from tests.sandbox.process import Receiver, SandboxProcess, running
 from tests.support.clock import MovableClock
 
-from .sides import Side, V1Side, V2Side
+from .shops import Opened, Shop
+from .sides import Side, V1Side, V2Side, Wire
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +69,31 @@ async def side(
     kind: type[Side] = {"V1": V1Side, "V2": V2Side}[request.param]
     async with kind.open(sandbox.url, portone, clock) as side:
         yield side
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = Wire()
+    yield wire
+    await wire.aclose()
+
+
+@pytest.fixture
+def opened(
+    sandbox: SandboxProcess,
+    portone: Client,
+    db: Database,
+    clock: MovableClock,
+    tmp_path: Path,
+    wire: Wire,
+) -> Opened:
+    """A market opened with these settings, on the one database."""
+
+    def open_(**env: str) -> Shop:
+        trial = {"MARKET_DATA": str(tmp_path), "SANDBOX_PORT": str(sandbox.port)}
+        settings = from_environment({**trial, **env})
+        client = httpx.AsyncClient(transport=wire)
+        gateways = portone_gateways(settings, client, client, clock)
+        return Shop(assemble(settings, db, gateways, clock, TimeOrderedIds()), portone)
+
+    return open_

@@ -1,93 +1,22 @@
 """The whole market on each version of the real wire, and on both at once."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Protocol
-
-import httpx
 import pytest
 
-from market.app import Market, assemble
 from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
-from market.members.domain import Member
-from market.outside import portone as portone_gateways
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as PaymentStatus
-from market.payments.ports import Checkout, Gateways
-from market.settings import from_environment
+from market.payments.ports import Gateways
 from market.shared.errors import GatewayTrouble
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.purchase import Invoice
 from market.trades.domain import Status as TradeStatus
-from market.trades.domain import Trade
 from market.verify import broken
-from tests.sandbox.client import Client
-from tests.sandbox.process import SandboxProcess
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 
+from .shops import Opened
 from .sides import Wire
-
-
-class Shop:
-    """A market with one product, its seller and a buyer."""
-
-    def __init__(self, market: Market, portone: Client) -> None:
-        self.market = market
-        self.portone = portone
-
-    async def buy(self) -> tuple[Member, Trade]:
-        seller = await self._member()
-        product = await self.market.products.list_new(seller.person, "털양말", Money(9000), 1, "")
-        buyer = await self._member()
-        return buyer, await self.market.trades.buy(product.id, buyer.person)
-
-    async def start(self, trade: Trade, buyer: Member) -> tuple[Payment, Checkout]:
-        payment = await self.market.payments.start(trade.id, buyer.id, Means(Method.CARD))
-        return payment, self.market.payments.checkout(payment)
-
-    async def status(self, trade: Trade, buyer: Member) -> TradeStatus:
-        return (await self.market.trades.see(trade.id, buyer.id))[0].status
-
-    async def _member(self) -> Member:
-        name = TimeOrderedIds().new()
-        email = f"{name}@example.com"
-        member, _ = await self.market.members.sign_up(email, "no password", name[-12:])
-        return member
-
-
-class Opened(Protocol):
-    def __call__(self, **env: str) -> Shop: ...
-
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    wire = Wire()
-    yield wire
-    await wire.aclose()
-
-
-@pytest.fixture
-def opened(
-    sandbox: SandboxProcess,
-    portone: Client,
-    db: Database,
-    clock: MovableClock,
-    tmp_path: Path,
-    wire: Wire,
-) -> Opened:
-    """A market opened with these settings, on the one database."""
-
-    def open_(**env: str) -> Shop:
-        trial = {"MARKET_DATA": str(tmp_path), "SANDBOX_PORT": str(sandbox.port)}
-        settings = from_environment({**trial, **env})
-        client = httpx.AsyncClient(transport=wire)
-        gateways = portone_gateways(settings, client, client, clock)
-        return Shop(assemble(settings, db, gateways, clock, TimeOrderedIds()), portone)
-
-    return open_
 
 
 @pytest.mark.parametrize("version", ["V1", "V2"])

@@ -174,9 +174,19 @@ def test_only_a_hold_that_ran_out_lives_again() -> None:
 
 def test_a_deposit_holds_the_unit_from_the_purchase_however_often_it_is_asked() -> None:
     one = trade()
-    until = one.wait_for_deposit(timedelta(hours=24))
-    assert until == NOW + timedelta(hours=24) == one.wait_for_deposit(timedelta(hours=24))
-    assert one.wait_for_deposit(timedelta(minutes=1)) == until
+    asked_for = one.hold_expires_at
+    until = one.deposit_due(timedelta(hours=24))
+    assert (until, one.hold_expires_at) == (NOW + timedelta(hours=24), asked_for)
+    for window in (timedelta(hours=24), timedelta(hours=24), timedelta(minutes=1)):
+        one.wait_for_deposit(window)
+        assert one.hold_expires_at == until == one.deposit_due(window)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status != "AWAITING_PAYMENT"])
+def test_only_what_awaits_payment_waits_for_a_deposit(status: Status) -> None:
+    one = trade(status)
+    one.wait_for_deposit(timedelta(hours=24))
+    assert one.hold_expires_at == trade().hold_expires_at
 
 
 def test_what_becomes_of_another_payment_is_not_this_trade_s() -> None:

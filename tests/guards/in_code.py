@@ -120,6 +120,20 @@ LOCKS = (
         (_LOCK_ORDER.format("look_again"),),
     ),
     InCode(
+        "payment locked while its account is leased",
+        "src/market/payments/service.py",
+        "payment = await self._payments.get_for_update(id)\n            if not",
+        (_BETWEEN + "test_of_two_who_find_the_lease_of_an_account_free_one_gets_it",),
+        "payment = await self._payments.get(id)\n            if not",
+    ),
+    InCode(
+        "one caller at a time has an account opened",
+        "src/market/payments/domain.py",
+        "self.status is not Status.READY or leased",
+        ("services/test_beginning.py::test_of_four_who_begin_at_once_one_opens_an_account",),
+        "self.status is not Status.READY",
+    ),
+    InCode(
         "trade locked while a payment begins",
         "src/market/payments/service.py",
         "            await self._purchases.lock(trade_id)\n            invoice",
@@ -184,9 +198,9 @@ VERSIONS = (
     InCode(
         "payment version compared",
         "src/market/payments/sql.py",
-        "WHERE id = $1 AND version = $14",
+        " AND version = ${first}",
         (_READ_BEFORE,),
-        "WHERE id = $1 AND $14::bigint IS NOT NULL",
+        " AND ${first}::bigint IS NOT NULL",
     ),
     InCode(
         "the product's version is the one the trade was read with",

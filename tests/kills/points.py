@@ -20,7 +20,7 @@ _COMMITS = {
         "TradeService.confirm",
         "Idempotency._leased",
         "PaymentService._open_payment",
-        "PaymentService._issue_account",
+        "PaymentService._lease_issue",
         "PaymentService.synchronize",
         "RefundService.cancel_purchase",
         "RefundService.cancel",

@@ -22,8 +22,8 @@ from market.shared.ids import PaymentId
 from market.shared.money import Money
 from market.shared.page import Slice
 from market.trades.domain import Trade
-from tests.support.acts import Acts
-from tests.support.barrier import holding
+from tests.support.acts import ACCOUNT, Acts
+from tests.support.barrier import at_once, holding
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.interrupted import Interrupted
@@ -93,6 +93,21 @@ async def test_what_one_worker_takes_up_another_passes_over(
         await market.db.execute("SET LOCAL lock_timeout = '50ms'")
         assert await DUE[table](market) == []
     assert len(await DUE[table](market)) == 1
+
+
+async def test_of_two_who_find_the_lease_of_an_account_free_one_gets_it(
+    acts: Acts, market: Market, gateway: MemoryGateway, dsn: str
+) -> None:
+    trade = await acts.trade()
+    gateway.dead = True
+    with pytest.raises(GatewayTrouble):
+        await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
+    gateway.dead = False
+    id = await market.db.value("SELECT id FROM payments")
+    begins = [market.payments.start(trade.id, trade.buyer.id, ACCOUNT) for _ in range(2)]
+    first, second = await at_once(dsn, "payments", id, *begins, waiting=2)
+    assert first.account == second.account is not None
+    assert len(gateway.issued) == 1
 
 
 # ── in the order of locks ──

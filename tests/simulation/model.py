@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from market.payments.cancellation import TRY_AGAIN_AFTER
-from market.payments.domain import LOOK_AT_AGES
+from market.payments.domain import ISSUE_LEASE, LOOK_AT_AGES
 from market.payments.record import Seen, Snapshot
 from market.shared.clock import Clock
 
@@ -126,8 +126,13 @@ class Model:
             payment.status = "EXPIRED"
         return payment
 
-    def wait_for_deposit(self, trade: Trade) -> None:
-        trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
+    def lease_issue(self, payment: Payment) -> bool:
+        now = self.clock.now()
+        if payment.issuing_until is not None and now < payment.issuing_until:
+            return False
+        self.invoice(payment.trade, payment.trade.buyer)
+        payment.issuing_until = now + ISSUE_LEASE
+        return True
 
     def apply(self, payment: Payment, seen: Snapshot | None, made: Sequence[str]) -> Payment | None:
         """The gateway's record is the only witness, forward only (P3, P5); the other attempt at a
@@ -145,6 +150,8 @@ class Model:
                 self._went_back(payment, back)
             if seen.account and payment.status == READY and seen.state is Seen.UNPAID:
                 payment.status, payment.has_account = ISSUED, True
+                trade = payment.trade
+                trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
             if seen.state is Seen.FAILED and payment.status in {READY, ISSUED}:
                 payment.status = "FAILED"
         if payment.captured:

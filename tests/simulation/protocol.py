@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from market.payments.record import Snapshot
+from market.payments.service import ISSUE_PAUSES_S
 
 from .model import Model
 from .state import BUYER, CARD, READY, Cancellation, Hint, Means, Payment, Product, Refused, Trade
@@ -73,14 +74,36 @@ class Protocol:
         payment = yield from self._open_payment(trade, payer, means)
         if means == CARD:
             yield Point("register", payment.id)
-            return READY  # as it was begun, whatever has become of it meanwhile
-        yield TX
-        self.model.wait_for_deposit(trade)
-        yield from self.look(payment)
-        if payment.status == READY:
-            yield Point("issue_account", payment.id)
+            yield TX
+            payment.registered = True
+            return payment.status
+        return (yield from self._issue_account(payment))
+
+    def _issue_account(self, payment: Payment) -> Script:
+        """One at a time asks, the others wait for it."""
+        for _ in ISSUE_PAUSES_S:
+            yield TX
+            if payment.status != READY:
+                return payment.status
+            if self.model.lease_issue(payment):
+                return (yield from self._issue_leased(payment))
+        raise Refused(NEVER_LEFT, late=True)
+
+    def _issue_leased(self, payment: Payment) -> Script:
+        try:
             yield from self.look(payment)
-        return payment.status
+            if payment.status == READY:
+                yield Point("issue_account", payment.id)
+                yield from self.look(payment)
+        except Refused as refusal:
+            yield TX
+            payment.issuing_until = None
+            raise Refused(refusal.code, late=True) from None
+        status = payment.status
+        if status == READY:
+            yield TX
+            payment.issuing_until = None
+        return status
 
     def _open_payment(
         self, trade: Trade, payer: str, means: Means
@@ -118,6 +141,7 @@ class Protocol:
             except Refused as refusal:
                 if refusal.code in UNANSWERED:
                     raise
+                yield TX
                 yield from self.look(payment)
                 if payment.status == READY:
                     raise Refused(refusal.code, late=True) from None

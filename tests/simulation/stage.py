@@ -176,6 +176,10 @@ class Stage:
             await self.begin()
             self.end()
 
+    async def pause(self, _: float) -> None:
+        """Somebody waits for another, and goes on when the seed says so."""
+        await self.start()
+
     def end(self) -> None:
         if self.in_turns:
             self._busy -= 1

@@ -100,6 +100,8 @@ class Payment:
     captured: tuple[int, str] | None = None
     cancelled: int = 0
     has_account: bool = False
+    registered: bool = False
+    issuing_until: datetime | None = None
     cancellations: list["Cancellation"] = field(default_factory=list)
 
     @property

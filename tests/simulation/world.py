@@ -96,7 +96,10 @@ class World:
         self.met: Counter[str] = Counter()
 
     def _started(self) -> Market:
-        return assemble(self.settings, self.db, Gateways(self.gateway), self.clock, self.ids)
+        gateways = Gateways(self.gateway)
+        return assemble(
+            self.settings, self.db, gateways, self.clock, self.ids, pause=self.stage.pause
+        )
 
     def _tick(self) -> None:
         """Time passes in the middle of a step: mostly little, now and then a hold's worth."""
@@ -212,11 +215,12 @@ class World:
             ),
             "payments": (
                 """SELECT id, trade_id, method, bank, status, captured_amount, captured_currency,
-                          cancelled_amount, account_number IS NOT NULL, look_at FROM payments""",
+                          cancelled_amount, account_number IS NOT NULL, look_at, registered,
+                          issuing_until FROM payments""",
                 {
                     (
                         *(p.id, p.trade.id, *p.means, p.status, *(p.captured or (None, None))),
-                        *(p.cancelled, p.has_account, p.look_at),
+                        *(p.cancelled, p.has_account, p.look_at, p.registered, p.issuing_until),
                     )
                     for p in m.payments.values()
                 },

@@ -3,6 +3,7 @@
 from market.app import Market
 from market.payments.domain import Means, Method, Payment
 from market.products.domain import Product
+from market.shared.banking import Bank
 from market.shared.ids import PaymentId
 from market.shared.money import Money
 from market.shared.people import Person
@@ -10,6 +11,7 @@ from market.trades.domain import Trade
 from tests.support.gateway import MemoryGateway
 
 CARD = Means(Method.CARD)
+ACCOUNT = Means(Method.VIRTUAL_ACCOUNT, Bank.KOOKMIN)
 
 
 class Acts:

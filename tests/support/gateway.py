@@ -34,6 +34,7 @@ class MemoryGateway:
     cancels: list[tuple[str, int]] = field(default_factory=list)
     sent_to: list[RefundAccount | None] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    issued: list[str] = field(default_factory=list)
     dead: bool = False
     lose_answer: bool = False
     refuse: str | None = None
@@ -41,6 +42,7 @@ class MemoryGateway:
     extra: list[Snapshot] = field(default_factory=list)
     before_answer: Callable[[], Awaitable[None]] = nothing
     before_cancel: Callable[[], Awaitable[None]] = nothing
+    before_issue: Callable[[], Awaitable[None]] = nothing
 
     async def register(self, payment: Payment) -> None:
         self._reach()
@@ -65,7 +67,11 @@ class MemoryGateway:
 
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
         self._reach()
+        if self.refuse:
+            raise GatewayRefused(self.refuse)
+        await self.before_issue()
         assert payment.bank is not None
+        self.issued.append(payment.id)
         number = str(len(self.records) + 10_000_000)
         account = VirtualAccount(payment.bank, number, "the market", due_at)
         self.records[payment.id] = Snapshot(

@@ -87,6 +87,10 @@ LOOK_AT_AGES: Sequence[timedelta] = (
     timedelta(days=3),
 )
 
+# How long one caller alone may have a payment's account opened: longer than a gateway is waited
+# for, so that it runs out only when that caller died.
+ISSUE_LEASE = timedelta(seconds=90)
+
 
 @dataclass(frozen=True, slots=True)
 class Captured:
@@ -107,13 +111,18 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountIssued:
+    """A deposit is awaited now, which takes longer than a card."""
+
+
+@dataclass(frozen=True, slots=True)
 class DepositedTwice:
     """A bank let more through than the payment took: `total` minor units in all."""
 
     total: int
 
 
-Event = Captured | Returned | DepositedTwice
+Event = Captured | Returned | AccountIssued | DepositedTwice
 
 
 @dataclass(slots=True)
@@ -121,7 +130,9 @@ class Payment:
     """One attempt to pay for a trade. `amount` is what we ask for, and nobody else's to say (P2).
 
     `captured` is what the gateway took, and `cancelled` how much of that it gave back, in minor
-    units; `look_at` is when to ask the gateway again unasked, None for never.
+    units; `look_at` is when to ask the gateway again unasked, None for never. Only one that is
+    `registered` may be paid at a window. `issuing_until` is how long somebody has its account
+    opened; `answers` counts the calls about it that were refused.
     """
 
     id: PaymentId
@@ -141,6 +152,9 @@ class Payment:
     reference: str | None = None
     paid_at: datetime | None = None
     failure: str | None = None
+    registered: bool = False
+    issuing_until: datetime | None = None
+    answers: int = 0
     version: int = 0
 
     @classmethod
@@ -167,6 +181,29 @@ class Payment:
         """How much of the captured money is still there, in minor units."""
         return self.captured.amount - self.cancelled if self.captured else 0
 
+    @property
+    def opens_window(self) -> bool:
+        """Whether it can be paid at a checkout window: not before the gateway knows the amount
+        (P2)."""
+        return self.method is Method.CARD and self.status is Status.READY and self.registered
+
+    def lease_issue(self, now: datetime) -> bool:
+        """Lets one caller at a time have its account opened (P6); False for all others."""
+        leased = self.issuing_until is not None and now < self.issuing_until
+        if self.status is not Status.READY or leased:
+            return False
+        self.issuing_until = now + ISSUE_LEASE
+        return True
+
+    def end_issue(self) -> None:
+        """Its account was opened, or could not be: others may try."""
+        self.issuing_until = None
+
+    def refused(self) -> None:
+        """The gateway answered a call about it with a no: the next one is another call, by its
+        key, where a lost answer is asked for with the same key."""
+        self.answers += 1
+
     def apply(self, seen: Snapshot | None, now: datetime, till: Till = ANY_TILL) -> list[Event]:
         """Moves forward to what the gateway's record shows; what happened since the last look.
 
@@ -178,7 +215,7 @@ class Payment:
             events += self._capture(seen, now, till)
             events += self._give_back(seen)
             events += self._see_deposits(seen)
-            self._await_deposit(seen)
+            events += self._await_deposit(seen)
             if seen.state is Seen.FAILED and self.status in OPEN:
                 self._move(Status.FAILED)
                 self.failure = seen.failure
@@ -235,13 +272,15 @@ class Payment:
             account=known if to_account else None,
         )
 
-    def _await_deposit(self, seen: Snapshot) -> None:
+    def _await_deposit(self, seen: Snapshot) -> list[Event]:
         if seen.account is None or self.status is not Status.READY:
-            return
-        if seen.state is Seen.UNPAID:
-            self._move(Status.VIRTUAL_ACCOUNT_ISSUED)
-            self.account = seen.account
-            self.reference = seen.reference
+            return []
+        if seen.state is not Seen.UNPAID:
+            return []
+        self._move(Status.VIRTUAL_ACCOUNT_ISSUED)
+        self.account = seen.account
+        self.reference = seen.reference
+        return [AccountIssued()]
 
     def _capture(self, seen: Snapshot, now: datetime, till: Till) -> list[Event]:
         if seen.state is not Seen.PAID or self.captured is not None:

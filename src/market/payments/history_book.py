@@ -23,10 +23,12 @@ _SAVED_AND_TOLD = f"""
             WHERE payment_id = saved.id AND what = 'LOOKED' ORDER BY id DESC LIMIT 1
         ) last ON true
         WHERE $3 IS DISTINCT FROM $4
+           OR $2 = '{What.REGISTERED}'
            OR ($2 = '{What.LOOKED}'
                AND (last.state, last.captured, last.returned, last.deposited, last.currency,
                     last.reference)
                    IS DISTINCT FROM ($7, $8::bigint, $9::bigint, $10::bigint, $11, $12))
+        ON CONFLICT (payment_id) WHERE what = '{What.REGISTERED}' DO NOTHING
     )
     SELECT id FROM saved
 """  # noqa: S608 # our own words

@@ -96,8 +96,7 @@ class PaymentOut(Struct):
     def of(cls, payment: Payment, payments: PaymentService, viewer: MemberId) -> "PaymentOut":
         """As its buyer sees it, or, without the means to pay, its seller."""
         theirs = payment.payer == viewer
-        by_window = payment.method is Method.CARD and payment.status is Status.READY
-        checkout = payments.checkout(payment) if theirs and by_window else None
+        checkout = payments.checkout(payment) if theirs and payment.opens_window else None
         return cls(
             id=payment.id,
             trade_id=payment.trade_id,

@@ -138,9 +138,9 @@ class Payments(Protocol):
         """Locks the row, after its product and trade. Raises NotFound."""
         ...
 
-    async def save(self, payment: Payment, entry: Entry) -> None:
-        """The payment, and in the same statement what is new of it: a look that showed what the
-        last one did, and moved nothing, adds nothing to the history.
+    async def save(self, payment: Payment, entry: Entry | None = None) -> None:
+        """The payment, and in the same statement what is new of it, if anything is told: a look
+        that showed what the last one did, and moved nothing, adds nothing to the history.
 
         Raises VersionConflict when it was changed since it was read.
         """
@@ -225,8 +225,12 @@ class Purchases(Protocol):
         """Locks the product and the trade: both come before the payment in the lock order."""
         ...
 
-    async def wait_for_deposit(self, id: TradeId) -> datetime:
-        """Holds the unit as long as a deposit may take; until when."""
+    async def deposit_due(self, id: TradeId) -> datetime:
+        """Until when a deposit for it may come."""
+        ...
+
+    async def wait_for_deposit(self, id: TradeId) -> None:
+        """Holds the unit until then: an account for it is open."""
         ...
 
     async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:

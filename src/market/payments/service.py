@@ -1,6 +1,10 @@
 """The use cases of payments. Four doors (the buyer's completion, a webhook, the sweep, an answer
 that was lost) lead to the one `synchronize`; no gateway call is made inside a transaction."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
 import structlog
 
 from market.shared import about
@@ -12,6 +16,7 @@ from market.shared.transactions import Transactions
 
 from .cancellation import Cancellation
 from .domain import (
+    AccountIssued,
     Captured,
     DepositedTwice,
     Event,
@@ -37,6 +42,10 @@ from .ports import (
 
 _log = structlog.get_logger()
 
+# How long somebody waits, in seconds, for the account that another request has opened just now:
+# ten in all, which is as long as anybody should wait for an answer.
+ISSUE_PAUSES_S: Sequence[float] = (0.05, 0.1, 0.2, *(0.5,) * 19)
+
 
 class PaymentService:
     """Pays for trades, and sends money back.
@@ -56,6 +65,7 @@ class PaymentService:
         inbox: Inbox,
         clock: Clock,
         ids: Ids,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._transactions = transactions
         self._payments = payments
@@ -67,6 +77,7 @@ class PaymentService:
         self._inbox = inbox
         self._clock = clock
         self._ids = ids
+        self._pause = pause
 
     # ── paying ──
 
@@ -83,7 +94,10 @@ class PaymentService:
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
         await self._gateways.of(payment).register(payment)
-        await self._payments.remember(payment.id, Entry.of(What.REGISTERED, payment))
+        async with self._transactions.transaction():
+            payment = await self._payments.get_for_update(payment.id)
+            payment.registered = True
+            await self._payments.save(payment, Entry.of(What.REGISTERED, payment))
         return payment
 
     async def _open_payment(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
@@ -108,14 +122,62 @@ class PaymentService:
         return await self._open_payment(trade_id, payer, means)
 
     async def _issue_account(self, payment: Payment) -> Payment:
-        """Has the account opened, unless an earlier try whose answer was lost did it."""
+        """Has one account opened, however many ask at once: one of them asks the gateway, after
+        looking what earlier ones did; the others wait for it.
+
+        Raises what `start` does.
+        """
+        for pause in ISSUE_PAUSES_S:
+            payment, due_at = await self._lease_issue(payment.id)
+            if due_at is not None:
+                return await self._issue_leased(payment, due_at)
+            if payment.status is not Status.READY:
+                return payment
+            await self._pause(pause)
+        raise GatewayTrouble(
+            "The account is being opened. Try again shortly.", payment_id=payment.id
+        )
+
+    async def _lease_issue(self, id: PaymentId) -> tuple[Payment, datetime | None]:
+        """The payment, and until when an account for it is to be opened by this caller; None when
+        that is another's to do, or no account is needed any more."""
         async with self._transactions.transaction():
-            due_at = await self._purchases.wait_for_deposit(payment.trade_id)
-        payment = await self.synchronize(payment.id, door=Door.BUYER)
-        if payment.status is Status.READY:
-            await self._gateways.of(payment).issue_account(payment, due_at)
+            # Locked: of two who find it free, one gets it.
+            payment = await self._payments.get_for_update(id)
+            if not payment.lease_issue(self._clock.now()):
+                return payment, None
+            # Others may have been long at it: the trade may have ended.
+            await self._purchases.invoice(payment.trade_id, payment.payer)
+            await self._payments.save(payment)
+            return payment, await self._purchases.deposit_due(payment.trade_id)
+
+    async def _issue_leased(self, payment: Payment, due_at: datetime) -> Payment:
+        try:
+            # An earlier try whose answer was lost may have done it.
             payment = await self.synchronize(payment.id, door=Door.BUYER)
+            if payment.status is Status.READY:
+                await self._gateways.of(payment).issue_account(payment, due_at)
+                payment = await self.synchronize(payment.id, door=Door.BUYER)
+        except (GatewayRefused, GatewayTrouble) as trouble:
+            await self._end_issue(payment.id, refused=isinstance(trouble, GatewayRefused))
+            raise
+        if payment.status is Status.READY:
+            await self._end_issue(payment.id, refused=False)
         return payment
+
+    async def _end_issue(self, id: PaymentId, *, refused: bool) -> None:
+        async with self._transactions.transaction():
+            payment = await self._payments.get_for_update(id)
+            payment.end_issue()
+            if refused:
+                payment.refused()
+            await self._payments.save(payment)
+
+    async def _answered(self, id: PaymentId) -> None:
+        async with self._transactions.transaction():
+            payment = await self._payments.get_for_update(id)
+            payment.refused()
+            await self._payments.save(payment)
 
     async def expire_open(self, trade_id: TradeId) -> Payment | None:
         """The trade waits for its open payment no longer; which that was. Within the transaction
@@ -164,6 +226,7 @@ class PaymentService:
             try:
                 await self._gateways.of(payment).approve(payment, token)
             except GatewayRefused:
+                await self._answered(id)
                 # Perhaps because an earlier try, whose answer was lost, had charged it.
                 if (await self.synchronize(id, door=Door.BUYER)).status is Status.READY:
                     raise
@@ -205,6 +268,8 @@ class PaymentService:
                 return await self._hand_over(payment, event)
             case Returned():
                 await self._take_back(payment, event)
+            case AccountIssued():
+                await self._purchases.wait_for_deposit(payment.trade_id)
             case DepositedTwice(total):
                 which = f"{payment.id}: {total} deposited"
                 await self._incidents.report("deposited_twice", payment, {"total": total}, which)

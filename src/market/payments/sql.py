@@ -28,7 +28,7 @@ _PAYMENT = """
     SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
            captured_amount, captured_currency, cancelled_amount, reference, paid_at, failure,
            look_at, created_at, version, bank, account_bank, account_number, account_holder,
-           account_due_at
+           account_due_at, registered, issuing_until, answers
     FROM payments
 """
 # When money went back only the ledger knows: the payment keeps the sum alone.
@@ -64,14 +64,36 @@ _ADD = told_if_added("""
     VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
     ON CONFLICT (trade_id) WHERE status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') DO NOTHING
 """)
-_SAVE = told_if_news("""
-    UPDATE payments
-    SET status = $15, look_at = $16, captured_amount = $17, captured_currency = $18,
-        cancelled_amount = $19, reference = $20, paid_at = $21, failure = $22,
-        account_bank = $23, account_number = $24, account_holder = $25,
-        account_due_at = $26, version = version + 1
-    WHERE id = $1 AND version = $14
-""")
+
+
+def _update(first: int) -> str:
+    """A payment's new state, from argument `first` on."""
+    columns = (
+        "status",
+        "look_at",
+        "captured_amount",
+        "captured_currency",
+        "cancelled_amount",
+        "reference",
+        "paid_at",
+        "failure",
+        "account_bank",
+        "account_number",
+        "account_holder",
+        "account_due_at",
+        "registered",
+        "issuing_until",
+        "answers",
+    )
+    changes = ", ".join(f"{name} = ${first + 1 + n}" for n, name in enumerate(columns))
+    return (
+        f"UPDATE payments SET {changes}, version = version + 1"  # noqa: S608 # our own words
+        f" WHERE id = $1 AND version = ${first}"
+    )
+
+
+_SAVE = told_if_news(_update(14))
+_SAVE_UNTOLD = _update(2)
 # Nobody has said where the money is to go, or it could not go where they said.
 _WAITS = """
     c.status = 'REQUESTED'
@@ -132,11 +154,12 @@ class SqlPayments:
             raise NotFound
         return _payment(row)
 
-    async def save(self, payment: Payment, entry: Entry) -> None:
+    async def save(self, payment: Payment, entry: Entry | None = None) -> None:
         captured, account = payment.captured, payment.account
+        told = arguments(payment.id, entry) if entry else [payment.id]
         saved = await self._db.execute(
-            _SAVE,
-            *arguments(payment.id, entry),
+            _SAVE if entry else _SAVE_UNTOLD,
+            *told,
             payment.version,
             payment.status,
             payment.look_at,
@@ -150,6 +173,9 @@ class SqlPayments:
             account.number if account else None,
             account.holder if account else None,
             account.due_at if account else None,
+            payment.registered,
+            payment.issuing_until,
+            payment.answers,
         )
         if not saved:
             raise VersionConflict(payment_id=payment.id)
@@ -383,6 +409,9 @@ def _payment(row: Row) -> Payment:
         reference=row["reference"],
         paid_at=row["paid_at"],
         failure=row["failure"],
+        registered=row["registered"],
+        issuing_until=row["issuing_until"],
+        answers=row["answers"],
         version=row["version"],
         bank=Bank(row["bank"]) if row["bank"] else None,
         account=_account(row),

@@ -237,11 +237,16 @@ class Trade:
         self.paid_at = at
         return True
 
-    def wait_for_deposit(self, window: timedelta) -> datetime:
-        """A deposit takes longer than a card: holds the unit for `window` from the purchase on,
-        however often it is asked; until when (P6)."""
-        self.hold_expires_at = max(self.hold_expires_at, self.created_at + window)
-        return self.hold_expires_at
+    def deposit_due(self, window: timedelta) -> datetime:
+        """Until when a deposit may come: `window` from the purchase on, however often an account is
+        asked for (P6)."""
+        return max(self.hold_expires_at, self.created_at + window)
+
+    def wait_for_deposit(self, window: timedelta) -> None:
+        """A deposit takes longer than a card: holds the unit as long, from when there is an account
+        for it (P6)."""
+        if self.status is Status.AWAITING_PAYMENT:
+            self.hold_expires_at = self.deposit_due(window)
 
     @property
     def ran_out(self) -> bool:

@@ -191,12 +191,15 @@ class TradeService:
         """Locks the product and the trade, in this order, until the transaction ends."""
         await self._lock(id)
 
-    async def wait_for_deposit(self, id: TradeId) -> datetime:
-        """Holds the unit for a deposit; until when. Its invoice was asked for just before."""
+    async def deposit_due(self, id: TradeId) -> datetime:
+        """Until when a deposit may come; the unit is not held for it yet."""
+        return (await self._trades.get(id)).deposit_due(self._terms.deposit)
+
+    async def wait_for_deposit(self, id: TradeId) -> None:
+        """Holds the unit for a deposit, now that there is an account for it."""
         trade = await self._lock(id)
-        due_at = trade.wait_for_deposit(self._terms.deposit)
+        trade.wait_for_deposit(self._terms.deposit)
         await self._trades.save(trade)
-        return due_at
 
     async def revive(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
         """A deposit came too late: the trade lives again if a unit is left for it (P6)."""

@@ -101,7 +101,7 @@ class BuyingController(Controller):
         """The page that opens the gateway's checkout window: the only one with another's script."""
         payment = await payments.see(PaymentId(path_id(payment_id)), visitor.me.id)
         theirs = payment.payer == visitor.me.id
-        if not theirs or payment.method is not Method.CARD or payment.status is not Paid.READY:
+        if not theirs or not payment.opens_window:
             return go(f"/trades/{payment.trade_id}")
         checkout = payments.checkout(payment)
         return render(

@@ -115,7 +115,7 @@ class PortOneV2:
             "isTest": self._account.test,
         }
         wish = sha256(token.encode()).hexdigest()[:16]
-        headers = {"Idempotency-Key": f'"approval-{payment.id}-{wish}"'}
+        headers = {"Idempotency-Key": f'"approval-{payment.id}-{wish}-{payment.answers}"'}
         await self._call(Nothing, "POST", payment, "/confirm", json=body, headers=headers)
 
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
@@ -137,8 +137,9 @@ class PortOneV2:
         }
         if self._account.notice_url:
             body["noticeUrls"] = [self._account.notice_url]
-        # One account per payment of ours: a repeat gets the answer of the first.
-        headers = {"Idempotency-Key": f'"account-{payment.id}"'}
+        # One account per payment of ours: who asks again after a lost answer gets that answer. A no
+        # is kept as long as a yes, so a call after one needs a key of its own.
+        headers = {"Idempotency-Key": f'"account-{payment.id}-{payment.answers}"'}
         await self._call(Nothing, "POST", payment, "/instant", json=body, headers=headers)
 
     async def close_account(self, payment: Payment) -> None:
