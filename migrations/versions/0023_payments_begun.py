@@ -3,8 +3,8 @@ and how many calls about a payment were answered with a no: the next is another 
 
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
