@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -13,11 +15,11 @@ import asyncpg
 from market.kit import postgres
 from market.kit.migrate import migrate
 
-TEMPLATE = "market_template"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 WITHOUT_DURABILITY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Databases:
     """Makes empty markets on one PostgreSQL."""
 
@@ -36,16 +38,15 @@ class Databases:
 
     @classmethod
     def prepare(cls, server: str) -> "Databases":
+        """Migrates the template on a server, unless an earlier run of the same migrations did."""
         made = cls(server)
-        again = f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}"
-        asyncio.run(made._admin(*again))
-        migrate(made.named(TEMPLATE))
+        asyncio.run(made._prepare())
         return made
 
     async def create(self) -> str:
         """An empty market's DSN, to be left behind with the whole server."""
         name = f"market_{uuid4().hex}"
-        await self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        await self._admin(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY FILE_COPY")
         return self.named(name)
 
     @asynccontextmanager
@@ -74,6 +75,25 @@ class Databases:
 
     def named(self, name: str) -> str:
         return urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))
+
+    @cached_property
+    def template(self) -> str:
+        """Named for the migrations in it: another version of them has another template."""
+        content = b"".join(path.read_bytes() for path in sorted(MIGRATIONS.rglob("*.py")))
+        return f"market_template_{sha256(content).hexdigest()[:16]}"
+
+    async def _prepare(self) -> None:
+        connection = await asyncpg.connect(self.server)
+        # Several test processes may share the server: one of them migrates, the others wait.
+        await connection.execute("SELECT pg_advisory_lock(hashtext('market_template'))")
+        known = "SELECT FROM pg_database WHERE datname = $1"
+        if await connection.fetchrow(known, self.template) is None:
+            unfinished = f"unfinished_{self.template}"
+            await connection.execute(f"DROP DATABASE IF EXISTS {unfinished}")
+            await connection.execute(f"CREATE DATABASE {unfinished}")
+            await asyncio.to_thread(migrate, self.named(unfinished))
+            await connection.execute(f"ALTER DATABASE {unfinished} RENAME TO {self.template}")
+        await connection.close()
 
     async def _admin(self, *statements: str) -> None:
         connection = await asyncpg.connect(self.server)
