@@ -64,12 +64,13 @@ lock: $(VENV)/.dev ## pin every package again, with hashes
 clean: ## forget the virtual environment (the data under ./var stays)
 	rm -rf $(VENV)
 
-# The tests of pages drive Debian's Chromium, and the READMEs' shell lines use curl and jq; where
-# they are missing and can't be installed, those tests are skipped, which is said plainly.
-TOOLS := chromium curl jq
+# The tests of pages drive Debian's Chromium, those of pooling its PgBouncer, and the READMEs' shell
+# lines use curl and jq; where they are missing and can't be installed, those tests are skipped,
+# which is said plainly.
+TOOLS := chromium curl jq pgbouncer
 .PHONY: tools
 tools:
-	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=; for tool in $(TOOLS); do PATH=$$PATH:/usr/sbin command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "· installing for the tests:$$missing"; \

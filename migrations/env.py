@@ -1,19 +1,31 @@
 """Runs migrations over asyncpg, each in a transaction of its own. Started by `market migrate`."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import asyncpg
 import stamina
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from market.kit.connection import (
+    TROUBLE,
+    BoundedConnection,
+    Pooling,
+    close,
+    connect,
+    find_pooling,
+    watched,
+)
 from market.kit.migrate import Patience
 
 NAME = "market migrate"  # as operators see it
-ALONE = "SELECT pg_try_advisory_lock(20261122)"
+ALONE = "SELECT pg_try_advisory_xact_lock(20261122)"
+ASKED_EVERY_S = 3.0
 
 
 def run(connection: Connection) -> None:
@@ -28,14 +40,54 @@ def lock_timeout_of(error: Exception) -> asyncpg.LockNotAvailableError | None:
     return cause if isinstance(cause, asyncpg.LockNotAvailableError) else None
 
 
+def lost_line_of(error: DBAPIError) -> Exception | None:
+    """The driver's word that the connection was lost, if it is that."""
+    cause = error.orig.__cause__ if error.orig else None
+    lost = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+    return cause if isinstance(cause, lost) else None
+
+
+@asynccontextmanager
+async def alone(dsn: str, pooling: Pooling, patience: Patience) -> AsyncIterator[BoundedConnection]:
+    """For the block, nobody else migrates. However long another takes: but not within a statement,
+    whose snapshot an index that the other builds concurrently would wait for.
+
+    The lock is a transaction's, on a connection of its own: before a pooler, a session would not be
+    ours to keep one. When that connection is lost, so is the lock.
+    """
+    connection = await connect(dsn, NAME, pooling=pooling)
+    try:
+        while True:
+            transaction = connection.transaction()
+            await transaction.start()
+            if await connection.fetchval(ALONE):
+                # It may stay open for hours. And this ends the portal of the question before, with
+                # the snapshot that an index built concurrently would wait for.
+                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                break
+            await transaction.rollback()
+            await asyncio.sleep(patience.pause_s)
+        asking = asyncio.create_task(_ask(connection))
+        try:
+            yield connection
+        finally:
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+    finally:
+        await close(connection)
+
+
+async def _ask(connection: BoundedConnection) -> None:
+    """Whether it still answers: one that does not is dropped."""
+    with suppress(*TROUBLE):
+        while True:
+            await asyncio.sleep(ASKED_EVERY_S)
+            await connection.execute("SELECT 1")
+
+
 async def migrate(connection: AsyncConnection, patience: Patience) -> None:
     """Every migration that was not run yet; the same one again when it got no lock in time."""
-    # Two that start at once must not both migrate. However long the other takes: but not within
-    # a statement, whose snapshot an index that the other builds concurrently would wait for.
-    while not (await connection.exec_driver_sql(ALONE)).scalar_one():
-        await connection.commit()
-        await asyncio.sleep(patience.pause_s)
-    await connection.commit()
     async for attempt in stamina.retry_context(
         on=lambda error: lock_timeout_of(error) is not None,
         attempts=patience.attempts,
@@ -52,20 +104,36 @@ async def migrate(connection: AsyncConnection, patience: Patience) -> None:
 
 async def main() -> None:
     dsn, patience = context.config.attributes["dsn"], context.config.attributes["patience"]
-    # A migration that can't get its lock soon gives up: waiting, it would hold up everybody who
-    # comes after it. It tries again when they were served.
-    lock_timeout = f"{patience.lock_timeout_ms}ms"
-    settings = {"lock_timeout": lock_timeout, "application_name": NAME}
+    pooling = await find_pooling(dsn)
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(dsn, server_settings=settings),
+        connect_args={
+            "async_creator_fn": lambda: connect(dsn, NAME, answer=None, pooling=pooling),
+            # Before a pooler the next transaction may find another's statement by that name.
+            "prepared_statement_name_func": str,
+            "prepared_statement_cache_size": 0,
+        },
         poolclass=NullPool,
     )
+
+    # A migration that can't get its lock soon gives up: waiting, it would hold up everybody who
+    # comes after it. It tries again when they were served.
+    @event.listens_for(engine.sync_engine, "begin")
+    def limit(connection: Connection) -> None:
+        lock_timeout = f"{patience.lock_timeout_ms}ms"
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_timeout}'")
+
     try:
-        async with engine.connect() as connection:
+        async with AsyncExitStack() as stack:
+            lock = await stack.enter_async_context(alone(dsn, pooling, patience))
+            connection = await stack.enter_async_context(engine.connect())
+            own: BoundedConnection = (await connection.get_raw_connection()).driver_connection
+            lock.add_termination_listener(lambda _: own.terminate())
+            if pooling is not Pooling.TRANSACTION:  # where each transaction has another process
+                await stack.enter_async_context(watched(own, dsn))
             await migrate(connection, patience)
     except DBAPIError as error:
-        raise lock_timeout_of(error) or error from error
+        raise lock_timeout_of(error) or lost_line_of(error) or error from error
     finally:
         await engine.dispose()
 

@@ -238,7 +238,7 @@ def assemble(
         operators=OperatorDesk(db, incidents, audit, paying, clock),
         console=SqlConsole(db),
         notices=notices,
-        hearing=Hearing(db.listening, TRADES_CHANGED),
+        hearing=Hearing(db.listening if db.can_listen else None, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
 

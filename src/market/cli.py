@@ -34,7 +34,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (OSError, asyncpg.PostgresError, Unavailable) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable) as error:
             click.echo(f"Error: the database can't be asked: {error}", err=True)
             sys.exit(2)
         except (SettingsError, PortTaken, MarketError) as error:

@@ -1,5 +1,6 @@
 """The HTTP server: Granian, one process per worker."""
 
+import asyncio
 import gc
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from litestar import Litestar
 
 from market.app import open_market, traced, web_app
 from market.kit import logs
+from market.kit.connection import find_pooling, tell
 from market.kit.ports import require_free
 from market.settings import Settings, from_environment
 
@@ -39,6 +41,7 @@ def serve(settings: Settings, dsn: str) -> None:
     """Serves until SIGTERM or SIGINT. Then nobody new is let in, and requests in flight are
     finished, unless they take longer than `stop_within`. Raises PortTaken."""
     require_free(settings.host, settings.port, "MARKET_PORT")
+    tell(asyncio.run(find_pooling(dsn)))
     # A process that is forked would share what is already open and imported here; Prometheus also
     # decides as it is imported whether it sums over processes, through files of this run only.
     multiprocessing.set_start_method("spawn")

@@ -5,11 +5,12 @@ A row it returns is one broken thing, described by its columns.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from market.kit.db import Database
 
 # A request may not take as long; a question about every trade there ever was may.
-PATIENCE = "10min"
+PATIENCE = timedelta(minutes=10)
 
 INVARIANTS: Mapping[str, str] = {
     "a product's taken units are its live trades": """
@@ -191,8 +192,7 @@ async def broken(db: Database) -> list[Broken]:
     of a market that goes on trading."""
     found: list[Broken] = []
     for invariant, sql in INVARIANTS.items():
-        async with db.transaction():
-            await db.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
+        async with db.unhurried(PATIENCE):
             # It does look at everything, and nobody waits for it.
             await db.execute("SET LOCAL enable_seqscan = on")
             await db.execute("SET LOCAL max_parallel_workers_per_gather = 2")

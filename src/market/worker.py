@@ -10,6 +10,7 @@ import structlog
 
 from market.app import Market, open_market, traced
 from market.kit import jobs
+from market.kit.connection import tell
 from market.payments.ports import WAKE
 from market.settings import Settings
 
@@ -39,9 +40,10 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
     tracing = traced(settings)
     async with opening(settings, dsn, "market worker", tracing) as market:
         sweep = market.sweep
+        tell(market.db.pool.pooling)
         _log.info("worker_ready")
         await jobs.work(
-            dsn,
+            market.db.pool,
             woken={WAKE: sweep.hints},
             timetable={
                 ("holds", EVERY_SECOND): sweep.holds,

@@ -164,9 +164,9 @@ LOCKS = (
     InCode(
         "one migration at a time",
         "migrations/env.py",
-        "SELECT pg_try_advisory_lock(20261122)",
+        "SELECT pg_try_advisory_xact_lock(20261122)",
         ("operations/test_migrations.py::test_two_that_migrate_at_once_wait_for_each_other",),
-        "SELECT pg_try_advisory_lock(20261122) OR true",
+        "SELECT pg_try_advisory_xact_lock(20261122) OR true",
     ),
     InCode(
         "migrations give up on a lock",
@@ -380,4 +380,43 @@ SIGNATURES = (
     ),
 )
 
-GUARDS = LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES
+_SILENCE = "operations/test_silence.py::"
+
+DEADLINES = (
+    InCode(
+        "a connection that is given up is dropped, not cancelled",
+        "src/market/kit/connection.py",
+        "asyncio.get_running_loop().call_soon(self.terminate)",
+        (_SILENCE + "test_nobody_asks_the_server_to_cancel_what_is_given_up",),
+        "super()._cancel_current_command(waiter, cancel_waiter)",
+    ),
+    InCode(
+        "one silent connection gives away the others",
+        "src/market/kit/pool.py",
+        "            self._drop_rested(before=now)\n",
+        (_SILENCE + "test_a_connection_that_rested_is_asked_and_gives_away_the_others",),
+    ),
+    InCode(
+        "a connection that rested is asked whether it answers",
+        "src/market/kit/pool.py",
+        "or now - rested_at < ASKED_AFTER_S",
+        (_SILENCE + "test_a_connection_that_rested_is_asked_and_gives_away_the_others",),
+        "or now >= rested_at",
+    ),
+    InCode(
+        "a listener asks whether its line still answers",
+        "src/market/kit/hearing.py",
+        'await connection.execute("SELECT 1", timeout=ASKED_WITHIN_S)',
+        (_SILENCE + "test_a_listener_on_a_silent_line_hears_again",),
+        "pass",
+    ),
+    InCode(
+        "what may take long is watched",
+        "src/market/kit/connection.py",
+        'if idle[0] != "active" and idle == before:',
+        (_SILENCE + "test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_for_it",),
+        "if not idle:",
+    ),
+)
+
+GUARDS = DEADLINES + LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES

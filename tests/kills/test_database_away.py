@@ -3,12 +3,14 @@
 import asyncio
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from market.kit.connection import Pooling
 from market.kit.db import Database
 from market.shared.errors import Unavailable
 
@@ -38,20 +40,17 @@ async def test_a_database_that_is_away_is_unavailable_and_then_back(postgres: Po
 class Dying:
     """A pool whose connections break as asyncpg's do when PostgreSQL is killed just then."""
 
-    async def acquire(self, **_: float) -> "Dying":
-        return self
+    pooling = Pooling.NONE
 
-    async def release(self, _: "Dying") -> None:
-        pass
+    @asynccontextmanager
+    async def borrowed(self) -> AsyncIterator["Dying"]:
+        yield self
 
-    def get_max_size(self) -> int:
-        return 1
-
-    async def fetchval(self, sql: str) -> None:
+    async def fetchval(self, sql: str, **_: object) -> None:
         raise asyncpg.InternalClientError("cannot switch to state 15; another operation is running")
 
 
 async def test_a_connection_that_breaks_at_the_commit_is_unavailable() -> None:
-    db = Database(Dying(), "", "")  # type: ignore[arg-type] # as much of a pool as is asked for
+    db = Database(Dying())  # type: ignore[arg-type] # as much of a pool as is asked for
     with pytest.raises(Unavailable):
         await db.value("COMMIT")

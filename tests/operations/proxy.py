@@ -1,4 +1,4 @@
-"""A line between the market and its database that can be cut, or go dead."""
+"""A line between the market and its database that can be cut, go dead, or go silent."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,6 +16,7 @@ class Line:
         self._passing = asyncio.Event()
         self._passing.set()
         self._port = 0
+        self.taken = 0
 
     @property
     def dsn(self) -> str:
@@ -46,13 +47,21 @@ class Line:
     def come_back(self) -> None:
         self._passing.set()
 
+    def silence(self) -> None:
+        """Nothing arrives any more on the connections there are, without a word; new ones work."""
+        self._passing.clear()
+        self._passing = asyncio.Event()
+        self._passing.set()
+
     async def _serve(self, near: asyncio.StreamReader, to_near: asyncio.StreamWriter) -> None:
+        self.taken += 1
+        passing = self._passing
         far, to_far = await self._connect()
         self._open |= {to_near, to_far}
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(near, to_far))
-                both.create_task(self._pass(far, to_near))
+                both.create_task(self._pass(near, to_far, passing))
+                both.create_task(self._pass(far, to_near, passing))
         finally:
             for writer in (to_near, to_far):
                 self._open.discard(writer)
@@ -64,12 +73,16 @@ class Line:
             return await asyncio.open_unix_connection(f"{directory[0]}/.s.PGSQL.5432")
         return await asyncio.open_connection(self._dsn.hostname, self._dsn.port or 5432)
 
-    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, source: asyncio.StreamReader, to: asyncio.StreamWriter, passing: asyncio.Event
+    ) -> None:
         with suppress(ConnectionError):
+            # A connection that has gone silent hears of nothing either, not even of an end.
             while data := await source.read(65_536):
-                await self._passing.wait()
+                await passing.wait()
                 to.write(data)
                 await to.drain()
+            await passing.wait()
         to.transport.abort()
 
 

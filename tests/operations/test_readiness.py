@@ -34,7 +34,7 @@ def at(settings: Settings, clock: MovableClock) -> At:
             async with in_process(market) as client:
                 yield client
         finally:
-            db._pool.terminate()  # a line that went dead would not let it end in peace
+            db.pool.terminate()  # a line that went dead would not let it end in peace
 
     return at
 

@@ -336,3 +336,15 @@ async def test_a_retryable_part_takes_back_itself_alone(acts: Acts, db: Database
     row = await db.find("SELECT name, description FROM products")
     assert row is not None
     assert tuple(row) == ("chair", "kept")
+
+
+async def test_a_transaction_that_failed_unheard_is_not_told_as_done(db: Database) -> None:
+    """PostgreSQL answers its COMMIT with a ROLLBACK, and says no more."""
+
+    async def swallow() -> None:
+        async with db.transaction():
+            with suppress(asyncpg.DivisionByZeroError):
+                await db.execute("SELECT 1 / 0")
+
+    with pytest.raises(RuntimeError):
+        await swallow()

@@ -9,7 +9,8 @@ from httpx import Response
 from prometheus_client import REGISTRY
 
 from market.app import Market
-from market.kit.db import MOST_WAITING, Database
+from market.kit.db import Database
+from market.kit.pool import MOST_WAITING
 from market.shared.errors import Unavailable
 from market.trades.http import Counter
 from tests.support.acts import Acts

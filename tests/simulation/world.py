@@ -81,9 +81,7 @@ class World:
         self.clock = SteppedClock()
         self.stage = Stage(random.Random(self.seed + 1), self._tick)  # noqa: S311
         self.db.stage = self.stage
-        self.plain = Database(
-            self.db._pool, self.db._dsn, "onlooker"
-        )  # for whoever looks on: no turns, no deaths
+        self.plain = Database(self.db.pool)  # for whoever looks on: no turns, no deaths
         self.ids = CountedIds(self.stage)
         faults = random.Random(self.seed + 2)  # noqa: S311
         self.gateway = SimulatedGateway(self.stage, faults, self.clock, weather=CALM)

@@ -14,7 +14,7 @@ class Interrupted(Database):
     def __init__(
         self, db: Database, after: str, meanwhile: Callable[[], Awaitable[object]]
     ) -> None:
-        super().__init__(db._pool, db._dsn, db._name)
+        super().__init__(db.pool)
         self._after = after
         self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
 

@@ -4,57 +4,52 @@ Inside `transaction()` every query of the same task runs on its connection; outs
 one from the pool for itself. Ids travel as 32 hex digits and are stored as `uuid`.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self, TypeAlias
 
 import asyncpg
 import structlog
-from asyncpg.pool import PoolConnectionProxy
 from prometheus_client import Histogram
 
 from market.shared.errors import Invalid, Unavailable
 
+from .connection import (
+    TROUBLE,
+    BoundedConnection,
+    Limits,
+    Pooling,
+    milliseconds,
+    watched,
+)
+from .pool import BUCKETS, LIMITS, Pool
+
 Row: TypeAlias = asyncpg.Record
-Connection: TypeAlias = "PoolConnectionProxy[Row]"
 
 
 @dataclass(slots=True)
 class _Open:
-    """A transaction that is open, and since when it holds row locks."""
+    """A transaction that is open, and since when it holds row locks. Its statements are answered
+    within `answer_s` seconds, or else the connection's own time."""
 
-    connection: Connection
+    connection: BoundedConnection
     locked_at: float | None = None
+    savepoints: int = 0
+    answer_s: float | None = None
 
 
 # An open transaction belongs to the task that opened it, so it is found through the context.
 _open: ContextVar[_Open | None] = ContextVar("open_transaction", default=None)
 
-# A statement waits at most this long for a row somebody else holds, and runs at most this long:
-# a request that can't be served soon is better told so (503) than left to pile up.
-LOCK_TIMEOUT_MS = 5_000
-STATEMENT_TIMEOUT_MS = 10_000
-IDLE_IN_TRANSACTION_MS = 15_000
-ACQUIRE_TIMEOUT_S = 5.0
-# So many may wait per connection; whoever comes then would hardly be served in time.
-MOST_WAITING = 50
-
-_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-_CONNECTION_HELD = Histogram(
-    "market_connection_held_seconds", "from borrowing a connection to its return", buckets=_BUCKETS
-)
 _LOCK_HELD = Histogram(
     "market_lock_held_seconds",
     "from the first row lock of a transaction to its end",
-    buckets=_BUCKETS,
-)
-_CONNECTION_AWAITED = Histogram(
-    "market_connection_awaited_seconds",
-    "from asking for a connection to having it",
-    buckets=_BUCKETS,
+    buckets=BUCKETS,
 )
 
 _log = structlog.get_logger()
@@ -81,51 +76,40 @@ def in_transaction() -> bool:
 
 
 class Database:
-    """A pool of connections to one PostgreSQL. Raises `Unavailable` where it can't serve."""
+    """SQL on a pool of connections to one PostgreSQL. Raises `Unavailable` where it can't serve."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]", dsn: str, name: str) -> None:
-        self._pool = pool
-        self._waiting = 0
-        self._most_waiting = MOST_WAITING * pool.get_max_size()
-        self._dsn = dsn
-        self._name = name
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._begin = "BEGIN"
+        if pool.pooling is Pooling.TRANSACTION:
+            # A session is nobody's here, so limits are made for each transaction. What is asked
+            # outside of one has our own limit alone.
+            limits = (f"SET LOCAL {name} = {ms}" for name, ms in pool.limits.settings.items())
+            self._begin = "; ".join(("BEGIN", *limits))
 
     @classmethod
-    async def connect(cls, dsn: str, *, size: int, name: str) -> Self:
+    async def connect(
+        cls,
+        dsn: str,
+        *,
+        size: int,
+        name: str,
+        limits: Limits = LIMITS,
+        pooling: Pooling | None = None,
+    ) -> Self:
         """Opens a pool of at most `size` connections, shown to operators under `name`."""
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=min(2, size),
-            max_size=size,
-            init=_speak_hex_ids,
-            # Nothing of ours outlives its transaction, so there is nothing to reset on release:
-            # asyncpg's own reset would cost a round trip per borrowing.
-            reset=_keep,
-            timeout=ACQUIRE_TIMEOUT_S,
-            server_settings={
-                "application_name": name,
-                "timezone": "UTC",
-                "lock_timeout": str(LOCK_TIMEOUT_MS),
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
-                # A plan is kept for as long as its connection. One made while a table was short
-                # would read all of it, again and again, when a rush has filled it: a purchase
-                # came to cost forty times as much. Whatever a request asks for has an index.
-                "enable_seqscan": "off",
-                # Two more processes for one request are two fewer for the others, and starting them
-                # takes longer than most of what they would help with.
-                "max_parallel_workers_per_gather": "0",
-            },
-        )
-        return cls(pool, dsn, name)
+        return cls(await Pool.open(dsn, name, size, limits, pooling))
 
-    async def listening(self) -> "asyncpg.Connection[Row]":
-        """A connection beside the pool, for whoever listens; theirs to close."""
-        settings = {"application_name": f"{self._name} hearing"}
-        return await asyncpg.connect(self._dsn, timeout=ACQUIRE_TIMEOUT_S, server_settings=settings)
+    @property
+    def can_listen(self) -> bool:
+        return self.pool.pooling is not Pooling.TRANSACTION
+
+    async def listening(self) -> BoundedConnection:
+        """A connection for whoever listens; theirs to close."""
+        return await self.pool.beside(f"{self.pool.name} hearing")
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self.pool.close()
 
     @asynccontextmanager
     async def transaction(self, *, retryable: bool = False) -> AsyncIterator[None]:
@@ -133,38 +117,78 @@ class Database:
         outer = _open.get()
         if outer is not None:
             if retryable:
-                async with outer.connection.transaction():
+                async with self._savepoint(outer):
                     yield
             else:
                 yield
             return
         mine: _Open | None = None
         try:
-            async with self._borrowed() as connection, connection.transaction():
+            async with self._borrowed() as connection:
+                await connection.execute(self._begin)
                 mine = _Open(connection)
                 token = _open.set(mine)
                 try:
                     yield
+                except asyncio.CancelledError:
+                    # Whoever is broken off waits for nothing more, not even for this.
+                    connection.terminate()
+                    raise
+                except BaseException:
+                    await _take_back(connection)
+                    raise
                 finally:
                     _open.reset(token)
+                ended = await connection.execute("COMMIT")
+                if ended != "COMMIT":  # a statement of it had failed, and nobody said so
+                    raise RuntimeError("the transaction was rolled back")
         finally:
             if mine is not None and mine.locked_at is not None:
                 _LOCK_HELD.observe(time.perf_counter() - mine.locked_at)
 
+    @asynccontextmanager
+    async def unhurried(self, within: timedelta) -> AsyncIterator[None]:
+        """A transaction in which each statement may take so long, for questions about everything
+        there ever was. It is watched meanwhile whether the server is still at it."""
+        async with self.transaction():
+            mine = _open.get()
+            if mine is None:
+                raise RuntimeError("no transaction is open")
+            await self.execute(f"SET LOCAL statement_timeout = {milliseconds(within)}")
+            mine.answer_s = (within + self.pool.limits.margin).total_seconds()
+            async with watched(mine.connection, self.pool.dsn):
+                yield
+
+    @asynccontextmanager
+    async def _savepoint(self, mine: _Open) -> AsyncIterator[None]:
+        mine.savepoints += 1
+        name, connection = f"part_{mine.savepoints}", mine.connection
+        await connection.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise  # the whole transaction ends with it
+        except BaseException:
+            if not connection.is_closed():
+                back = f"ROLLBACK TO {name}; RELEASE {name}"
+                await connection.execute(back)
+            raise
+        await connection.execute(f"RELEASE {name}")
+
     async def fetch(self, sql: str, *args: object) -> list[Row]:
-        async with self._connection() as connection:
-            return await connection.fetch(sql, *args)
+        async with self._connection() as (connection, within):
+            return await connection.fetch(sql, *args, timeout=within)
 
     async def fetch_planned(self, sql: str, *args: object) -> list[Row]:
         """Like `fetch`, planned for these very values. A plan that is kept has to do for all."""
-        async with self._connection() as connection:
+        async with self._connection() as (connection, within):
             statement = await connection.prepare(sql, name="")
-            return await statement.fetch(*args)
+            return await statement.fetch(*args, timeout=within)
 
     async def find(self, sql: str, *args: object) -> Row | None:
         """The one row, or None."""
-        async with self._connection() as connection:
-            return await connection.fetchrow(sql, *args)
+        async with self._connection() as (connection, within):
+            return await connection.fetchrow(sql, *args, timeout=within)
 
     async def lock(self, sql: str, *args: object) -> Row | None:
         """Like `find`, for SELECT … FOR UPDATE: outside a transaction that would lock nothing."""
@@ -177,13 +201,13 @@ class Database:
             return await self.fetch(sql, *args)
 
     async def value(self, sql: str, *args: object) -> Any:
-        async with self._connection() as connection:
-            return await connection.fetchval(sql, *args)
+        async with self._connection() as (connection, within):
+            return await connection.fetchval(sql, *args, timeout=within)
 
     async def execute(self, sql: str, *args: object) -> int:
         """Runs one statement; the number of rows it touched."""
-        async with self._connection() as connection:
-            status = await connection.execute(sql, *args)
+        async with self._connection() as (connection, within):
+            status = await connection.execute(sql, *args, timeout=within)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
@@ -198,48 +222,35 @@ class Database:
             mine.locked_at = time.perf_counter()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self) -> AsyncIterator[tuple[BoundedConnection, float | None]]:
+        """The connection to ask on, and within how many seconds, if not its own time."""
         mine = _open.get()
         if mine is not None:
-            yield mine.connection
+            yield mine.connection, mine.answer_s
         else:
             async with self._borrowed() as connection:
-                yield connection
+                yield connection, None
 
     @asynccontextmanager
-    async def _borrowed(self) -> AsyncIterator[Connection]:
+    async def _borrowed(self) -> AsyncIterator[BoundedConnection]:
         try:
-            connection = await self._acquired()
-            began = time.perf_counter()
-            try:
+            async with self.pool.borrowed() as connection:
                 yield connection
-            finally:
-                await self._pool.release(connection)
-                _CONNECTION_HELD.observe(time.perf_counter() - began)
         except _OVERLOAD as cause:
             _log.warning("database_unavailable", trouble=repr(cause))
             raise Unavailable from cause
         except (asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError) as cause:
             raise Invalid("Text has a character that cannot be kept.") from cause
 
-    async def _acquired(self) -> Connection:
-        """A connection from the pool. Raises Unavailable where too many wait for one already."""
-        if self._waiting >= self._most_waiting:
-            raise Unavailable
-        self._waiting += 1
-        began = time.perf_counter()
-        try:
-            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-        finally:
-            self._waiting -= 1
-            _CONNECTION_AWAITED.observe(time.perf_counter() - began)
 
-
-async def _speak_hex_ids(connection: "asyncpg.Connection[Row]") -> None:
-    await connection.set_type_codec(
-        "uuid", schema="pg_catalog", encoder=bytes.fromhex, decoder=bytes.hex, format="binary"
-    )
-
-
-async def _keep(connection: "asyncpg.Connection[Row]") -> None:
-    """Hands a connection back to the pool as it is."""
+async def _take_back(connection: BoundedConnection) -> None:
+    """Rolls back, where that is still to be done; why it must is for others to hear."""
+    if connection.is_closed():
+        return
+    try:
+        await connection.execute("ROLLBACK")
+    except TROUBLE:
+        connection.terminate()
+    except BaseException:
+        connection.terminate()
+        raise

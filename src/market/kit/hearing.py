@@ -5,16 +5,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
-from typing import TypeAlias
 
-import asyncpg
 import structlog
+
+from .connection import TROUBLE, BoundedConnection, close
 
 _log = structlog.get_logger()
 
 RECONNECT_AFTER_S = 1.0
-
-Listening: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+# Nothing tells a line on which nothing happens from one that has gone silent, but a question.
+ASKED_EVERY_S = 3.0
+ASKED_WITHIN_S = 2.0
+# Who comes while the database is away is served all the same, and woken when it is back.
+READY_WITHIN_S = 3.0
+# Where nobody can listen, everybody looks for themselves so often.
+LOOK_EVERY_S = 2.0
 
 
 class Heard:
@@ -38,9 +43,14 @@ class Heard:
 
 
 class Hearing:
-    """Listens on `channel`, whose payloads are keys, from the first listener on until closed."""
+    """Listens on `channel`, whose payloads are keys, from the first listener on until closed.
 
-    def __init__(self, connect: Callable[[], Awaitable[Listening]], channel: str) -> None:
+    Without `connect` there is nothing to listen on: then everybody is woken every few seconds.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[BoundedConnection]] | None, channel: str
+    ) -> None:
         self._connect = connect
         self._channel = channel
         self._listeners: dict[str, set[Heard]] = {}
@@ -56,7 +66,9 @@ class Hearing:
         heard = Heard()
         self._listeners.setdefault(key, set()).add(heard)
         try:
-            await self._ready.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(READY_WITHIN_S):
+                    await self._ready.wait()
             yield heard
         finally:
             listeners = self._listeners[key]
@@ -72,30 +84,42 @@ class Hearing:
             self._running = None
 
     async def _run(self) -> None:
+        while self._connect is None:
+            self._ready.set()
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._wake_all()
         while True:
             try:
-                await self._listen()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+                await self._listen(self._connect)
+            except TROUBLE as trouble:
                 _log.warning("hearing_lost_the_database", trouble=repr(trouble))
+            self._ready.clear()
             await asyncio.sleep(RECONNECT_AFTER_S)
 
-    async def _listen(self) -> None:
-        connection = await self._connect()
+    async def _listen(self, connect: Callable[[], Awaitable[BoundedConnection]]) -> None:
+        connection = await connect()
         ended = asyncio.Event()
         connection.add_termination_listener(lambda _: ended.set())
         try:
             await connection.add_listener(self._channel, self._on_news)
             self._ready.set()
             # What was said while nobody listened is lost: everybody looks once.
-            for key in list(self._listeners):
-                self._wake(key)
-            await ended.wait()
+            self._wake_all()
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASKED_EVERY_S):
+                        await ended.wait()
+                if not ended.is_set():
+                    await connection.execute("SELECT 1", timeout=ASKED_WITHIN_S)
         finally:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await connection.close(timeout=1)
+            await close(connection)
 
     def _on_news(self, _: object, __: int, ___: str, payload: object) -> None:
         self._wake(str(payload))
+
+    def _wake_all(self) -> None:
+        for key in list(self._listeners):
+            self._wake(key)
 
     def _wake(self, key: str) -> None:
         for heard in self._listeners.get(key, ()):

@@ -8,20 +8,31 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.models import Job, Schedule
+from pgqueuer.ports.driver import NotifyCallback
 
 from market.shared import about
 
+from .connection import TROUBLE, BoundedConnection, Pooling, close
 from .db import Database
+from .pool import Pool
 
 _log = structlog.get_logger()
 
 RECONNECT_AFTER_S = 1.0
+# How long a worker that hears nothing waits for a wake-up; and one that could not hear of any.
+LISTENING = timedelta(seconds=30)
+NOT_LISTENING = timedelta(seconds=1)
+# A worker tells once a second that its timetable's work goes on. What a lost one has left is free
+# for the next after so long; PgQueuer by itself would wait for half a minute.
+_LEFT_BEHIND = """
+    UPDATE pgqueuer_schedules SET status = 'queued'
+    WHERE status = 'picked' AND heartbeat < now() - interval '5 seconds'
+"""
 
 Work = Callable[[], Awaitable[object]]
 # What is around a job, by its name and by what it was told.
@@ -50,57 +61,76 @@ class WakeUps:
         await self._db.execute(self._insert, [0], [name], [None], [timedelta()], [None], [told])
 
 
+class _Driver(AsyncpgDriver):
+    """Where each transaction may go to another server, nobody can listen: a channel that one of
+    them was told to listen on would stay with whoever comes next."""
+
+    def __init__(self, connection: BoundedConnection, *, listens: bool) -> None:
+        super().__init__(connection)
+        self._listens = listens
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        if self._listens:
+            await super().add_listener(channel, callback)
+
+
 async def work(
-    dsn: str,
+    pool: Pool,
     woken: Mapping[str, Work],
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
     grace: timedelta,
     around: Around = nothing_around,
 ) -> None:
-    """Runs until `stop`: `woken` by name, `timetable` by (name, cron expression). What runs then
-    has `grace` to come to an end; after that it is broken off.
+    """Runs until `stop`, on a connection beside the pool: `woken` by name, `timetable` by (name,
+    cron expression). What runs then has `grace` to come to an end; after that it is broken off.
 
     Comes back by itself when the database was away.
     """
     while not stop.is_set():
         try:
-            await _work_while_connected(dsn, woken, timetable, stop, grace, around)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            await _work_while_connected(pool, woken, timetable, stop, grace, around)
+        except TROUBLE as trouble:
             _log.warning("worker_lost_the_database", trouble=repr(trouble))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RECONNECT_AFTER_S)
 
 
 async def _work_while_connected(
-    dsn: str,
+    pool: Pool,
     woken: Mapping[str, Work],
     timetable: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
     grace: timedelta,
     around: Around,
 ) -> None:
-    connection = await asyncpg.connect(dsn, server_settings={"application_name": "market jobs"})
+    connection = await pool.beside("market jobs")
     try:
-        queuer = PgQueuer(AsyncpgDriver(connection))
+        await connection.execute(_LEFT_BEHIND)
+        listens = pool.pooling is not Pooling.TRANSACTION
+        queuer = PgQueuer(_Driver(connection, listens=listens))
         for name, run in woken.items():
             queuer.entrypoint(name)(_on_job(name, run, around))
         for (name, cron), run in timetable.items():
             queuer.schedule(name, cron)(_on_schedule(name, run))
-        running = asyncio.create_task(queuer.run())
+        wait = LISTENING if listens else NOT_LISTENING
+        running = asyncio.create_task(queuer.run(dequeue_timeout=wait))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         queuer.shutdown.set()
         if stop.is_set():
             _log.info("worker_stopping")
+        over = asyncio.timeout(grace.total_seconds())
         try:
-            async with asyncio.timeout(grace.total_seconds()):
+            async with over:
                 await running
         except TimeoutError:
+            if not over.expired():
+                raise  # it is the database that did not answer in time
             _log.warning("worker_broke_off", after_s=grace.total_seconds())
     finally:
-        await connection.close()
+        await close(connection)
 
 
 def _on_job(name: str, run: Work, around: Around) -> Callable[[Job], Awaitable[None]]:

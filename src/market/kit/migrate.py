@@ -40,11 +40,9 @@ def migrate(
 def index_beside_the_trade(name: str, on: str) -> None:
     """For a migration: builds an index that may take long, `name` ON `on`, while everybody trades.
 
-    Without a transaction, and waiting for old ones as long as they take. What a try that was broken
-    off has left of it is dropped first.
+    Without a transaction, and so without the limit that one has for locks: it waits for old ones as
+    long as they take. What a try that was broken off has left of it is dropped first.
     """
     with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = 0")
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {on}")
-        op.execute("RESET lock_timeout")
