@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from portone_sandbox.core.errors import Refused
@@ -19,6 +20,7 @@ from portone_sandbox.v2.responses import show_refusal
 
 _GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
 _SLOW_SECONDS = 1.0
+_ERRORS = {"error_500": (500, "Internal Server Error"), "error_429": (429, "Too Many Requests")}
 _OUTSTANDING = (
     b'{"type":"IDEMPOTENCY_OUTSTANDING_REQUEST",'
     b'"message":"a request with this Idempotency-Key is still running"}'
@@ -30,7 +32,7 @@ class FaultInjectionMiddleware:
 
     def __init__(self, app: ASGIApp, sandbox: SandboxState) -> None:
         self._app = app
-        self._world = sandbox
+        self._sandbox = sandbox
         self._running: set[bytes] = set()
         self._closing = asyncio.Event()
         self._second = self._calls = 0
@@ -73,18 +75,18 @@ class FaultInjectionMiddleware:
         rule, method = None, scope.get("method")
         if version in ("V1", "V2") and scope["path"][3:4] == "/":
             path = scope["path"][3:].replace(SLASH, "/")
-            rule = self._world.faults.take_for_call(version, str(method), path)
+            rule = self._sandbox.faults.take_for_call(version, str(method), path)
             if self._over_rate_limit():
-                await _respond(send, *_BODIES["error_429"])
+                await _respond(send, *_error_of(version, "error_429"))
                 return
         if rule is None:
             await self._app(scope, receive, send)
         else:
-            await self._apply_fault(rule, scope, receive, send)
+            await self._apply_fault(rule, version, scope, receive, send)
 
     def _over_rate_limit(self) -> bool:
         """Count a call within the current second of the wall clock, if a limit is set."""
-        limit = self._world.settings.rate_limit_per_second
+        limit = self._sandbox.settings.rate_limit_per_second
         if limit is None:
             return False
         second = int(time.monotonic())
@@ -94,7 +96,7 @@ class FaultInjectionMiddleware:
         return self._calls > limit
 
     async def _apply_fault(
-        self, rule: FaultRule, scope: Scope, receive: Receive, send: Send
+        self, rule: FaultRule, version: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         takes_effect = rule.effect if rule.effect is not None else rule.fault == "garbage"
         if rule.fault == "slow":
@@ -107,9 +109,11 @@ class FaultInjectionMiddleware:
             await self._pause(rule.seconds or 0)
             await reset_connection(scope, receive)
         elif rule.fault == "refuse":
-            await _respond_refusal(rule, send)
+            await _respond(send, *_refusal_of(version, rule))
+        elif rule.fault == "garbage":
+            await _respond(send, 200, b"text/html", _GARBAGE)
         else:
-            await _respond(send, *_BODIES[rule.fault])
+            await _respond(send, *_error_of(version, rule.fault))
 
 
 def _key_of(scope: Scope) -> bytes | None:
@@ -122,29 +126,35 @@ async def _discard(_: Message) -> None:
     """Drop the response."""
 
 
-_BODIES: dict[str, tuple[int, bytes, bytes]] = {
-    "error_500": (
-        500,
-        b"application/json",
-        b'{"code":-1,"message":"Internal Server Error","type":"INTERNAL_SERVER_ERROR"}',
-    ),
-    "error_429": (
-        429,
-        b"application/json",
-        b'{"code":-1,"message":"Too Many Requests","type":"TOO_MANY_REQUESTS"}',
-    ),
-    "garbage": (200, b"text/html", _GARBAGE),
-}
+def _error_of(version: str, fault: str) -> tuple[int, bytes, bytes]:
+    """Status, content type and body of an error, in the version's own format."""
+    status, message = _ERRORS[fault]
+    body: dict[str, object] = {"type": _type_of(message), "message": message}
+    if version == "V1":
+        body = {"code": -1, "message": message, "response": None}
+    return status, b"application/json", msgspec.json.encode(body)
 
 
-async def _respond_refusal(rule: FaultRule, send: Send) -> None:
-    """Respond with a documented V2 error, independent of the state."""
-    refusal = Refused("asked for by a fault")
+def _type_of(message: str) -> str:
+    """V2's error type for an HTTP status phrase."""
+    return message.upper().replace(" ", "_")
+
+
+def _refusal_of(version: str, rule: FaultRule) -> tuple[int, bytes, bytes]:
+    """A refusal that is independent of the payment's state.
+
+    V2 has error types with their statuses; V1 responds 200 with a code that is not 0.
+    """
+    message = rule.message or "refused by a fault rule"
+    if version == "V1":
+        body = {"code": rule.code, "message": message, "response": None}
+        return 200, b"application/json", msgspec.json.encode(body)
+    refusal = Refused(message)
     refusal.type = rule.error_type
     if refusal.type == "PG_PROVIDER":
-        refusal.extra = {"pgCode": "SANDBOX_REFUSED", "pgMessage": "PG 오류"}
+        refusal.extra = {"pgCode": rule.pg_code, "pgMessage": rule.pg_message}
     shown = show_refusal(refusal)
-    await _respond(send, shown.status, b"application/json", shown.body)
+    return shown.status, b"application/json", shown.body
 
 
 async def _respond(send: Send, status: int, content_type: bytes, body: bytes) -> None:

@@ -48,7 +48,8 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
     `effect` decides whether the call is executed before an error or garbage is returned; by
     default it is for garbage, and not for error_*. `seconds` is how long timeout_* keep the
     connection open (0: not at all), how long slow waits, and how far delay moves a webhook on the
-    sandbox's clock. `error_type` is the error that refuse returns: any error type of V2.
+    sandbox's clock. refuse returns any error type of V2 as `error_type` (PG_PROVIDER with `pg_code`
+    and `pg_message`), and on V1 status 200 with `code`; `message` is its text in both.
     """
 
     fault: GatewayFault | WebhookFault
@@ -56,7 +57,11 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True):
     times: Annotated[int, msgspec.Meta(ge=1)] | None = 1
     seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None
     effect: bool | None = None
-    error_type: str = "PG_PROVIDER"
+    error_type: Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z_]*$")] = "PG_PROVIDER"
+    message: str | None = None
+    code: int = 1
+    pg_code: str = "SANDBOX_REFUSED"
+    pg_message: str = "PG 오류"
     id: str = ""
     hits: int = 0
 

@@ -29,7 +29,7 @@ class Sender:
     """Sends due webhooks: sequentially per order, concurrently across orders."""
 
     def __init__(self, sandbox: SandboxState) -> None:
-        self._world = sandbox
+        self._sandbox = sandbox
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
@@ -47,7 +47,7 @@ class Sender:
         try:
             while True:
                 self._wake.clear()
-                virtual_accounts.expire_due(self._world)
+                virtual_accounts.expire_due(self._sandbox)
                 self._start_due()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._wait_seconds())
@@ -75,24 +75,24 @@ class Sender:
         """Resend one webhook manually, after running deliveries of the same order."""
         while webhook.order_id in self._busy:
             await asyncio.wait([self._busy[webhook.order_id]])
-        webhook = self._world.store.find_webhook(webhook.id) or webhook
+        webhook = self._sandbox.store.find_webhook(webhook.id) or webhook
         webhook.manual_sends += 1
         webhook.trigger = "MANUAL"
-        self._world.store.save_webhook(webhook)
+        self._sandbox.store.save_webhook(webhook)
         task = asyncio.create_task(self._deliver(webhook))
         self._busy[webhook.order_id] = task
         await task
 
     def _wait_seconds(self) -> float:
         # Due webhooks are being sent already, and wake the loop when they are done.
-        now = self._world.now()
-        due = self._world.store.next_due_at(now)
+        now = self._sandbox.now()
+        due = self._sandbox.store.next_due_at(now)
         if due is None:
             return _IDLE_SECONDS
         return min(_IDLE_SECONDS, max(0.001, due - now.timestamp()))
 
     def _start_due(self) -> None:
-        due = self._world.store.list_due_webhooks(self._world.now())
+        due = self._sandbox.store.list_due_webhooks(self._sandbox.now())
         for webhook in due:
             if webhook.order_id not in self._busy:
                 self._busy[webhook.order_id] = asyncio.create_task(self._deliver(webhook))
@@ -101,7 +101,7 @@ class Sender:
 
     async def _deliver(self, webhook: Webhook) -> None:
         try:
-            due_at = webhook.next_at or self._world.now()
+            due_at = webhook.next_at or self._sandbox.now()
             await self._try_once(webhook)
             self._record(webhook.id, webhook.attempts[-1], due_at)
         finally:
@@ -110,7 +110,7 @@ class Sender:
 
     async def _try_once(self, webhook: Webhook) -> None:
         headers = self._headers(webhook)
-        attempt = Attempt(self._world.now(), None, None, 0.0, headers)
+        attempt = Attempt(self._sandbox.now(), None, None, 0.0, headers)
         started = time.monotonic()
         try:
             response = await self._client.post(
@@ -129,7 +129,7 @@ class Sender:
         headers = {"content-type": webhook.content_type, "user-agent": "portone-sandbox"}
         if webhook.version == "V1":
             return headers
-        sandbox = self._world
+        sandbox = self._sandbox
         if webhook.attempts and not sandbox.settings.v2_retry_keeps_webhook_id:
             webhook.webhook_id = new_webhook_id()
         wall = sandbox.settings.v2_webhook_timestamp == "wall"
@@ -147,7 +147,7 @@ class Sender:
 
     def _record(self, webhook_id: str, attempt: Attempt, due_at: datetime) -> None:
         """Record an attempt, and release webhooks held until after it."""
-        sandbox = self._world
+        sandbox = self._sandbox
         webhook = sandbox.store.find_webhook(webhook_id)
         if webhook is None:  # the sandbox was reset meanwhile
             return
