@@ -145,7 +145,7 @@ def _refusal_of(version: str, rule: FaultRule) -> tuple[int, bytes, bytes]:
 
     V2 has error types with their statuses; V1 responds 200 with a code that is not 0.
     """
-    message = rule.message or "refused by a fault rule"
+    message = rule.message or "asked for by a fault"
     if version == "V1":
         body = {"code": rule.code, "message": message, "response": None}
         return 200, b"application/json", msgspec.json.encode(body)

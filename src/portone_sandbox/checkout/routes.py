@@ -24,6 +24,7 @@ from portone_sandbox.checkout.window import (
 )
 from portone_sandbox.core import banks, payment_flow
 from portone_sandbox.core.assets import SDKS, STATIC, Asset, render
+from portone_sandbox.core.banks import Bank
 from portone_sandbox.core.errors import AlreadyPaid, InvalidRequest, PaymentNotFound, Refused
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.locale import KST, Language
@@ -222,10 +223,15 @@ def _show_choices(payment: Payment, window: Window, sandbox: SandboxState) -> Re
         sandbox,
         choices=choices_for(payment.method, window.language),
         # The selected bank comes first, where it is visible.
-        banks=sorted(banks.BY_NAME.values(), key=lambda one: one.name != bank),
+        banks=sorted(_banks_of(payment, sandbox), key=lambda one: one.name != bank),
         bank=bank,
         due_at=payment.account_due_at or sandbox.now() + payment_flow.DEFAULT_DUE,
     )
+
+
+def _banks_of(payment: Payment, sandbox: SandboxState) -> list[Bank]:
+    company = sandbox.settings.company(payment.channel_key)
+    return [b for b in banks.BY_NAME.values() if company is None or b.name in company.codes]
 
 
 def _show_end(payment: Payment, window: Window, sandbox: SandboxState) -> Response[str]:
@@ -250,6 +256,7 @@ def _show_end(payment: Payment, window: Window, sandbox: SandboxState) -> Respon
 def _page(
     template: str, payment: Payment, window: Window, sandbox: SandboxState, **more: object
 ) -> Response[str]:
+    company = sandbox.settings.company(payment.channel_key)
     merchant = sandbox.settings.channel(payment.channel_key, payment.version)
     html = render(
         template,
@@ -257,6 +264,7 @@ def _page(
         payment=payment,
         window=window,
         merchant=merchant.pg_id if merchant else "",
+        order_name=company.order_name.shown(payment.name) if company else payment.name,
         zone=KST,
         **more,
     )

@@ -101,6 +101,6 @@ def refusal_result(call: Fields, refusal: Refused) -> dict[str, object]:
         "success": False,
         "imp_uid": None,
         "merchant_uid": params.get("merchant_uid") if isinstance(params, dict) else None,
-        "error_code": code,
+        "error_code": refusal.extra.get("pgCode", code),
         "error_msg": message,
     }

@@ -234,4 +234,5 @@ def refusal_result(call: Fields, refusal: Refused) -> dict[str, object]:
         "paymentId": payment_id if isinstance(payment_id, str) else "",
         "code": code,
         "message": message,
+        **refusal.extra,
     }

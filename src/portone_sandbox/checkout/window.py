@@ -12,6 +12,7 @@ from portone_sandbox.core.errors import (
     AlreadyPaid,
     AmountNotAsRegistered,
     ChannelNotFound,
+    CompanyRefused,
     InvalidRequest,
     Refused,
 )
@@ -42,6 +43,7 @@ _CODES: dict[type[Refused], str] = {
     ChannelNotFound: "ChannelNotFound",
     InvalidRequest: "RequestParseFailed",
     StoreNotFound: "StoreNotFound",
+    CompanyRefused: "PGProviderError",
 }
 _MESSAGES = {
     "PaymentAlreadyPaid": "이미 결제가 이루어진 거래건입니다.",

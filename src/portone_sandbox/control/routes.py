@@ -41,6 +41,7 @@ class ConsoleCancelRequest(msgspec.Struct, forbid_unknown_fields=True):
     amount: Amount | None = None
     reason: str = "관리자 콘솔에서 취소"
     mode: CancelMode = "sync"
+    console: Literal["portone", "company"] = "portone"
 
 
 class FinishCancellationRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,9 +123,12 @@ async def deposit(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]
 
 @post("/cancel", status_code=200)
 async def cancel(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]:
-    """Cancel in the gateway's console; a webhook is sent."""
+    """Cancel in PortOne's console, with a webhook; or in the company's own, unknown to PortOne."""
     body = await _read(request, ConsoleCancelRequest)
     payment = find_paid(sandbox, body.payment_id)
+    if body.console == "company":
+        cancellations.cancel_at_company(sandbox, payment, body.amount)
+        return _show(sandbox, payment)
     cancellation = CancelRequest(
         reason=body.reason, trigger="CONSOLE", amount=body.amount, mode=body.mode
     )

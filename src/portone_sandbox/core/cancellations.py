@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from portone_sandbox.core.companies import Company
 from portone_sandbox.core.errors import (
     AlreadyCancelled,
     CancelExceedsAmount,
     CancelExceedsTaxable,
     CancelExceedsTaxFree,
     CancellableAmountMismatch,
+    CompanyRefused,
     InvalidRequest,
     NoAccountRefund,
     PartsExceedCancel,
@@ -19,6 +21,7 @@ from portone_sandbox.core.errors import (
     RefundAccountMissing,
     TooManyCancels,
 )
+from portone_sandbox.core.locale import KST
 from portone_sandbox.core.money import split_vat
 from portone_sandbox.core.payments import (
     AccountRefund,
@@ -63,10 +66,15 @@ def cancel(sandbox: SandboxState, payment: Payment, request: CancelRequest) -> C
     amount = cancellable if request.amount is None else request.amount
     if amount <= 0 or amount > cancellable:
         raise CancelExceedsAmount
+    _check_left_at_company(payment, amount)
     # In the console, the operator enters the account in the PG's own form.
     by_api = payment.method is Method.VIRTUAL_ACCOUNT and request.trigger == "API"
     if by_api and request.refund_account is None:
         raise RefundAccountMissing
+    company = sandbox.settings.company(payment.channel_key)
+    if company and request.trigger == "API":
+        _check_company(sandbox, payment, company, request)
+        request = _later_if_company_says_so(payment, company, request)
     tax_free, vat = _split(payment, amount, request)
     cancellation = _new_cancellation(sandbox, request, amount, tax_free, vat)
     payment.cancellations.append(cancellation)
@@ -80,6 +88,17 @@ def cancel(sandbox: SandboxState, payment: Payment, request: CancelRequest) -> C
             _succeed(sandbox, payment, cancellation)
         sandbox.store.save_payment(payment)
     return cancellation
+
+
+def cancel_at_company(sandbox: SandboxState, payment: Payment, amount: int | None) -> None:
+    """Refund in the payment company's own console, which PortOne's record does not show."""
+    _check_state(sandbox, payment)
+    amount = payment.left_at_company if amount is None else amount
+    if amount <= 0:
+        raise CancelExceedsAmount
+    _check_left_at_company(payment, amount)
+    payment.company_cancelled += amount
+    sandbox.store.save_payment(payment)
 
 
 def find_attempt_of(
@@ -134,6 +153,64 @@ def _check_state(sandbox: SandboxState, payment: Payment) -> None:
         raise PaymentNotPaid
     if len(payment.cancellations) >= sandbox.settings.v2_max_cancels:
         raise TooManyCancels
+
+
+def _check_left_at_company(payment: Payment, amount: int) -> None:
+    if amount > payment.left_at_company:
+        raise already_cancelled_there()
+
+
+def already_cancelled_there() -> CompanyRefused:
+    """The refusal of a company that has refunded before, unknown to PortOne."""
+    message = "기 취소 거래입니다."
+    return CompanyRefused(message, pgCode="SANDBOX_ALREADY_CANCELLED", pgMessage=message)
+
+
+def _check_company(
+    sandbox: SandboxState, payment: Payment, company: Company, request: CancelRequest
+) -> None:
+    """Raise CompanyRefused for a cancellation that the company does not make."""
+    now, paid_at = sandbox.now(), payment.paid_at or payment.requested_at
+    if payment.method is Method.VIRTUAL_ACCOUNT:
+        account = request.refund_account
+        if account is not None:
+            bank = _bank_of(payment, company, account)
+            company.check_refund(bank, account.number, account.phone)
+    elif sandbox.settings.company_cancels_tests and company.cancels_tests:
+        if now >= _end_of_test(paid_at):
+            raise already_cancelled_there()
+    elif payment.method is Method.CARD and now - paid_at > company.card_cancel_period:
+        company.refuse_cancel("CANCEL_PERIOD", "취소 가능 기간이 지났습니다.")
+    most = company.partial_cancels_max
+    done = sum(1 for c in payment.cancellations if c.status != "FAILED")
+    if most is not None and done >= most:
+        company.refuse_cancel("CANCEL_COUNT", f"부분취소는 총 {most}회까지 가능합니다.")
+
+
+def _bank_of(payment: Payment, company: Company, account: RefundAccount) -> str | None:
+    if payment.version == "V2":
+        return account.bank
+    bank = company.find_bank(account.bank)
+    return bank.name if bank else None
+
+
+def _end_of_test(paid_at: datetime) -> datetime:
+    """When a company cancels a test payment: the next 23:30 in Korea."""
+    local = paid_at.astimezone(KST)
+    end = local.replace(hour=23, minute=30, second=0, microsecond=0)
+    return end if end > local else end + timedelta(days=1)
+
+
+def _later_if_company_says_so(
+    payment: Payment, company: Company, request: CancelRequest
+) -> CancelRequest:
+    """Some companies only take up a refund into an account, and report its end later."""
+    later = company.account.refunds_later and payment.method is Method.VIRTUAL_ACCOUNT
+    if not later or request.mode != "sync":
+        return request
+    # V1 reports this end by a webhook, although it does not report cancellations by API.
+    notify = request.notify or payment.version == "V1"
+    return msgspec.structs.replace(request, mode="async", notify=notify)
 
 
 def _split(payment: Payment, amount: int, request: CancelRequest) -> tuple[int, int]:

@@ -193,6 +193,12 @@ class PgRefused(Refused):
     default_message = "the payment company behind the gateway refused"
 
 
+class CompanyRefused(PgRefused):
+    """The payment company does not accept the order, the account or the refund."""
+
+    default_message = "the payment company refused"
+
+
 class BankRefused(Refused):
     """The bank rejected the deposit."""
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from portone_sandbox.core import banks
+from portone_sandbox.core.companies import Company, Device
 from portone_sandbox.core.errors import (
     AlreadyPaid,
     AmountNotAsRegistered,
@@ -45,7 +46,7 @@ class Opening(msgspec.Struct, kw_only=True):
     tax_free: int | None = None
     vat_amount: int | None = None
     channel_key: str | None = None
-    device: str = "pc"
+    device: Device = "pc"
     buyer: Buyer = msgspec.field(default_factory=Buyer)
     custom_data: str | None = None
     notice_urls: list[str] = msgspec.field(default_factory=list)
@@ -80,11 +81,18 @@ def find_open_window(
     return opened[-1] if opened else None
 
 
-def open_checkout(sandbox: SandboxState, opening: Opening, *, check_amount: bool = True) -> Payment:
+def open_checkout(
+    sandbox: SandboxState,
+    opening: Opening,
+    *,
+    check_amount: bool = True,
+    check_company: bool = True,
+) -> Payment:
     """Open a window: a new attempt, READY.
 
-    Raises AlreadyPaid, AmountNotAsRegistered, ChannelNotFound or TooManyTransactions. Without
-    `check_amount` the gateway's record may differ from the registered amount.
+    Raises AlreadyPaid, AmountNotAsRegistered, ChannelNotFound, TooManyTransactions or
+    CompanyRefused. Without `check_amount` the gateway's record may differ from the registered
+    amount; without `check_company` the company demands nothing.
     """
     attempts = sandbox.store.list_attempts(opening.order_id)
     if any(p.was_paid for p in attempts):
@@ -95,11 +103,24 @@ def open_checkout(sandbox: SandboxState, opening: Opening, *, check_amount: bool
     if check_amount and order:
         _check_registered(order, opening)
     payment = _new_attempt(sandbox, opening, order)
+    company = sandbox.settings.company(payment.channel_key)
+    if company and check_company:
+        _check_company(company, opening)
     with sandbox.store.transaction():
         if not payment.skip_webhook and payment.channel != "api":
             sandbox.notify(payment, Event.READY)
         sandbox.store.save_payment(payment)
     return payment
+
+
+def _check_company(company: Company, opening: Opening) -> None:
+    company.check_order(opening.order_id, opening.name)
+    by_api = opening.device == "api"
+    # V1's API for accounts has a list of its own, see Company.check_issue.
+    if not (by_api and opening.version == "V1"):
+        company.check_buyer(opening.buyer, opening.device)
+    if opening.method is Method.VIRTUAL_ACCOUNT:
+        company.check_account(opening.bank, has_due=by_api or opening.due_at is not None)
 
 
 def preview(sandbox: SandboxState, opening: Opening, order: Order) -> Payment:
@@ -151,11 +172,7 @@ def _new_attempt(sandbox: SandboxState, opening: Opening, order: Order | None) -
         requested_at=now,
         updated_at=now,
         status_changed_at=now,
-        channel="api"
-        if opening.device == "api"
-        else "mobile"
-        if opening.device == "mobile"
-        else "pc",
+        channel=opening.device,
         channel_key=channel.key,
         buyer=opening.buyer,
         custom_data=opening.custom_data,
@@ -232,6 +249,9 @@ def abandon(sandbox: SandboxState, payment: Payment) -> Payment:
 def _issue_account(sandbox: SandboxState, payment: Payment) -> Payment:
     now = sandbox.now()
     wanted = payment.account
+    company = sandbox.settings.company(payment.channel_key)
+    if company:
+        company.check_bank(payment.bank or banks.DEFAULT)
     payment.account = VirtualAccount(
         bank=payment.bank or banks.DEFAULT,
         number=wanted.number if wanted and wanted.number else _digits(14),

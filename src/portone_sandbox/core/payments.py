@@ -99,6 +99,7 @@ class RefundAccount(msgspec.Struct):
     bank: str
     number: str
     holder: str
+    phone: str | None = None
 
 
 class Deposit(msgspec.Struct):
@@ -203,6 +204,8 @@ class Payment(msgspec.Struct):
     deposits: list[Deposit] = msgspec.field(default_factory=list)
     cancellations: list[Cancellation] = msgspec.field(default_factory=list)
     account_refund: AccountRefund | None = None
+    # Minor units refunded in the company's own console, which PortOne does not see.
+    company_cancelled: int = 0
 
     def move(self, target: Status, at: datetime) -> None:
         """Change the status, if the table allows it; raises InvalidTransition."""
@@ -240,6 +243,11 @@ class Payment(msgspec.Struct):
     def cancellable(self) -> int:
         """Minor units a new cancellation may refund."""
         return self.amount - self.cancelled - self.cancelling if self.was_paid else 0
+
+    @property
+    def left_at_company(self) -> int:
+        """Minor units that the payment company can still refund."""
+        return self.cancellable - self.company_cancelled
 
     @property
     def cancellable_tax_free(self) -> int:

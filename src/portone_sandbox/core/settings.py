@@ -4,16 +4,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from portone_sandbox.core.companies import COMPANIES, Company, CompanyName
 from portone_sandbox.core.payments import RefundStatus, Version
 
 
 class V1Credentials(msgspec.Struct):
-    """The V1 console's keys; obviously made up."""
+    """The V1 console's keys; obviously made up. `pg_api_key` is KG Inicis's own, for accounts."""
 
     imp_key: str = "imp_apikey_sandbox"
     imp_secret: str = "sandbox-v1-secret-not-real"  # noqa: S105 - made up, printed by /control
     imp_code: str = "imp00000000"
     channel_key: str = "channel-key-sandbox-v1-test"
+    pg_api_key: str = "sandbox-pg-api-key-not-real"
 
 
 class V2Credentials(msgspec.Struct):
@@ -91,6 +93,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     webhook_url_v2: str | None = None
     v1_webhook_format: Literal["json", "form"] = "json"
     channels: list[Channel] = msgspec.field(default_factory=_channels)
+    # The payment company behind a channel, by the channel's key; without one, nothing is demanded.
+    companies: dict[str, CompanyName] = msgspec.field(default_factory=dict)
+    # Companies that really charge test payments cancel them at 23:30 in Korea. PortOne's record
+    # still says paid, and a later cancellation is refused.
+    company_cancels_tests: bool = False
 
     # Undocumented: V1's status after a partial cancel. Recent integrations see it stay `paid` while
     # cancel_amount grows; PortOne's own older plugin reads a partial cancel as `cancelled`.
@@ -149,9 +156,24 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     # How long the fault `delay` holds a webhook, unless it has its own `seconds`.
     webhook_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a company behind a channel that does not exist."""
+        unknown = set(self.companies) - {channel.key for channel in self.channels}
+        if unknown:
+            raise ValueError(f"no channel has the key {', '.join(sorted(unknown))}")
+
     def channel(self, key: str, version: Version) -> Channel | None:
         """The channel with this key and version, if any."""
-        return next((c for c in self.channels if c.key == key and c.version == version), None)
+        found = next((c for c in self.channels if c.key == key and c.version == version), None)
+        company = self.company(key)
+        if found is None or company is None:
+            return found
+        return msgspec.structs.replace(found, pg_provider=company.provider(version))
+
+    def company(self, channel_key: str) -> Company | None:
+        """The payment company behind a channel, if one was named."""
+        name = self.companies.get(channel_key)
+        return COMPANIES[name] if name else None
 
     def default_channel(self, version: Version) -> Channel | None:
         """The first channel of a version."""

@@ -147,8 +147,8 @@ def _cancel_request(fields: Fields, payment: Payment) -> CancelRequest:
 
 def _refund_account(fields: Fields) -> RefundAccount | None:
     bank, number = fields.text("refund_bank"), fields.text("refund_account")
-    holder = fields.text("refund_holder")
-    return RefundAccount(bank, number, holder) if bank and number and holder else None
+    holder, phone = fields.text("refund_holder"), fields.text("refund_tel")
+    return RefundAccount(bank, number, holder, phone) if bank and number and holder else None
 
 
 def refuse(_: AnyRequest, refusal: Refused) -> Response[bytes]:

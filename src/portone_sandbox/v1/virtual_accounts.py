@@ -6,9 +6,11 @@ from litestar import Response, delete, post, put
 from litestar.params import FromPath
 
 from portone_sandbox.core import banks, payment_flow, virtual_accounts
+from portone_sandbox.core.companies import Company
 from portone_sandbox.core.errors import (
     AlreadyPaid,
     ChannelNotFound,
+    CompanyRefused,
     InvalidRequest,
     NotWaitingForDeposit,
     PaymentNotFound,
@@ -36,6 +38,7 @@ async def issue_account(request: AnyRequest, sandbox: SandboxDep) -> Response[by
     try:
         account = _account(sandbox, fields)
         opening = _opening(fields, account)
+        _check_company(sandbox, opening, account, request.query_params.get("pg_api_key"))
         with sandbox.store.transaction():
             payment = payment_flow.open_checkout(sandbox, opening)
             payment.account = account
@@ -62,13 +65,21 @@ async def change_account(
 
 
 @delete("/vbanks/{imp_uid:str}", status_code=200)
-async def revoke_account(imp_uid: FromPath[str], sandbox: SandboxDep) -> Response[bytes]:
+async def revoke_account(
+    request: AnyRequest, imp_uid: FromPath[str], sandbox: SandboxDep
+) -> Response[bytes]:
     """Revoke an account before a deposit; the payment is shown as failed."""
     try:
         payment = visible(sandbox.get_payment(imp_uid))
+        company = sandbox.settings.company(payment.channel_key)
+        if company:
+            key = request.query_params.get("pg_api_key")
+            company.check_api_key(key, sandbox.credentials.v1.pg_api_key)
         virtual_accounts.close(sandbox, payment)
     except PaymentNotFound:
         return not_found()
+    except CompanyRefused as refusal:
+        return envelope(None, code=1, message=refusal.message)
     except NotWaitingForDeposit:
         return envelope(None, code=-1, message=_NOT_WAITING, status=400)
     return envelope(show_payment(payment, sandbox.settings))
@@ -78,7 +89,8 @@ VBANKS = [issue_account, change_account, revoke_account]
 
 
 def _account(sandbox: SandboxState, fields: Fields) -> VirtualAccount:
-    bank = banks.find(fields.required_text("vbank_code"))
+    code, company = fields.required_text("vbank_code"), _company(sandbox, fields)
+    bank = company.find_bank(code) if company else banks.find(code)
     due = fields.unix_time("vbank_due")
     if bank is None:
         raise InvalidRequest("vbank_code 가 올바르지 않습니다.")
@@ -92,6 +104,19 @@ def _account(sandbox: SandboxState, fields: Fields) -> VirtualAccount:
         issued_at=sandbox.now(),
         fixed=fields.flag("fixed_unlimited_vbank") or fields.text("vbank_num") is not None,
     )
+
+
+def _company(sandbox: SandboxState, fields: Fields) -> Company | None:
+    return sandbox.settings.company(fields.text("channel_key") or "")
+
+
+def _check_company(
+    sandbox: SandboxState, opening: Opening, account: VirtualAccount, api_key: str | None
+) -> None:
+    company = sandbox.settings.company(opening.channel_key or "")
+    if company:
+        expected = sandbox.credentials.v1.pg_api_key
+        company.check_issue(opening.buyer, account.holder, api_key, expected)
 
 
 def _opening(fields: Fields, account: VirtualAccount) -> Opening:

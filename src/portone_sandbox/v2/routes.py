@@ -233,7 +233,9 @@ def _cancel_request(sandbox: SandboxState, body: CancelBody) -> cancellations.Ca
         tax_free=body.tax_free_amount,
         vat=body.vat_amount,
         believed_cancellable=body.current_cancellable_amount,
-        refund_account=RefundAccount(account.bank, account.number, account.holder_name)
+        refund_account=RefundAccount(
+            account.bank, account.number, account.holder_name, account.holder_phone_number
+        )
         if account
         else None,
         mode=sandbox.settings.v2_cancel_mode,
