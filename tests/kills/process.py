@@ -98,6 +98,7 @@ class MortalGateway:
         self._inner = inner
         self.version = inner.version
         self.till = inner.till
+        self.sdk_url = inner.sdk_url
 
     async def register(self, payment: Payment) -> None:
         await self._call("register", payment)

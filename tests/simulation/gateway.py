@@ -83,6 +83,7 @@ class SimulatedGateway:
     clock: Clock
     version: str = "V1"
     till: Till = ANY_TILL
+    sdk_url: str = "sdk"
     weather: Weather = CALM
     records: dict[str, Record] = field(default_factory=dict)
     webhooks: list[str] = field(default_factory=list)
@@ -94,7 +95,7 @@ class SimulatedGateway:
         await self._call("register", payment, lambda: self._register(payment))
 
     def checkout(self, payment: Payment) -> Checkout:
-        return Checkout(self.version, "sdk", "imp", {"merchant_uid": payment.id})
+        return Checkout(self.version, self.sdk_url, "imp", {"merchant_uid": payment.id})
 
     async def look(self, payment: Payment) -> Snapshot | None:
         return await self._call("look", payment, lambda: self._look(payment.id))

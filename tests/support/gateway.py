@@ -29,6 +29,7 @@ class MemoryGateway:
 
     version: str = "V1"
     till: Till = ANY_TILL
+    sdk_url: str = "https://sdk.example/v1.js"
     records: dict[str, Snapshot] = field(default_factory=dict)
     registered: dict[str, Money] = field(default_factory=dict)
     cancels: list[tuple[str, int]] = field(default_factory=list)
@@ -49,7 +50,7 @@ class MemoryGateway:
         self.registered[payment.id] = payment.amount
 
     def checkout(self, payment: Payment) -> Checkout:
-        return Checkout(self.version, "sdk", "imp", {"merchant_uid": payment.id})
+        return Checkout(self.version, self.sdk_url, "imp", {"merchant_uid": payment.id})
 
     async def look(self, payment: Payment) -> Snapshot | None:
         self._reach()

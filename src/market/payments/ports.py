@@ -45,13 +45,15 @@ class Checkout:
 
 
 class PaymentGateway(Protocol):
-    """A payment platform. Never called inside a transaction.
+    """A payment platform; a page that opens its window has loaded the script at `sdk_url`. Never
+    called inside a transaction.
 
     Every call raises GatewayTrouble when no answer came or none that makes sense.
     """
 
     version: str
     till: Till
+    sdk_url: str
 
     async def register(self, payment: Payment) -> None:
         """Tells it the amount before any checkout (P2). Safe to repeat. Raises GatewayRefused."""

@@ -207,6 +207,11 @@ class PaymentService:
         await self._purchases.party(payment.trade_id, viewer, operator=operator)
         return payment
 
+    @property
+    def sdk_url(self) -> str:
+        """The script that opens the windows of payments begun today."""
+        return self._gateways.today.sdk_url
+
     def checkout(self, payment: Payment) -> Checkout:
         """What the browser needs to go on with an unpaid payment."""
         return self._gateways.of(payment).checkout(payment)

@@ -66,7 +66,7 @@ class BuyingController(Controller):
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         if seen.party is not Party.BUYER or seen.trade.status is not Status.AWAITING_PAYMENT:
             return go(f"/trades/{trade_id}")
-        return _checkout(shop, visitor, seen, None)
+        return _checkout(shop, visitor, seen, payments, None)
 
     @post("/trades/{trade_id:str}/checkout")
     async def begin(
@@ -86,19 +86,20 @@ class BuyingController(Controller):
         deposit = method is Method.VIRTUAL_ACCOUNT
         bank = form.choice("bank", Bank) if deposit else None
         if method is None or form.wrong:
-            return _checkout(shop, visitor, seen, form)
+            return _checkout(shop, visitor, seen, payments, form)
         try:
             payment = await payments.start(seen.trade.id, visitor.me.id, Means(method, bank))
         except (GatewayTrouble, GatewayRefused) as error:
             form.fault("method", error.code)
-            return _checkout(shop, visitor, seen, form)
+            return _checkout(shop, visitor, seen, payments, form)
         return go(f"/trades/{trade_id}" if deposit else f"/payments/{payment.id}/window")
 
     @get("/payments/{payment_id:str}/window")
     async def window(
         self, payment_id: FromPath[str], visitor: Here, shop: House, payments: Payments
     ) -> Response[Any]:
-        """The page that opens the gateway's checkout window: the only one with another's script."""
+        """The page whose button opens the gateway's checkout window. Beside the checkout page it is
+        the only one with another's script."""
         payment = await payments.see(PaymentId(path_id(payment_id)), visitor.me.id)
         theirs = payment.payer == visitor.me.id
         if not theirs or not payment.opens_window:
@@ -160,12 +161,16 @@ def _outcome(payment: Payment) -> Response[Any]:
     return go(f"/trades/{payment.trade_id}")
 
 
-def _checkout(shop: Shop, visitor: Visitor, seen: Scene, form: Form | None) -> Response[str]:
+def _checkout(
+    shop: Shop, visitor: Visitor, seen: Scene, payments: PaymentService, form: Form | None
+) -> Response[str]:
+    """The page has the window's script already: a window opens inside the press that begins."""
     return render(
         shop,
         "checkout.html",
         visitor,
         status=400 if form else 200,
+        sdk_url=payments.sdk_url,
         scene=seen,
         trade=seen.trade,
         banks=BANKS,

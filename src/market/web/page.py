@@ -137,7 +137,7 @@ def render(
     """The page `name` for a visitor, in their language, with every header a page needs."""
     translate = translator(visitor.lang)
     body = _templates.get_template(name).render(
-        visitor=visitor, t=translate, lang=visitor.lang, **facts
+        visitor=visitor, t=translate, lang=visitor.lang, sdk_url=sdk_url, **facts
     )
     given = list(cookies)
     if visitor.newcomer:

@@ -230,7 +230,7 @@ EN: Mapping[str, str] = {
     "용품 둘러보기": "Look around",
     "카드 결제": "Pay by card",
     "결제창을 열고 있어요…": "Opening the checkout window…",
-    "결제창을 열지 못했어요. 잠시 뒤에 다시 시도해 주세요.": (
+    "결제창을 열지 못했어요. 잠시 후 다시 시도해 주세요.": (
         "The checkout window did not open. Try again shortly."
     ),
     "결제창 열기": "Open the checkout window",

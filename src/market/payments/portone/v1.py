@@ -74,6 +74,7 @@ class PortOneV1:
     ) -> None:
         # V1's records name no store: keys belong to one.
         self.till = Till(test=account.test)
+        self.sdk_url = account.sdk_url
         self._account = account
         breaker = Breaker(self.version, clock)
         self._transport = Transport(client, account.api_url, breaker, timeout)

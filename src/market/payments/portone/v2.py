@@ -66,6 +66,7 @@ class PortOneV2:
         timeout: httpx.Timeout = PATIENCE,
     ) -> None:
         self.till = Till(account.store_id, account.test)
+        self.sdk_url = account.sdk_url
         self._account = account
         breaker = Breaker(self.version, clock)
         self._transport = Transport(client, account.api_url, breaker, timeout, _refuses)
