@@ -57,8 +57,8 @@ async def newcomer(market: Market, name: str) -> Member:
 
 @pytest.fixture
 async def boss(market: Market) -> Member:
-    found = await newcomer(market, "운영자")
-    await market.members.appoint("운영자@example.com", "the tests", "to try it", operator=True)
+    found = await newcomer(market, "하나")
+    await market.members.appoint("하나@example.com", "the tests", "to try it", operator=True)
     return found
 
 
@@ -142,7 +142,7 @@ async def test_an_operator_who_is_dismissed_is_out_at_once(
     market: Market, operator: Browser
 ) -> None:
     await operator.open("/console")
-    await market.members.appoint("운영자@example.com", "a", "b", operator=False)
+    await market.members.appoint("하나@example.com", "a", "b", operator=False)
     assert await operator.status("/console") == 404
 
 
@@ -263,7 +263,7 @@ async def test_a_deposit_goes_back_to_the_account_an_operator_was_told(
     address = f"/console/payments/{payment_id}/refund-account"
     await operator.open(address)
     assert (await operator.send(address, bank="SHINHAN", number="x")).status_code == 400
-    account = {"bank": "SHINHAN", "number": "110-123-456789", "holder": "김보라"}
+    account = {"bank": "SHINHAN", "number": "110123456789", "holder": "김보라"}
     assert (await operator.send(address, **account)).status_code == 303
     assert gateway.sent_to[0] is not None
     assert gateway.sent_to[0].number == account["number"]
@@ -285,7 +285,7 @@ async def test_an_incident_is_settled_in_the_name_of_who_is_signed_in(
     assert again.status_code == 409
     for path in ("/incidents?state=settled", "/incidents/1", "/acts", f"/payments/{owed[1]}"):
         text = await operator.open(f"/console{path}")
-        assert "운영자" in text
+        assert "하나" in text
         assert f"told her {SCRIPT}" in text
         assert SCRIPT not in operator.page
     assert [(act[0], act[1]) for act in await acted(market)] == [("settle", "incident 1")]
@@ -378,5 +378,5 @@ async def test_every_page_of_it_speaks_english(
     for path in GETS:
         if await operator.status(f"/console{path.format(trade=owed[0], payment=owed[1])}") == 200:
             main = operator.page[operator.page.index("<main") : operator.page.index("</main")]
-            korean = set(re.findall(r"[가-힣]+", main)) - {"원", "운영자"}
+            korean = set(re.findall(r"[가-힣]+", main)) - {"원", "하나"}
             assert korean == set(), path

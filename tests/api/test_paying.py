@@ -80,7 +80,7 @@ async def test_a_deposit_goes_back_to_the_buyers_own_account(
     assert (await deal.buyer.get(path))["cancelled_amount"] == 1000
     (account,) = gateway.sent_to
     assert account is not None
-    assert (account.bank, account.number) == ("SHINHAN", "110-123-456789")
+    assert (account.bank, account.number) == ("SHINHAN", "110123456789")
 
 
 async def test_money_goes_back_in_part_and_then_as_a_whole(
@@ -225,3 +225,16 @@ async def test_a_repeat_after_the_process_died_sends_no_second_part_back(
     assert first["cancelled_amount"] == again["cancelled_amount"] == 400
     other = await deal.buyer.post(f"{path}/cancel", wish, Idempotency_Key="another")
     assert other["cancelled_amount"] == 800
+
+
+@pytest.mark.parametrize(
+    "number", ["110 123 456789", "１１０－１２３－４５６７８９", "110–123–456789"]
+)
+async def test_an_account_is_read_as_people_write_it(
+    deal: Deal, gateway: MemoryGateway, number: str
+) -> None:
+    await deal.pay(gateway, ACCOUNT)
+    body = {"reason": "why", "refund_account": MINE | {"number": number}}
+    done = await deal.buyer.call("POST", f"{deal.trade}/cancel", body)
+    assert done.status_code == 200, done.text
+    assert [account and account.number for account in gateway.sent_to] == ["110123456789"]

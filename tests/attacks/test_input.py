@@ -132,11 +132,17 @@ def one_line_each(odd: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+NO_NUMBERS = [
+    *("123456\n", "123456\r", "12345", "", "-" * 9, "1-2-3-4-5", "1" * 21, "123456\u202e"),
+    *("１２３４５", "٣٣٣٣٣٣٣٣", "12345a", "①②③④⑤⑥", "123456²", "+123456", "12,345,678"),
+]
+
+
 async def test_an_accounts_number_is_digits_and_nothing_behind_them(
     client: Client, market: Market
 ) -> None:
     buyer = await member(market, client.http)
-    for number in ("123456\n", "123456\r", " 123456", "１２３４５６", "12345", ""):
+    for number in NO_NUMBERS:
         account = {"bank": "KAKAO", "number": number, "holder": "bora"}
         body = {"reason": "why", "refund_account": account}
         refused = await buyer.call("POST", f"/api/trades/{'0' * 32}/cancel", body)

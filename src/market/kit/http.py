@@ -20,6 +20,7 @@ from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
+from market.shared.text import BIDI, clean
 
 from .addresses import Addresses
 from .idempotency import Answer, Idempotency, Key, Scope
@@ -31,8 +32,10 @@ _UTF_8 = ("", "charset=utf-8")
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,10})"', re.ASCII)
 # No control characters, line ends or marks that turn the direction of what follows: a nickname or
 # a name must look like what it is, in a page, a shell and a gateway's window alike.
-_ODD = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_ODD = rf"\u0000-\u001f\u007f-\u009f\u2028\u2029{BIDI}"
 ONE_LINE = rf"^[^{_ODD}]*[^\s{_ODD}][^{_ODD}]*$"
+# Secrets are compared as they were typed, never as they look.
+_SECRETS = frozenset({"password", "current_password", "new_password"})
 
 
 class StrictRequest(Request[Any, Any, State]):
@@ -62,13 +65,31 @@ class StrictRequest(Request[Any, Any, State]):
         wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
         try:
             # msgspec lets bytes through that are no UTF-8; decoding first does not.
-            return msgspec.json.decode((await self.body()).decode(), type=wanted)
+            return msgspec.json.decode(_as_seen((await self.body()).decode()), type=wanted)
         except msgspec.ValidationError as wrong:
             what, _, where = str(wrong).partition(" - at ")
             field = where.strip("`").removeprefix("$").removeprefix(".")
             raise BodyInvalid([{"field": field, "detail": what}]) from wrong
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             raise BodyInvalid([]) from malformed
+
+
+def _as_seen(body: str) -> str | bytes:
+    """JSON with every text in it as it is kept (A7), so that what is checked next is what is seen.
+    Raises msgspec.DecodeError."""
+    if body.isascii() and "\\u" not in body:
+        return body
+    return msgspec.json.encode(_cleaned(msgspec.json.decode(body)))
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {name: item if name in _SECRETS else _cleaned(item) for name, item in value.items()}
+    return value
 
 
 Visit = Request[Caller | None, Any, State]
@@ -127,12 +148,12 @@ class AccountIn(Struct):
 
     bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
     # Python's $ would let a line end pass behind the last digit.
-    number: Annotated[str, Meta(pattern=rf"^{ACCOUNT_NUMBER}$(?!\n)")]
+    number: Annotated[str, Meta(pattern=rf"^{ACCOUNT_NUMBER}$(?!\n)", examples=["110-123-456789"])]
     holder: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_HOLDER)]
 
     def read(self) -> RefundAccount:
         """Raises Invalid for a bank we don't know."""
-        return RefundAccount(known_bank(self.bank), self.number, self.holder.strip())
+        return RefundAccount.read(known_bank(self.bank), self.number, self.holder)
 
 
 def known_bank(text: str) -> Bank:

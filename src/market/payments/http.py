@@ -31,6 +31,7 @@ from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId, well_formed
+from market.shared.text import line
 
 from .domain import Means, Method, Payment, Status
 from .ports import Checkout, Inbox, Seal, Sources
@@ -181,7 +182,7 @@ class PaymentController(Controller):
         async def work() -> PaymentOut:
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
-            reason = data.reason.strip()
+            reason = line(data.reason)
             wish = CancellationId(once.wish) if once.wish else None
             payment = await refunds.cancel(
                 id, caller.id, data.amount, reason, account, wish, operator=caller.operator

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from market.shared.errors import Conflict, Invalid
 from market.shared.ids import PaymentId, TradeId
+from market.shared.text import line
 
 # What the comparison with the gateway's list leaves behind; docs/operations.md says what to do.
 UNKNOWN_AT_GATEWAY = "unknown_at_gateway"
@@ -47,7 +48,7 @@ class Incident:
 
     def settle(self, by: str, how: str, now: datetime) -> None:
         """Closes it, once, by somebody and with a reason. Raises Invalid, AlreadySettled."""
-        by, how = by.strip(), how.strip()
+        by, how = line(by), line(how)
         if not by or not how:
             raise Invalid("Say who settles it, and how.", incident_id=self.id)
         if self.settlement is not None:

@@ -15,6 +15,7 @@ from market.shared.ids import MemberId, PhotoId, ProductId
 from market.shared.money import Money
 from market.shared.people import Person
 from market.shared.purchase import Offer
+from market.shared.text import line, prose
 
 LONGEST_NAME = 100
 LONGEST_DESCRIPTION = 5_000
@@ -139,7 +140,7 @@ class Product:
         description: str,
         now: datetime,
     ) -> Self:
-        return cls(id, seller, name.strip(), description, price, quantity, 0, 0, 0, now)
+        return cls(id, seller, line(name), prose(description), price, quantity, 0, 0, 0, now)
 
     @property
     def remaining(self) -> int:
@@ -187,9 +188,9 @@ class Product:
                 raise QuantityBelowTaken(product_id=self.id, taken=self.taken)
             self.quantity = change.quantity
         if change.name is not None:
-            self.name = change.name.strip()
+            self.name = line(change.name)
         if change.price is not None:
             self.price = Money(change.price, self.price.currency)
         if change.description is not None:
-            self.description = change.description
+            self.description = prose(change.description)
         self.revision += 1

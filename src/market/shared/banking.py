@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
-ACCOUNT_NUMBER = r"[0-9-]{6,30}"
+from .text import line, narrow
+
+# As people write it: in any width, with hyphens, dots or blanks between the digits. No line end
+# behind the last digit, which Python's $ would let pass.
+_BETWEEN = r"[ \u00a0\u2000-\u200a\u3000.\u00b7\uff0e\-\u2010-\u2015\u2212\uff0d]*"
+ACCOUNT_NUMBER = rf"{_BETWEEN}(?:[0-9\uff10-\uff19]{_BETWEEN}){{6,20}}"
 LONGEST_HOLDER = 50
 
 
@@ -94,3 +100,10 @@ class RefundAccount:
     bank: Bank
     number: str = field(repr=False)
     holder: str = field(repr=False)
+
+    @classmethod
+    def read(cls, bank: Bank, number: str, holder: str) -> Self:
+        """As somebody wrote it: of the number, digits alone are kept; it was checked against
+        ACCOUNT_NUMBER."""
+        digits = "".join(sign for sign in narrow(number) if sign.isdigit())
+        return cls(bank, digits, line(holder))

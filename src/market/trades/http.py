@@ -39,6 +39,7 @@ from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
 from market.shared.people import Caller, Party, Person
 from market.shared.purchase import Receipt
+from market.shared.text import line
 
 from .domain import LONGEST_REASON, Order, Status, Trade
 from .ports import Refunds
@@ -311,7 +312,7 @@ class TradeController(Controller):
         async def work() -> TradeOut:
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
-            operator, reason = caller.operator, data.reason.strip()
+            operator, reason = caller.operator, line(data.reason)
             under_way = await refunds.cancel_purchase(
                 id, caller.id, reason, account, operator=operator
             )

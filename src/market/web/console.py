@@ -21,6 +21,7 @@ from market.shared.errors import Invalid, NotFound
 from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
 from market.shared.money import KRW
 from market.shared.page import Slice
+from market.shared.text import line
 
 from .chart import bars
 from .console_show import tell
@@ -217,7 +218,7 @@ def _cursor(request: Asked) -> str | None:
 
 
 def _text(request: Asked, name: str) -> str:
-    return request.query_params.get(name, "").replace("\0", "").strip()[:LONGEST_SEARCH]
+    return line(request.query_params.get(name, "").replace("\0", ""))[:LONGEST_SEARCH]
 
 
 def _date(request: Asked, name: str) -> datetime | None:

@@ -109,7 +109,7 @@ class ConsoleActsController(Controller):
         form = await Form.of(request)
         reason = form.line("reason", most=LONGEST_REASON)
         part = bool(form.raw("amount").strip())
-        amount = form.whole("amount", 1, max(case.cancellable, 1)) if part else None
+        amount = form.won("amount", 1, max(case.cancellable, 1)) if part else None
         account = account_in(form) if case.by_deposit and _names_account(form) else None
         wish = form.raw("wish")
         if form.wrong or not well_formed(wish):

@@ -11,10 +11,9 @@ from litestar.datastructures import State, UploadFile
 from market.kit.http import ONE_LINE
 from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Invalid
+from market.shared.text import clean, line, units, won
 
 E = TypeVar("E", bound=StrEnum)
-
-_WHOLE = re.compile(r"[0-9]{1,12}")
 
 
 class Form:
@@ -46,8 +45,8 @@ class Form:
         return self._fields
 
     def text(self, name: str, *, most: int, least: int = 1, pattern: str | None = None) -> str:
-        """Without blanks around it; at most and at least so many characters."""
-        text = self.raw(name).strip().replace("\r\n", "\n")
+        """As it is kept, without blanks around it; at most and at least so many characters."""
+        text = clean(self.raw(name)).strip().replace("\r\n", "\n")
         if "\0" in text:
             self.fault(name, "쓸 수 없는 문자가 있어요.")
         elif not text and least:
@@ -65,16 +64,22 @@ class Form:
         text = self.text(name, most=most)
         if not re.fullmatch(ONE_LINE, text):
             self.fault(name, "쓸 수 없는 문자가 있어요.")
-        return text
+        return line(text)
 
-    def whole(self, name: str, least: int, most: int) -> int:
-        """A number, written with or without thousands' commas."""
-        text = self.raw(name).strip().replace(",", "")
-        number = int(text) if _WHOLE.fullmatch(text) else -1
-        if not least <= number <= most:
+    def won(self, name: str, least: int, most: int) -> int:
+        """An amount in won, written as people write one."""
+        return self._number(name, won(self.raw(name)), least, most)
+
+    def units(self, name: str, least: int, most: int) -> int:
+        """A number of things, written as people write one."""
+        return self._number(name, units(self.raw(name)), least, most)
+
+    def _number(self, name: str, number: int | None, least: int, most: int) -> int:
+        if number is None or not least <= number <= most:
             self.fault(
                 name, "{least}부터 {most}까지의 숫자를 적어 주세요.", least=least, most=f"{most:,}"
             )
+            return -1
         return number
 
     def seen(self, name: str) -> int | None:
@@ -82,8 +87,7 @@ class Form:
         price of nothing, for what is no number; None where the page had none."""
         if name not in self._fields:
             return None
-        text = self.raw(name)
-        return int(text) if _WHOLE.fullmatch(text) else 0
+        return won(self.raw(name)) or 0
 
     def choice(self, name: str, kind: type[E]) -> E | None:
         """One of a few."""
@@ -108,6 +112,6 @@ class Form:
 def account_in(form: Form) -> RefundAccount | None:
     """Somebody's own bank account, as the fields of a form name it."""
     bank = form.choice("bank", Bank)
-    number = form.text("number", most=30, pattern=ACCOUNT_NUMBER)
+    number = form.text("number", most=60, pattern=ACCOUNT_NUMBER)
     holder = form.line("holder", most=LONGEST_HOLDER)
-    return RefundAccount(bank, number, holder) if bank else None
+    return RefundAccount.read(bank, number, holder) if bank else None

@@ -125,8 +125,8 @@ class Wish:
 
     def __init__(self, form: Form) -> None:
         self.name = form.line("name", most=LONGEST_NAME)
-        self.price = form.whole("price", 1, MOST_WON)
-        self.quantity = form.whole("quantity", 1, MOST_UNITS)
+        self.price = form.won("price", 1, MOST_WON)
+        self.quantity = form.units("quantity", 1, MOST_UNITS)
         self.description = form.text("description", most=LONGEST_DESCRIPTION, least=0)
 
 
