@@ -90,7 +90,7 @@ async def _seed(settings: Settings, dsn: str) -> None:
     async with open_market(settings, dsn, "market demo") as market:
         password_hash = await market.members.hash_password(PASSWORD)
         with suppress(EmailTaken):
-            await market.members.sign_up(OPERATOR, password_hash, "운영자")
+            await market.members.sign_up(OPERATOR, password_hash, "하나")
             await market.members.appoint(OPERATOR, "demo", "to try it", operator=True)
         for email, nickname, goods in SAMPLES:
             try:

@@ -52,6 +52,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("payments", EVERY_MINUTE): sweep.payments,
                 ("reminders", EVERY_HOUR): market.notices.remind,
                 ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
+                ("nickname_keys", EVERY_NIGHT): market.members.add_nickname_keys,
                 ("forget", EVERY_NIGHT): lambda: forget(market),
             },
             stop=stop,

@@ -21,7 +21,7 @@ async def test_anyone_may_read_the_list_and_find_in_it(client: Client) -> None:
     item = page["items"][0]
     fields = "id name price currency status quantity remaining seller created_at"
     assert set(item) == set(fields.split())
-    assert item["seller"] == {"id": seller.id, "nickname": "someone"}
+    assert item["seller"] == {"id": seller.id, "nickname": seller.nickname}
 
 
 async def test_the_list_can_be_narrowed(client: Client) -> None:

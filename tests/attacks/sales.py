@@ -15,14 +15,15 @@ from tests.support.web import Client
 _numbers = count()
 _ID = re.compile(r"(ref)?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
-_NUMBERED = re.compile(r"(someone|new)\d+@|^\(\d+,|\$argon2id[^\"]+")
+_NUMBERED = re.compile(r"\b(someone\d|sorneone[\dio]|new[\dio])[\dio]*\b|^\(\d+,|\$argon2id[^\"]+")
 
 
 async def member(market: Market, http: httpx.AsyncClient) -> Client:
     """Signed in without the work that a password makes."""
-    email = f"someone{next(_numbers)}@example.com"
-    member, pair = await market.members.sign_up(email, "no password", "someone")
-    return Client(http, pair.access_token, pair.refresh_token, member.id, email)
+    name = f"someone{next(_numbers)}"
+    email = f"{name}@example.com"
+    member, pair = await market.members.sign_up(email, "no password", name)
+    return Client(http, pair.access_token, pair.refresh_token, member.id, email, name)
 
 
 @dataclass

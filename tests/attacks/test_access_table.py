@@ -56,7 +56,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/signup": {
         "email": "{new}@example.com",
         "password": "a password",
-        "nickname": "new",
+        "nickname": "{new}",
     },
     "POST /api/auth/login": {"email": "someone@example.com", "password": "a password"},
     "POST /api/auth/refresh": {"refresh_token": "{refresh}"},

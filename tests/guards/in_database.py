@@ -90,6 +90,7 @@ CONSTRAINTS = {
     ],
 }
 UNIQUE_INDEXES = [
+    "members_nickname_key",
     "trades_one_live_per_buyer",
     "payments_one_open_per_trade",
     "payment_events_registered_once",

@@ -28,6 +28,7 @@ from tests.support.gateway import MemoryGateway
 REFUSED = {
     "members_email_key": "UPDATE members SET email = 'm1@example.com'",
     "members_email_in_lower_case": "UPDATE members SET email = 'M' || email",
+    "members_nickname_key": "UPDATE members SET nickname_key = 'the same'",
     "members_password_needs_email": "UPDATE members SET email = NULL",
     "social_accounts_one_per_provider": """
         INSERT INTO social_accounts SELECT 'kakao', n, id, now()

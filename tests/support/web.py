@@ -22,6 +22,7 @@ class Client:
     refresh_token: str = ""
     id: str = ""
     email: str = ""
+    nickname: str = ""
 
     async def call(
         self, method: str, path: str, json: Any = None, **headers: str
@@ -39,11 +40,12 @@ class Client:
 
     async def member(self, nickname: str = "someone") -> "Client":
         """A new member on the same connection."""
-        email = f"{nickname}{next(_numbers)}@example.com"
+        nickname = f"{nickname}{next(_numbers)}"  # one member's alone
+        email = f"{nickname}@example.com"
         body = {"email": email, "password": "a password", "nickname": nickname}
         signed = await Client(self.http).post("/api/auth/signup", body)
         tokens = signed["access_token"], signed["refresh_token"]
-        return Client(self.http, *tokens, id=signed["member"]["id"], email=email)
+        return Client(self.http, *tokens, signed["member"]["id"], email, nickname)
 
     async def product(self, quantity: int = 1, price: int = 1000) -> Any:
         body = {"name": "의자", "price": price, "quantity": quantity}

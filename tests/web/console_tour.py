@@ -35,8 +35,8 @@ def console_tour(
     gateway.post("/control/deposit", json=money).raise_for_status()
     buyer.go(trade)
     buyer.sees("결제가 끝났어요")
-    operator.sign_up("운영자")
-    appoint("운영자")
+    operator.sign_up("하나")
+    appoint("하나")
     for name, path in (
         ("console", "/console?days=14"),
         ("console-payments", "/console/payments"),

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 _numbers = count(1)
+_named: Counter[tuple[str, str]] = Counter()
 PATIENCE_MS = 30_000
 PASSWORD = "a password of the tests"
 CHAIR = {"name": "원목 의자", "price": "45000", "quantity": "1", "description": "두 번 앉았어요."}
@@ -18,6 +20,7 @@ class Person:
     """One browser context: nobody shares cookies with anybody."""
 
     def __init__(self, browser: Browser, url: str, **device: Any) -> None:
+        self.url = url
         device.setdefault("locale", "ko-KR")
         context = browser.new_context(base_url=url, **device)
         context.set_default_timeout(PATIENCE_MS)
@@ -57,6 +60,9 @@ class Person:
     def sign_up(self, nickname: str, next: str = "/") -> "Person":
         self.go(f"/signup?next={next}")
         email = f"shopper{next_number()}@example.com"
+        _named[self.url, nickname] += 1
+        again = _named[self.url, nickname]
+        nickname += str(again) if again > 1 else ""  # one member's alone
         self.fill(email=email, nickname=nickname, password=PASSWORD)
         self.press("가입하기")
         expect(self.page.locator(".nav-me")).to_have_text(nickname)

@@ -98,7 +98,7 @@ def test_a_stranger_is_asked_to_sign_in_and_led_back(visit: Visit) -> None:
     stranger.go("/me/purchases?status=PAID")
     assert re.search("/signin", stranger.page.url)
     stranger.press("회원가입")
-    stranger.fill(email="led.back@example.com", nickname="준", password="a long password")
+    stranger.fill(email="led.back@example.com", nickname="김준", password="a long password")
     stranger.press("가입하기")
     stranger.page.wait_for_url(re.compile(r"/me/purchases\?status=PAID$"))
 

@@ -37,7 +37,7 @@ def migrate(
     command.upgrade(config, to)
 
 
-def index_beside_the_trade(name: str, on: str) -> None:
+def index_beside_the_trade(name: str, on: str, *, unique: bool = False) -> None:
     """For a migration: builds an index that may take long, `name` ON `on`, while everybody trades.
 
     Without a transaction, and so without the limit that one has for locks: it waits for old ones as
@@ -45,4 +45,4 @@ def index_beside_the_trade(name: str, on: str) -> None:
     """
     with op.get_context().autocommit_block():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {on}")
+        op.execute(f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {name} ON {on}")

@@ -1,5 +1,6 @@
 """A member, the sessions they hold, and the refresh tokens a session hands out one by one."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
@@ -7,12 +8,14 @@ from typing import ClassVar, Self
 from market.shared.errors import Conflict, Forbidden, Unauthenticated
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Person
+from market.shared.text import BIDI, mailbox, skeleton
 
-EMAIL = r"^\s*[^@\s\u0000-\u001f\u007f]+@[^@\s\u0000-\u001f\u007f]+\s*$"
+# Before it has its one spelling: the @ may be one of full width, or a small one.
+_IN_ADDRESS = rf"[^@\uff20\ufe6b\s\u0000-\u001f\u007f-\u009f{BIDI}]+"
+EMAIL = rf"^\s*{_IN_ADDRESS}[@\uff20\ufe6b]{_IN_ADDRESS}\s*$"
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
-LONGEST_NICKNAME = 30
 # So long a sign-in counts as a fresh proof of who somebody is.
 FRESH_FOR = timedelta(minutes=10)
 
@@ -60,8 +63,14 @@ class TokenReused(Unauthenticated):
 
 
 def normal_email(text: str) -> str:
-    """One spelling per mailbox, so that nobody signs up twice by changing case."""
-    return text.strip().lower()
+    """One spelling per mailbox, so that nobody signs up twice by changing case, width or what
+    can't be seen of it (A7)."""
+    return mailbox(text)
+
+
+def is_email(text: str) -> bool:
+    """Whether this is an address in its one spelling."""
+    return len(text) <= LONGEST_EMAIL and re.fullmatch(EMAIL, text) is not None
 
 
 @dataclass(slots=True)
@@ -78,6 +87,11 @@ class Member:
     created_at: datetime
     operator: bool = False
     password_ended_at: datetime | None = None
+
+    @property
+    def nickname_key(self) -> str:
+        """What no other member's nickname may look like."""
+        return skeleton(self.nickname)
 
     @property
     def person(self) -> Person:

@@ -26,13 +26,13 @@ from market.shared.people import Caller
 from .domain import (
     EMAIL,
     LONGEST_EMAIL,
-    LONGEST_NICKNAME,
     LONGEST_PASSWORD,
     SHORTEST_PASSWORD,
     Member,
     TokenInvalid,
 )
 from .doorkeeper import Doorkeeper
+from .nicknames import LONGEST_NICKNAME
 from .service import MemberService, TokenPair
 
 Service = NamedDependency[MemberService]

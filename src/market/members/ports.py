@@ -16,11 +16,24 @@ class Members(Protocol):
     """Keeps members."""
 
     async def add(self, member: Member) -> None:
-        """Raises EmailTaken."""
+        """Raises EmailTaken, NicknameTaken."""
+        ...
+
+    async def free_nickname(self, proposed: Sequence[str]) -> str:
+        """The first of these that no member has, nor one that looks like it; until somebody takes
+        it. Raises NicknameTaken."""
         ...
 
     async def get(self, id: MemberId) -> Member:
         """Raises NotFound."""
+        ...
+
+    async def without_nickname_key(self, limit: int) -> Sequence[MemberId]:
+        """Members whom an older release has added, the oldest first."""
+        ...
+
+    async def rename(self, member: Member) -> None:
+        """Keeps a member's nickname. Raises NicknameTaken."""
         ...
 
     async def get_for_update(self, id: MemberId) -> Member:

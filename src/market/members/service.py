@@ -1,11 +1,12 @@
 """Signing up, in and out."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from market.shared.audit import Audit
 from market.shared.clock import Clock
-from market.shared.errors import NotFound
+from market.shared.errors import Invalid, NotFound
 from market.shared.ids import Ids, MemberId, SessionId
 from market.shared.people import Caller
 from market.shared.transactions import Transactions
@@ -19,9 +20,14 @@ from .domain import (
     TokenInvalid,
     TokenReused,
     WrongCredentials,
+    is_email,
     normal_email,
 )
+from .nicknames import NicknameTaken, kept, proposals
+from .nicknames import nickname as named
 from .ports import Members, Passwords, Sessions, Tokens
+
+BATCH_SIZE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,15 @@ class MemberService:
     async def sign_up(
         self, email: str, password_hash: str, nickname: str
     ) -> tuple[Member, TokenPair]:
-        """A new member, signed in at once. Raises EmailTaken."""
+        """A new member, signed in at once. Raises EmailTaken, NicknameTaken,
+        NicknameReserved, Invalid."""
+        address = normal_email(email)
+        if not is_email(address):
+            raise Invalid("That is no e-mail address.")
         member = Member(
             MemberId(self._ids.new()),
-            normal_email(email),
-            nickname.strip(),
+            address,
+            named(nickname),
             password_hash,
             self._clock.now(),
         )
@@ -210,6 +220,21 @@ class MemberService:
             act = "appoint" if operator else "dismiss"
             await self._audit.record(by, act, f"member {member.id}", reason)
         return member
+
+    async def add_nickname_keys(self) -> int:
+        """Tells members apart whom an older release has added while this one was rolled out; how
+        many. At most a batch at a time, and each by itself."""
+        ids = await self._members.without_nickname_key(BATCH_SIZE)
+        for id in ids:
+            with suppress(NicknameTaken):  # somebody was faster: the next run proposes another
+                await self._add_nickname_key(id)
+        return len(ids)
+
+    async def _add_nickname_key(self, id: MemberId) -> None:
+        member = await self._members.get(id)
+        names = proposals(kept(member.nickname, operator=member.operator))
+        member.nickname = await self._members.free_nickname(names)
+        await self._members.rename(member)
 
     async def _begin_session(self, member: Member) -> TokenPair:
         session = Session.begin(

@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 
 from market.shared.errors import Conflict, Forbidden, GatewayTrouble, Invalid
 
-LONGEST_NICKNAME = 30
-LONGEST_EMAIL = 254
+from .domain import is_email, normal_email
+from .nicknames import fitting
+
 LONGEST_NEXT = 500
 
 
@@ -63,15 +64,13 @@ class SocialIdentity:
     @property
     def proven_email(self) -> str | None:
         """The address they have shown to be theirs."""
-        email = (self.email or "").strip().lower()
-        fits = 0 < len(email) <= LONGEST_EMAIL and email.isprintable()
-        return email if self.email_verified and fits else None
+        email = normal_email(self.email or "")
+        return email if self.email_verified and is_email(email) else None
 
     @property
     def shown_name(self) -> str:
         """A nickname as members have them."""
-        text = "".join(letter for letter in self.nickname or "" if letter.isprintable()).strip()
-        return text[:LONGEST_NICKNAME].strip() or "회원"
+        return fitting(self.nickname or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from market.shared.ids import Ids, MemberId
 from market.shared.transactions import Transactions
 
 from .domain import EmailTaken, Member
+from .nicknames import NicknameTaken, proposals
 from .ports import Members, OneTimeCodes, Sessions, SocialAccounts, SocialProvider
 from .service import MemberService, TokenPair
 from .social_domain import (
@@ -146,21 +147,21 @@ class SocialSignIn:
     async def admit(self, identity: SocialIdentity) -> Member:
         """The member behind an identity, a new one if there is none yet. Raises
         SocialAccountConflict."""
-        for _ in range(_ROUNDS):
+        for round in range(_ROUNDS):
             try:
                 async with self._transactions.transaction():
-                    return await self._admit(identity)
-            except (AlreadyLinked, EmailTaken):
+                    return await self._admit(identity, crowded=round > 0)
+            except (AlreadyLinked, EmailTaken, NicknameTaken):
                 continue  # somebody was faster: the next round finds what they made
         raise AlreadyLinked
 
-    async def _admit(self, identity: SocialIdentity) -> Member:
+    async def _admit(self, identity: SocialIdentity, *, crowded: bool) -> Member:
         known = await self._accounts.find_member(identity.provider, identity.subject)
         if known is not None:
             return await self._members.get(known)
         member = await self._owner_of(identity.proven_email)
         if member is None:
-            member = self._newcomer(identity)
+            member = await self._newcomer(identity, crowded=crowded)
             await self._members.add(member)
         await self._accounts.link(identity, member.id, self._clock.now())
         return member
@@ -179,12 +180,15 @@ class SocialSignIn:
             await self._sessions.revoke_all(member.id, now)
         return member
 
-    def _newcomer(self, identity: SocialIdentity) -> Member:
+    async def _newcomer(self, identity: SocialIdentity, *, crowded: bool) -> Member:
+        names = proposals(identity.shown_name)
+        # Of many who come at once with one name, all would try the next number.
+        name = await self._members.free_nickname(names[::-1] if crowded else names)
         # An address that is not proven is not kept: it would keep its owner from signing up.
         return Member(
             MemberId(self._ids.new()),
             identity.proven_email,
-            identity.shown_name,
+            name,
             None,
             self._clock.now(),
         )

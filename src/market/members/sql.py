@@ -10,8 +10,10 @@ from market.kit.together import Together
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId, SessionId
 from market.shared.people import Caller
+from market.shared.text import skeleton
 
 from .domain import AccessClaims, EmailTaken, Member, Session
+from .nicknames import NicknameTaken
 from .social_domain import AlreadyLinked, SocialAccountConflict, SocialIdentity
 
 # By name, never *: a statement prepared before a migration added a column works after it.
@@ -33,17 +35,48 @@ class SqlMembers:
         try:
             await self._db.execute(
                 """
-                INSERT INTO members (id, email, nickname, password_hash, created_at)
-                VALUES ($1, $2, $3, $4, $5)
+                INSERT INTO members (id, email, nickname, nickname_key, password_hash, created_at)
+                VALUES ($1, $2, $3, $4, $5, $6)
                 """,
                 member.id,
                 member.email,
                 member.nickname,
+                member.nickname_key,
                 member.password_hash,
                 member.created_at,
             )
         except asyncpg.UniqueViolationError as cause:
-            raise EmailTaken from cause
+            taken = cause.constraint_name == "members_nickname_key"
+            raise (NicknameTaken if taken else EmailTaken) from cause
+
+    async def free_nickname(self, proposed: Sequence[str]) -> str:
+        keys = {name: skeleton(name) for name in proposed}
+        rows = await self._db.fetch(
+            "SELECT nickname_key FROM members WHERE nickname_key = ANY ($1::text[])",
+            list(keys.values()),
+        )
+        taken = {row["nickname_key"] for row in rows}
+        for name, key in keys.items():
+            if key not in taken:
+                return name
+        raise NicknameTaken
+
+    async def without_nickname_key(self, limit: int) -> Sequence[MemberId]:
+        rows = await self._db.fetch(
+            "SELECT id FROM members WHERE nickname_key IS NULL ORDER BY id LIMIT $1", limit
+        )
+        return [row["id"] for row in rows]
+
+    async def rename(self, member: Member) -> None:
+        try:
+            await self._db.execute(
+                "UPDATE members SET nickname = $2, nickname_key = $3 WHERE id = $1",
+                member.id,
+                member.nickname,
+                member.nickname_key,
+            )
+        except asyncpg.UniqueViolationError as cause:
+            raise NicknameTaken from cause
 
     async def get(self, id: MemberId) -> Member:
         row = await self._db.find(_MEMBER + "WHERE id = $1", id)

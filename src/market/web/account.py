@@ -13,13 +13,13 @@ from market.kit.http import ClientAddress
 from market.members.domain import (
     EMAIL,
     LONGEST_EMAIL,
-    LONGEST_NICKNAME,
     LONGEST_PASSWORD,
     SHORTEST_PASSWORD,
     EmailTaken,
     WrongCredentials,
 )
 from market.members.doorkeeper import Doorkeeper
+from market.members.nicknames import LONGEST_NICKNAME, NicknameReserved, NicknameTaken
 from market.members.service import MemberService, TokenPair
 from market.members.social_sign_in import SocialCodeInvalid, SocialSignIn
 from market.shared.errors import MarketError, NotFound, Unauthenticated
@@ -135,6 +135,8 @@ class AccountController(Controller):
                 return welcome(shop, members, pair, next)
             except EmailTaken as error:
                 form.fault("email", error.code)
+            except (NicknameTaken, NicknameReserved) as error:
+                form.fault("nickname", error.code)
         return _sign_up_page(shop, visitor, social, next, form)
 
     @post("/signout")

@@ -37,6 +37,14 @@ CODES: Mapping[str, tuple[str, str]] = {
         "그 사이에 거래가 바뀌어서 지금은 할 수 없어요.",
         "The trade has changed meanwhile; this is not possible now.",
     ),
+    "nickname_reserved": (
+        "이 닉네임은 쓸 수 없어요. 운영자로 보일 수 있어요.",
+        "This nickname can't be used: it could be taken for the market's own.",
+    ),
+    "nickname_taken": (
+        "이미 있거나 비슷해 보이는 닉네임이에요.",
+        "This nickname, or one that looks like it, is taken.",
+    ),
     "not_found": (
         "없는 페이지이거나 볼 수 없는 페이지예요.",
         "There is no such page, or it is not yours to see.",

@@ -1,0 +1,116 @@
+"""Nicknames: kept as they are typed, and one member's alone as they look (A6)."""
+
+import secrets
+from collections.abc import Sequence
+from functools import cache
+from typing import ClassVar
+from unicodedata import normalize
+
+import regex
+
+from market.shared.alike import table
+from market.shared.errors import Conflict, Unprocessable
+from market.shared.text import cut, line, plain, skeleton
+
+LONGEST_NICKNAME = 30
+NAMELESS = "회원"
+# Names of the market and of those who speak for it. These are refused wherever they stand …
+_HERE = (
+    "운영자",
+    "운영팀",
+    "운영진",
+    "관리자",
+    "관리팀",
+    "고객센터",
+    "고객지원",
+    "고객상담",
+    "원티드마켓",
+    "원티드market",
+    "wanted마켓",
+    "wantedmarket",
+)
+# … and these as words of their own: badminton is no admin.
+_WORDS = (
+    "admin",
+    "administrator",
+    "sysadmin",
+    "webmaster",
+    "moderator",
+    "official",
+    "staff",
+    "support",
+    "helpdesk",
+    "customerservice",
+    "customersupport",
+    "customercenter",
+    "system",
+    "root",
+    "어드민",
+    "공식",
+)
+_APART = regex.compile(r"[[\p{L}\p{N}\p{M}]--\p{Hangul}]+|\p{Hangul}+", regex.VERSION1)
+
+
+class NicknameTaken(Conflict):
+    """Another member has this nickname, or one that looks like it."""
+
+    code: ClassVar[str] = "nickname_taken"
+
+
+class NicknameReserved(Unprocessable):
+    """This nickname would be taken for the market's own."""
+
+    code: ClassVar[str] = "nickname_reserved"
+
+
+def nickname(text: str) -> str:
+    """A nickname as it is kept. Raises NicknameReserved."""
+    name = line(text)
+    if is_reserved(name):
+        raise NicknameReserved
+    return name
+
+
+def kept(text: str, *, operator: bool) -> str:
+    """A nickname that was stored before there were rules for it, as it may stay."""
+    name = plain(text)
+    return name if name and (operator or not is_reserved(name)) else NAMELESS
+
+
+def fitting(text: str) -> str:
+    """A nickname made of what somebody is called elsewhere."""
+    name = cut(plain(text), LONGEST_NICKNAME)
+    return NAMELESS if not name or is_reserved(name) else name
+
+
+def proposals(name: str) -> Sequence[str]:
+    """A fitting nickname, and others like it for when it is taken: the first free one is given."""
+    more = [str(number) for number in range(2, 10)]
+    more += [str(secrets.randbelow(9 * 10**digits) + 10**digits) for digits in (5, 5, 7, 7)]
+    return [name, *(cut(name, LONGEST_NICKNAME - len(number)) + number for number in more)]
+
+
+def is_reserved(name: str) -> bool:
+    """Whether people would take it for the market's own, however it is spelled out."""
+    parts = _APART.findall(line(name))
+    whole = _spelled("".join(parts))
+    if any(word in whole for word in _reserved_here()):
+        return True
+    named = {_spelled(part.rstrip("0123456789")) for part in parts}
+    return not named.isdisjoint(_reserved_words()) or whole in _reserved_words()
+
+
+@cache
+def _reserved_here() -> Sequence[str]:
+    return [_spelled(word) for word in _HERE]
+
+
+@cache
+def _reserved_words() -> frozenset[str]:
+    return frozenset(_spelled(word) for word in _WORDS)
+
+
+def _spelled(text: str) -> str:
+    """As it looks, letter by letter: without accents, and syllables as the letters they are of."""
+    letters = (table().get(letter, letter) for letter in normalize("NFD", skeleton(text)))
+    return regex.sub(r"\p{M}", "", "".join(letters))
