@@ -254,6 +254,37 @@ async def test_a_refund_that_can_not_be_is_said_at_the_form(
     assert await operator.status(address) == 303  # nothing is left to send back
 
 
+async def test_a_form_that_is_sent_again_with_another_amount_is_refused(
+    acts: Acts, market: Market, gateway: MemoryGateway, operator: Browser
+) -> None:
+    _, payment_id = await acts.paid_trade()
+    address = f"/console/payments/{payment_id}/refund"
+    for amount in ("250", "", "101"):
+        await operator.open(address)
+        form = operator.page
+        sent = len(gateway.cancels)
+        assert (await operator.send(address, amount="100", reason="a scratch")).status_code == 303
+        again = await operator.send(address, amount=amount, reason="a scratch")
+        assert (again.status_code, "이미 100원 환불을 요청했어요" in operator.text) == (400, True)
+        assert len(gateway.cancels) == sent + 1
+        # Whoever presses now has been told, and asks for another one.
+        assert re.findall(r'name="wish" value="(\w+)"', form)[0] not in operator.page
+
+
+async def test_a_refund_the_gateway_refused_is_told_to_the_operator(
+    acts: Acts, market: Market, gateway: MemoryGateway, operator: Browser
+) -> None:
+    _, payment_id = await acts.paid_trade()
+    address = f"/console/payments/{payment_id}/refund"
+    gateway.refuse = "부분 취소가 안 되는 카드"
+    await operator.open(address)
+    refused = await operator.send(address, amount="100", reason="a scratch")
+    assert (refused.status_code, "부분 취소가 안 되는 카드" in operator.text) == (400, True)
+    gateway.refuse = None
+    assert (await operator.send(address, amount="100", reason="a scratch")).status_code == 303
+    assert gateway.cancels == [(payment_id, 100)]
+
+
 async def test_a_deposit_goes_back_to_the_account_an_operator_was_told(
     market: Market, db: Database, gateway: MemoryGateway, owed: tuple[str, str], operator: Browser
 ) -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from market.app import Market
 from tests.support.barrier import holding
+from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
 
 STALE = (412, "stale")
+REFUSED = (409, "refund_refused")
 CHANGED, OTHER_AMOUNT = (409, "price_changed"), (409, "amount_changed")
 
 
@@ -202,3 +204,44 @@ async def test_an_amount_is_a_whole_number(
     stranger = await client.member("x")
     told = await stranger.call("POST", f"{trade}/approve", {"expected_amount": 1})
     assert problem(told) == (404, "not_found")
+
+
+# ── what was asked is answered truly ──
+
+
+@pytest.mark.parametrize("part", [{}, {"amount": 3_000}])
+async def test_a_refund_that_the_gateway_refused_is_no_yes(
+    client: Client, gateway: MemoryGateway, part: dict[str, int]
+) -> None:
+    seller, buyer, trade, refund = await paid(client, gateway)
+    gateway.refuse = "not this month"
+    wish = {"reason": "changed my mind"} | part
+    for _ in range(2):
+        refused = await buyer.call("POST", refund, wish, Idempotency_Key="k")
+        assert problem(refused) == REFUSED
+        assert refused.json()["about"]["reason"] == "not this month"
+        assert "not this month" in refused.json()["detail"]
+    refused = await seller.call("POST", f"{trade}/cancel", {"reason": "gone"})
+    assert problem(refused) == REFUSED
+    shown = await buyer.get(trade)
+    assert (shown["status"], shown["cancel_in_progress"]) == ("PAID", False)
+    gateway.refuse = None
+    assert (await buyer.call("POST", refund, wish)).status_code == 200
+
+
+async def test_a_part_that_is_asked_for_with_a_forgotten_key_is_no_silent_yes(
+    client: Client, gateway: MemoryGateway, market: Market, clock: MovableClock
+) -> None:
+    _, buyer, trade, refund = await paid(client, gateway)
+    wish = {"reason": "a scratch", "amount": 1_000}
+    first = await buyer.post(refund, wish, Idempotency_Key="R")
+    clock.move(minutes=9)
+    buyer = await buyer.again()
+    assert await buyer.post(refund, wish, Idempotency_Key="R") == first
+    clock.move(hours=25)
+    await market.idempotency.forget_old()
+    buyer = await buyer.again()
+    told = await buyer.call("POST", refund, wish, Idempotency_Key="R")
+    assert problem(told) == (409, "refund_already_asked")
+    assert (await buyer.get(trade))["refunded_amount"] == 1_000
+    assert len(gateway.cancels) == 1

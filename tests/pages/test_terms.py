@@ -5,7 +5,9 @@ import re
 from market.app import Market
 from market.kit.db import Database
 from market.members.service import TokenPair
+from market.payments.domain import Means, Method
 from market.products.domain import Change
+from market.shared.banking import Bank
 from market.shared.money import Money
 from market.shared.people import Person
 from market.trades.domain import Status
@@ -13,6 +15,8 @@ from tests.support.acts import Acts
 from tests.support.browser import browsing
 from tests.support.gateway import MemoryGateway
 
+ACCOUNT = {"bank": "KAKAO", "number": "333301234567", "holder": "김보라"}
+DEPOSIT = Means(Method.VIRTUAL_ACCOUNT, Bank.KOOKMIN)
 CHAIR = {"name": "원목 의자", "price": "45000", "quantity": "1", "description": "두 번 앉았어요."}
 
 
@@ -88,3 +92,40 @@ async def test_the_buttons_of_a_trade_agree_to_the_amount_beside_them_alone(
             assert f"환불하고 남은 금액 {left:,}원" in told
             await browser.send(f"{path}/{step}")
         assert (await acts.now(trade)).status is status
+
+
+async def test_a_refund_that_the_gateway_refused_is_told_at_its_form(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    (seller, sells), (buyer, buys) = [await newcomer(market, name) for name in ("sela", "bora")]
+    trade = await market.trades.buy((await acts.product(seller)).id, buyer)
+    await acts.pay(trade)
+    gateway.refuse = "계약이 허락하지 않아요"
+    path = f"/trades/{trade.id}/cancel"
+    for pair in (buys, sells):
+        async with browsing(market, pair) as browser:
+            await browser.open(path)
+            answer = await browser.send(path, reason="마음이 바뀌었어요")
+            assert answer.status_code == 400
+            assert "결제사가 환불을 거절했어요: 계약이 허락하지 않아요" in browser.text
+            assert "마음이 바뀌었어요" in browser.page
+    assert (await acts.now(trade)).status is Status.PAID
+
+
+async def test_an_account_that_could_not_be_paid_into_is_told_at_its_form(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    (seller, _), (buyer, buys) = [await newcomer(market, name) for name in ("sela", "bora")]
+    trade = await market.trades.buy((await acts.product(seller)).id, buyer)
+    payment = await market.payments.start(trade.id, buyer.id, DEPOSIT)
+    gateway.pay(payment.id, 999)
+    await market.payments.synchronize(payment.id)
+    gateway.refuse = "없는 계좌"
+    path = f"/trades/{trade.id}/refund-account"
+    async with browsing(market, buys) as browser:
+        await browser.open(path)
+        answer = await browser.send(path, **ACCOUNT)
+        assert (answer.status_code, "거절했어요: 없는 계좌" in browser.text) == (400, True)
+        gateway.refuse = None
+        assert (await browser.send(path, **ACCOUNT)).status_code == 303
+    assert [sent.number for sent in gateway.sent_to if sent] == [ACCOUNT["number"]]

@@ -4,6 +4,7 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.payments.cancellation import RefundRefused
 from market.payments.domain import Means, Method
 from market.shared.banking import Bank, RefundAccount
 from market.shared.errors import GatewayTrouble
@@ -114,7 +115,8 @@ async def test_a_refusal_is_told_with_the_gateways_words(
 ) -> None:
     trade, payment_id = await acts.paid_trade()
     gateway.refuse = "closed for the night"
-    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    with pytest.raises(RefundRefused):
+        await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     assert (await history(db, payment_id))[-1][0] == "REFUND_REFUSED"
     said = await db.value("SELECT note FROM payment_events ORDER BY id DESC LIMIT 1")
     assert said == "closed for the night"

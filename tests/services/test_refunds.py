@@ -7,7 +7,7 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
-from market.payments.cancellation import CancellationInProgress
+from market.payments.cancellation import CancellationInProgress, RefundRefused
 from market.payments.domain import ExceedsCancellable
 from market.payments.domain import Status as Paid
 from market.shared.errors import Conflict, InvalidTransition
@@ -109,7 +109,8 @@ async def test_a_refund_the_gateway_refuses_leaves_the_trade_and_tells_the_opera
 ) -> None:
     trade, _ = await acts.paid_trade()
     gateway.refuse = "the contract does not allow it"
-    await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
+    with pytest.raises(RefundRefused):
+        await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     after = await acts.now(trade)
     assert (after.status, after.is_cancelling) == (Status.PAID, False)
     assert await db.value("SELECT kind FROM incidents") == "refund_refused"

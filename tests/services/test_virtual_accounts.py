@@ -5,6 +5,7 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.kit.vault import Vault
+from market.payments.cancellation import RefundRefused
 from market.payments.domain import BankNeeded, Means, Method, Payment, RefundAccountNeeded
 from market.payments.domain import Status as Paid
 from market.shared.banking import Bank, RefundAccount
@@ -134,7 +135,8 @@ async def test_an_account_that_can_t_be_paid_into_is_named_again(
     await market.payments.synchronize(payment.id)
     gateway.refuse = "no such account"
     mistyped = RefundAccount(Bank.SHINHAN, "110-123-456780", "김보라")
-    await market.refunds.send_to(payment.id, trade.buyer.id, mistyped)
+    with pytest.raises(RefundRefused, match="no such account"):
+        await market.refunds.send_to(payment.id, trade.buyer.id, mistyped)
     assert await market.refunds.waiting_for_account(trade.id) == payment.id
     asked = "SELECT count(*) FROM notices WHERE kind = 'ACCOUNT_NEEDED'"
     assert await db.value(asked) == 2

@@ -256,13 +256,13 @@ class Model:
         asked.tries += 1
         asked.refused = False
 
-    def refused(self, asked: Cancellation) -> None:
-        """The gateway said no, and we looked again."""
+    def refused(self, asked: Cancellation) -> bool:
+        """The gateway said no, and we looked again: whether it is a no to what is left."""
         payment = asked.payment
         if payment.left != asked.balance:
             asked.amount -= asked.balance - payment.left
             asked.balance, asked.try_at = payment.left, self.clock.now()
-            return
+            return False
         self.incidents.add(("refund_refused", f"{payment.id}: {asked.id}"))
         asked.refused = True
         if asked.by != MARKET and asked.tries == 1:
@@ -271,6 +271,7 @@ class Model:
                 payment.trade.refunding = False
                 if payment.trade.is_cancelling:
                     payment.trade.cancel_by = None
+        return True
 
     def send_to(self, asked: Cancellation) -> None:
         """The buyer says where to, or where else."""

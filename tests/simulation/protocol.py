@@ -178,7 +178,7 @@ class Protocol:
             closed = self.model.expire_open(trade)
         yield from self._shut(closed)
         if fresh is not None:
-            yield from self.settle(fresh)
+            yield from self._settle_asked(fresh)
         return None
 
     def _ask_all(
@@ -214,7 +214,7 @@ class Protocol:
         asked = self.model.ask_back(payment, amount, party, account=mine, made=heard.made)
         trade.refunding = True
         if asked.try_at is not None:
-            yield from self.settle(asked)
+            yield from self._settle_asked(asked)
         return payment.status
 
     def send_to(self, payment: Payment, buyer: str) -> Script:
@@ -225,26 +225,36 @@ class Protocol:
         if waiting is None or not waiting.waits:
             raise Refused("invalid_transition")
         self.model.send_to(waiting)
-        yield from self.settle(waiting)
+        yield from self._settle_asked(waiting)
         return payment.status
 
     def settle(self, asked: Cancellation) -> Script:
-        """What goes wrong here is for the next try; nobody hears of it."""
+        """A worker's: nobody hears what becomes of it."""
+        yield from self._settle(asked)
+        return None
+
+    def _settle_asked(self, asked: Cancellation) -> Generator[Point, Any, None]:
+        """Its asker hears the gateway's no."""
+        if (yield from self._settle(asked)):
+            raise Refused("refund_refused", late=True)
+
+    def _settle(self, asked: Cancellation) -> Generator[Point, Any, bool]:
+        """Whether the gateway refused it. What else goes wrong here is for the next try."""
         payment = asked.payment
         try:
             if asked.tries:
                 yield from self.look(payment)
             yield TX
             if payment.open_cancellation is not asked:
-                return None
+                return False
             self.model.tried(asked)
-            yield from self._try(asked)
+            return (yield from self._try(asked))
         except Refused as trouble:
             if trouble.code not in UNANSWERED:
                 raise
-        return None
+        return False
 
-    def _try(self, asked: Cancellation) -> Generator[Point, Any, None]:
+    def _try(self, asked: Cancellation) -> Generator[Point, Any, bool]:
         payment = asked.payment
         try:
             yield Point("cancel", f"{payment.id}:{asked.amount} of {asked.balance}")
@@ -257,10 +267,9 @@ class Protocol:
                 raise
             yield from self.look(payment)
             yield TX
-            if payment.open_cancellation is asked:
-                self.model.refused(asked)
-        else:
-            yield from self.look(payment)
+            return payment.open_cancellation is asked and self.model.refused(asked)
+        yield from self.look(payment)
+        return False
 
     # ── unasked ──
 

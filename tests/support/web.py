@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -46,6 +46,12 @@ class Client:
         signed = await Client(self.http).post("/api/auth/signup", body)
         tokens = signed["access_token"], signed["refresh_token"]
         return Client(self.http, *tokens, signed["member"]["id"], email, nickname)
+
+    async def again(self) -> "Client":
+        """The same member, signed in anew: time may have passed."""
+        body = {"email": self.email, "password": "a password"}
+        tokens = await Client(self.http).post("/api/auth/login", body)
+        return replace(self, token=tokens["access_token"], refresh_token=tokens["refresh_token"])
 
     async def product(self, quantity: int = 1, price: int = 1000) -> Any:
         body = {"name": "의자", "price": price, "quantity": quantity}

@@ -21,6 +21,21 @@ class CancellationInProgress(Conflict):
     code: ClassVar[str] = "cancellation_in_progress"
 
 
+class AlreadyAsked(Conflict):
+    """This request asked for a refund before: make another one for another refund."""
+
+    code: ClassVar[str] = "refund_already_asked"
+
+
+class RefundRefused(Conflict):
+    """The payment gateway refuses to send the money back."""
+
+    code: ClassVar[str] = "refund_refused"
+
+
+# A request may be repeated as long as the answer to its Idempotency-Key would be kept.
+REPEATED_WITHIN = timedelta(hours=24)
+
 # How long after each try an unanswered cancellation is tried again; the last repeats for ever.
 TRY_AGAIN_AFTER: Sequence[timedelta] = (
     timedelta(minutes=1),
@@ -42,8 +57,9 @@ class CancellationStatus(StrEnum):
 class Cancellation:
     """Money to be sent back: recorded before the gateway is asked, and settled by looking.
 
-    `balance` is what we believe is there to cancel, in minor units: the gateway refuses when it
-    knows better, so that of two that race, or a repeat of one whose answer was lost, one counts.
+    `asked` is the part that was asked for, None for all that was left. `balance` is what we believe
+    is there to cancel, in minor units: the gateway refuses when it knows better, so that of two
+    that race, or a repeat of one whose answer was lost, one counts.
     """
 
     id: CancellationId
@@ -59,6 +75,7 @@ class Cancellation:
     settled_at: datetime | None = None
     failure: str | None = None
     account: RefundAccount | None = None
+    asked: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -76,6 +93,28 @@ class Cancellation:
         where they said."""
         refused = self.account is not None and self.failure is not None
         return self.is_open and (self.try_at is None or refused)
+
+    def repeat(self, payment_id: PaymentId, amount: int | None, now: datetime) -> None:
+        """Its request has come once more, and is answered by what has become of it.
+
+        Raises AlreadyAsked for a request that asks for something else, or that comes so late that
+        nobody can tell a repeat from another wish; RefundRefused.
+        """
+        everything = self.asked is None and amount in {None, self.amount}
+        same = everything or (amount is not None and amount == self.asked)
+        late = now - self.created_at > REPEATED_WITHIN
+        if late or not same or self.payment_id != payment_id:
+            raise AlreadyAsked(payment_id=self.payment_id, amount=self.asked or self.amount)
+        self.check_not_refused()
+
+    def check_not_refused(self) -> None:
+        """Raises RefundRefused when the gateway's last word on it is a no."""
+        if self.failure is not None:
+            raise RefundRefused(
+                f"The payment gateway refuses to send the money back: {self.failure}",
+                payment_id=self.payment_id,
+                reason=self.failure,
+            )
 
     def send_to(self, account: RefundAccount, now: datetime) -> None:
         """The buyer says where the money is to go: it can be sent now, by whom they told."""

@@ -270,6 +270,7 @@ class Payment:
             now,
             try_at=None if waits else at,
             account=known if to_account else None,
+            asked=None if wanted == left else amount,
         )
 
     def _await_deposit(self, seen: Snapshot) -> list[Event]:

@@ -174,7 +174,9 @@ class PaymentController(Controller):
         """Sends money back: `amount` of it, or all that is left, which calls the trade off.
 
         A buyer whose late or wrong deposit waits to go back names the `refund_account` here.
-        Operators may send money back even after the confirmation; the sale then stands (P8).
+        Operators may send money back even after the confirmation; the sale then stands (P8). 409
+        `refund_refused` tells the gateway's reason; `refund_already_asked`, that a request with
+        this key, whose answer is forgotten, asked for it before.
         """
         id = PaymentId(path_id(payment_id))
         under_way = False

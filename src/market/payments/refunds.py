@@ -8,7 +8,7 @@ from market.shared import about
 from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
+from market.shared.errors import Conflict, GatewayTrouble, InvalidTransition, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
@@ -80,11 +80,14 @@ class RefundService:
         True while the money is on its way. A deposit goes to the buyer's `account`. When the
         gateway brings no answer, a worker goes on. Who asks for the money of `payment_id` means
         that one and no other of the trade's.
-        Raises NotFound, InvalidTransition, RefundAccountNeeded.
+        Raises NotFound, InvalidTransition, RefundAccountNeeded, RefundRefused.
         """
         party = await self._purchases.party(id, by, operator=operator)
         async with self._transactions.transaction():
             payment_id = await self._purchases.cancel(id, party, reason, payment_id)
+            # Under the trade's lock: of two clicks at once the second one does, and notes, nothing.
+            if wish is not None and await self._cancellations.find(wish) is not None:
+                raise CancellationInProgress(trade_id=id)
             await self._note(party, by, "cancel", f"trade {id}", reason)
             if payment_id is None:
                 closed = await self._looking.expire_open(id)
@@ -95,7 +98,7 @@ class RefundService:
             await self._looking.shut(closed)
             return False
         if fresh is not None:
-            await self.settle(fresh.id)
+            await self._settle_asked(fresh.id)
         return await self._cancellations.is_open(payment_id)
 
     async def cancel(
@@ -112,14 +115,41 @@ class RefundService:
         """Sends `amount` minor units back, None for all that is left (P7, P8).
 
         All of it calls the trade off; a part lets it go on for less. A `wish` that was recorded
-        before is not another one, whatever became of its answer. Raises NotFound,
-        InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded.
+        before is not another one: it is answered by what has become of it. Raises NotFound,
+        InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded,
+        AlreadyAsked, RefundRefused.
         """
         payment = await self._payments.get(id)
         party = await self._purchases.party(payment.trade_id, by, operator=operator)
         # Asked first of all: what is left by now decides nothing about a wish that was granted.
-        if wish is not None and await self._cancellations.is_known(wish, id):
+        if wish is not None and await self._is_repeat(wish, id, amount):
             return payment
+        try:
+            return await self._cancel(payment, by, party, amount, reason, account, wish)
+        except Conflict:
+            # Of two that come at once the second finds what the first has recorded meanwhile.
+            if wish is None or not await self._is_repeat(wish, id, amount):
+                raise
+            return await self._payments.get(id)
+
+    async def _is_repeat(self, wish: CancellationId, id: PaymentId, amount: int | None) -> bool:
+        """Whether it was recorded before. Raises AlreadyAsked, RefundRefused."""
+        known = await self._cancellations.find(wish)
+        if known is not None:
+            known.repeat(id, amount, self._clock.now())
+        return known is not None
+
+    async def _cancel(
+        self,
+        payment: Payment,
+        by: MemberId,
+        party: Party,
+        amount: int | None,
+        reason: str,
+        account: RefundAccount | None,
+        wish: CancellationId | None,
+    ) -> Payment:
+        id, operator = payment.id, party is Party.OPERATOR
         if account is not None and await self._cancellations.waits_for_account(id):
             return await self.send_to(id, by, account, operator=operator)
         if amount is None or amount == payment.cancellable:
@@ -142,7 +172,7 @@ class RefundService:
             )
             await self._looking.record(payment, cancellation)
         if not cancellation.waits_for_account:
-            await self.settle(cancellation.id)
+            await self._settle_asked(cancellation.id)
         return await self._payments.get(id)
 
     async def is_under_way(self, id: PaymentId) -> bool:
@@ -159,7 +189,7 @@ class RefundService:
         """The buyer, or an operator whom they told, says where money is to go back to (P6); or
         where else, when the gateway would not send it there.
 
-        Raises NotFound, InvalidTransition when none waits for that.
+        Raises NotFound, InvalidTransition when none waits for that, RefundRefused.
         """
         payment = await self._payments.get(id)
         party = await self._purchases.party(payment.trade_id, by, operator=operator)
@@ -175,7 +205,7 @@ class RefundService:
             waiting.send_to(account, self._clock.now())
             await self._cancellations.save(waiting)
             await self._payments.remember(id, Entry.of(What.ACCOUNT_NAMED, payment))
-        await self.settle(waiting.id)
+        await self._settle_asked(waiting.id)
         return await self._payments.get(id)
 
     async def expire_hold(self, id: TradeId) -> None:
@@ -195,8 +225,9 @@ class RefundService:
             closed = await self._looking.expire_open(id) if ended else None
         await self._looking.shut(closed)
 
-    async def settle(self, id: CancellationId) -> None:
-        """Takes a cancellation one step further. Passing trouble leaves it for the next try."""
+    async def settle(self, id: CancellationId) -> Cancellation | None:
+        """Takes a cancellation one step further: as it is then, if the gateway refused it. Passing
+        trouble leaves it for the next try."""
         cancellation = await self._cancellations.get(id)
         about.add(payment_id=cancellation.payment_id)
         try:
@@ -205,11 +236,11 @@ class RefundService:
                 await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
             trying = await self._begin_try(cancellation)
             if trying is None:
-                return
+                return None
             try:
                 await self._gateways.of(trying[0]).cancel(*trying)
             except GatewayRefused as refusal:
-                await self._refused(cancellation, refusal)
+                return await self._refused(cancellation, refusal)
             except OutcomeUnknown:
                 raise
             except GatewayTrouble:
@@ -219,6 +250,13 @@ class RefundService:
                 await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
         except GatewayTrouble as trouble:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
+        return None
+
+    async def _settle_asked(self, id: CancellationId) -> None:
+        """For its asker, who is to hear of the gateway's no. Raises RefundRefused."""
+        refused = await self.settle(id)
+        if refused is not None:
+            refused.check_not_refused()
 
     async def _ask_back(
         self,
@@ -286,13 +324,15 @@ class RefundService:
             return None
         return payment, current
 
-    async def _refused(self, cancellation: Cancellation, refusal: GatewayRefused) -> None:
+    async def _refused(
+        self, cancellation: Cancellation, refusal: GatewayRefused
+    ) -> Cancellation | None:
         """The gateway said no: because it was done already, or the balance moved, or for good."""
         looked = await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
         async with self._transactions.transaction():
             await self._purchases.lock(looked.trade_id)
             if (current := await self._current(cancellation)) is None:
-                return
+                return None
             payment, refused = current
             if refused.rebalance(payment.cancellable):
                 refused.try_at = self._clock.now()
@@ -304,6 +344,7 @@ class RefundService:
                     again = f"{refused.id}: refused"
                     await self._purchases.account_needed(payment.trade_id, again)
             await self._cancellations.save(refused)
+        return refused
 
     async def _tell_of(self, payment: Payment, refused: Cancellation, why: str) -> None:
         which = f"{payment.id}: {refused.id}"

@@ -101,7 +101,7 @@ _WAITS = """
 """
 _CANCELLATION = """
     SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
-           settled_at, failure, refund_account
+           settled_at, failure, refund_account, asked_amount
     FROM cancellations
 """
 
@@ -267,8 +267,9 @@ class SqlCancellations:
             await self._db.execute(
                 """
                 INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by,
-                                           status, try_at, created_at, refund_account)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                           status, try_at, created_at, refund_account,
+                                           asked_amount)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                 """,
                 cancellation.id,
                 cancellation.payment_id,
@@ -280,6 +281,7 @@ class SqlCancellations:
                 cancellation.try_at,
                 cancellation.created_at,
                 self._sealed(cancellation),
+                cancellation.asked,
             )
         except asyncpg.UniqueViolationError as cause:
             raise CancellationInProgress(payment_id=cancellation.payment_id) from cause
@@ -318,19 +320,15 @@ class SqlCancellations:
         )
         return bool(found)
 
-    async def is_known(self, id: CancellationId, payment_id: PaymentId) -> bool:
-        found = await self._db.value(
-            "SELECT EXISTS (SELECT FROM cancellations WHERE id = $1 AND payment_id = $2)",
-            id,
-            payment_id,
-        )
-        return bool(found)
+    async def find(self, id: CancellationId) -> Cancellation | None:
+        row = await self._db.find(_CANCELLATION + "WHERE id = $1", id)
+        return self._cancellation(row) if row else None
 
     async def get(self, id: CancellationId) -> Cancellation:
-        row = await self._db.find(_CANCELLATION + "WHERE id = $1", id)
-        if row is None:
+        cancellation = await self.find(id)
+        if cancellation is None:
             raise NotFound
-        return self._cancellation(row)
+        return cancellation
 
     async def save(self, cancellation: Cancellation) -> None:
         await self._db.execute(
@@ -385,6 +383,7 @@ class SqlCancellations:
             tries=row["tries"],
             settled_at=row["settled_at"],
             failure=row["failure"],
+            asked=row["asked_amount"],
             account=msgspec.json.decode(self._vault.open(sealed), type=RefundAccount)
             if sealed
             else None,

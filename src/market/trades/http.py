@@ -304,7 +304,8 @@ class TradeController(Controller):
         """Calls a trade off: the buyer until it is approved, the seller until it is confirmed,
         operators always; a confirmed one stands, and only its money goes back.
 
-        202 while the money is on its way back; the unit is on sale again when it is (P7, P8).
+        202 while the money is on its way back; the unit is on sale again when it is (P7, P8). 409
+        `refund_refused` when the gateway would not send it: the trade then goes on as it was.
         """
         id = TradeId(path_id(trade_id))
         under_way = False

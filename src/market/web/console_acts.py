@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from market.console.ports import PaymentCase, TradeCase
 from market.kit.http import path_id
+from market.payments.cancellation import AlreadyAsked, RefundRefused
 from market.payments.operators import OperatorDesk
 from market.payments.refunds import RefundService
 from market.shared.errors import Conflict, Forbidden, NotFound
@@ -17,8 +18,9 @@ from market.shared.ids import CancellationId, PaymentId, TradeId, well_formed
 from market.trades.domain import LONGEST_REASON
 
 from .console import House, Reads, show
-from .forms import Form, account_in
+from .forms import Form, account_in, refund_refused
 from .page import go
+from .show import won
 from .visitor import Here, Shop, Visitor
 
 Desk = NamedDependency[OperatorDesk]
@@ -102,7 +104,7 @@ class ConsoleActsController(Controller):
         """Sends back all that is left or a part of it, to the account that the buyer told, where
         it was paid by deposit; without one, it waits for the buyer to say.
 
-        A form that is sent twice is one wish.
+        A form that is sent twice is one wish; with another amount in it, it is refused.
         """
         case = await console.payment(PaymentId(path_id(payment_id)))
         _not_own(case.trade, visitor)
@@ -118,6 +120,13 @@ class ConsoleActsController(Controller):
             await refunds.cancel(
                 case.id, visitor.me.id, amount, reason, account, CancellationId(wish), operator=True
             )
+        except RefundRefused as refusal:
+            refund_refused(form, "amount", refusal)
+            return _refund_page(shop, visitor, case, form, again=True)
+        except AlreadyAsked as refusal:
+            asked = won(int(refusal.about["amount"]))
+            form.fault("amount", "이 양식으로 이미 {amount} 환불을 요청했어요.", amount=asked)
+            return _refund_page(shop, visitor, case, form, again=True)
         except Conflict as error:
             form.fault("amount", error.code)
             return _refund_page(shop, visitor, case, form)
@@ -150,7 +159,11 @@ class ConsoleActsController(Controller):
         account = account_in(form)
         if account is None or form.wrong:
             return show(shop, "refund_account", visitor, status=400, case=case, form=form)
-        await refunds.send_to(case.id, visitor.me.id, account, operator=True)
+        try:
+            await refunds.send_to(case.id, visitor.me.id, account, operator=True)
+        except RefundRefused as refusal:
+            refund_refused(form, "number", refusal)
+            return show(shop, "refund_account", visitor, status=400, case=case, form=form)
         return go(f"/console/payments/{case.id}", say="console_refund_asked")
 
     @get("/trades/{trade_id:str}/cancel")
@@ -185,10 +198,11 @@ class ConsoleActsController(Controller):
 
 
 def _refund_page(
-    shop: Shop, visitor: Visitor, case: PaymentCase, form: Form | None
+    shop: Shop, visitor: Visitor, case: PaymentCase, form: Form | None, *, again: bool = False
 ) -> Response[str]:
+    """With `again`, the form makes a request of its own: the one before has had its answer."""
     status = 400 if form else 200
-    sent = form.raw("wish") if form else ""
+    sent = form.raw("wish") if form and not again else ""
     wish = sent if well_formed(sent) else secrets.token_hex(16)
     return show(shop, "refund", visitor, status=status, case=case, form=form, wish=wish)
 

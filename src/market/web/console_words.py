@@ -27,6 +27,9 @@ EN: Mapping[str, str] = {
     "환불을 접수했어요.": "The refund is taken.",
     "결제사 기록을 확인했어요.": "The gateway was asked.",
     "거래를 취소했어요.": "The trade is cancelled.",
+    "이 양식으로 이미 {amount} 환불을 요청했어요.": (
+        "This form has asked for a refund of {amount} before."
+    ),
     # The frame
     "운영": "Console",
     "한눈에": "Overview",

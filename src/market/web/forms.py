@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.datastructures import State, UploadFile
 
 from market.kit.http import ONE_LINE
+from market.payments.cancellation import RefundRefused
 from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Invalid
 from market.shared.text import clean, line, units, won
@@ -107,6 +108,11 @@ class Form:
     def refused(self, name: str, error: Invalid) -> None:
         """Notes what a service would not take."""
         self.wrong.setdefault(name, (error.code, {}))
+
+
+def refund_refused(form: Form, name: str, refusal: RefundRefused) -> None:
+    """Says beside a field that the gateway would not send the money back, and why."""
+    form.fault(name, "결제사가 환불을 거절했어요: {reason}", **refusal.about)
 
 
 def account_in(form: Form) -> RefundAccount | None:

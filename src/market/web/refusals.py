@@ -68,6 +68,14 @@ CODES: Mapping[str, tuple[str, str]] = {
         "환불받을 본인 계좌를 알려 주세요.",
         "Name an account of yours for the refund.",
     ),
+    "refund_refused": (
+        "결제사가 환불을 거절했어요. 거래는 그대로예요.",
+        "The payment gateway refused the refund. The trade goes on as it was.",
+    ),
+    "refund_already_asked": (
+        "이미 요청한 환불이에요. 거래 화면에서 확인해 주세요.",
+        "This refund was asked for before. See the trade's page.",
+    ),
     "sold_out": (
         "아쉽게도 방금 다 팔렸어요.",
         "Somebody was faster: every unit is taken.",

@@ -13,6 +13,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from market.kit.hearing import Hearing
 from market.kit.http import path_id
+from market.payments.cancellation import RefundRefused
 from market.payments.domain import RefundAccountNeeded
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
@@ -24,7 +25,7 @@ from market.shared.purchase import Receipt
 from market.trades.domain import LONGEST_REASON, MAY_CANCEL, AmountChanged, Status, Trade
 from market.trades.service import TradeService
 
-from .forms import Form, account_in
+from .forms import Form, account_in, refund_refused
 from .page import go, live_part, nothing_new, render, show_part
 from .visitor import Here, Shop, Visitor
 
@@ -193,6 +194,8 @@ class TradingController(Controller):
                 return go(f"/trades/{trade_id}", say="cancelled")
             except RefundAccountNeeded as error:
                 form.fault("bank", error.code)
+            except RefundRefused as refusal:
+                refund_refused(form, "reason", refusal)
         return _cancel_page(shop, visitor, seen, form)
 
     @get("/trades/{trade_id:str}/refund-account")
@@ -229,7 +232,11 @@ class TradingController(Controller):
             return go(f"/trades/{trade_id}")
         if account is None or form.wrong:
             return _refund_account_page(shop, visitor, seen, form)
-        await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
+        try:
+            await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
+        except RefundRefused as refusal:
+            refund_refused(form, "number", refusal)
+            return _refund_account_page(shop, visitor, seen, form)
         return go(f"/trades/{trade_id}", say="refund_account")
 
 

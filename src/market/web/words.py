@@ -62,6 +62,7 @@ EN: Mapping[str, str] = {
     "입금 기한": "Deposit by",
     "{left} 남음": "{left} left",
     "환불하고 남은 금액": "Amount left after refunds",
+    "결제사가 환불을 거절했어요: {reason}": "The payment gateway refused the refund: {reason}",
     "입금이 확인되면 이 페이지가 저절로 바뀌어요. 금액이 다르면 결제되지 않고 돌려드려요.": (
         "This page changes by itself when your deposit arrives. Another amount is not accepted, "
         "and goes back to you."
