@@ -31,7 +31,7 @@ from market.kit.http import (
     provide_once,
 )
 from market.kit.idempotency import Idempotency
-from market.kit.jobs import WakeUps
+from market.kit.jobs import SqlJobLog, WakeUps
 from market.kit.logs import about_its_path
 from market.kit.one_time import SqlOneTimeCodes
 from market.kit.problems import EXCEPTION_HANDLERS, only_problems
@@ -109,6 +109,7 @@ class Market:
     rate_limits: SqlRateLimits
     doorkeeper: Doorkeeper
     codes: SqlOneTimeCodes
+    job_log: SqlJobLog
     social: SocialSignIn
     browsers: Browsers
     addresses: Addresses
@@ -207,6 +208,7 @@ def assemble(
         sessions=sessions,
         members=members,
         codes=codes,
+        job_log=SqlJobLog(db),
         social=SocialSignIn(
             transactions=db,
             members=SqlMembers(db),

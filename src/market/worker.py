@@ -11,6 +11,7 @@ import structlog
 from market.app import Market, open_market, traced
 from market.kit import jobs
 from market.kit.connection import tell
+from market.kit.purge import purge
 from market.payments.ports import WAKE
 from market.settings import Settings
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 EVERY_SECOND = "* * * * * */1"
 EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "7 * * * *"
-EVERY_NIGHT = "17 4 * * *"
-EVERY_NIGHT_LATER = "37 4 * * *"
+# 04:17 and 04:37 in Seoul, whose clocks are never changed: cron counts in UTC.
+EVERY_NIGHT = "17 19 * * *"
+EVERY_NIGHT_LATER = "37 19 * * *"
 
 _log = structlog.get_logger()
 
@@ -53,7 +55,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("reminders", EVERY_HOUR): market.notices.remind,
                 ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
                 ("nickname_keys", EVERY_NIGHT): market.members.add_nickname_keys,
-                ("forget", EVERY_NIGHT): lambda: forget(market),
+                ("forget", EVERY_NIGHT): lambda: forget(market, stop.is_set),
             },
             stop=stop,
             grace=settings.stop_within,
@@ -61,19 +63,18 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
         )
 
 
-async def forget(market: Market) -> None:
+async def forget(market: Market, stopping: Callable[[], bool] = lambda: False) -> None:
     """Drops what has served its time: answers to old keys, sessions that ended, limits that
-    are free again, codes nobody took."""
-    keys = await market.idempotency.forget_old()
-    sessions = await market.sessions.forget_ended()
-    webhooks = await market.inbox.forget_handled()
-    limits = await market.rate_limits.forget_old()
-    codes = await market.codes.forget_old()
-    _log.info(
-        "forgotten",
-        idempotency_keys=keys,
-        sessions=sessions,
-        webhooks=webhooks,
-        limits=limits,
-        codes=codes,
+    are free again, codes nobody took, what jobs have left in their log."""
+    await purge(
+        {
+            "idempotency_keys": market.idempotency.forget_old,
+            "sessions": market.sessions.forget_ended,
+            "webhooks": market.inbox.forget_handled,
+            "limits": market.rate_limits.forget_old,
+            "codes": market.codes.forget_old,
+            "job_log": market.job_log.forget_old,
+            "job_statistics": market.job_log.forget_statistics,
+        },
+        stopping=stopping,
     )

@@ -37,6 +37,7 @@ from market.shared.errors import (
 
 from . import problems
 from .db import Database, Row
+from .purge import PORTION, drop
 
 # Longer than any work takes: three calls of a gateway that uses up its 60 seconds each.
 LEASE = timedelta(minutes=5)
@@ -288,11 +289,10 @@ class Idempotency:
             [self._cipher(key).encrypt(json.encode(answer)) for key, answer in answered],
         )
 
-    async def forget_old(self) -> int:
-        """Drops keys older than `KEPT`; how many."""
-        return await self._db.execute(
-            "DELETE FROM idempotency_keys WHERE created_at < $1", self._clock.now() - KEPT
-        )
+    async def forget_old(self, limit: int = PORTION) -> int:
+        """Drops at most so many of the keys older than `KEPT`; how many."""
+        before = self._clock.now() - KEPT
+        return await drop(self._db, "idempotency_keys", "created_at < $1", limit, before)
 
     def _cipher(self, key: Key) -> Fernet:
         made_of = hmac.digest(self._secret, f"{key.owner}\0{key.text}".encode(), "sha256")

@@ -20,6 +20,7 @@ from market.shared import about
 from .connection import TROUBLE, BoundedConnection, Pooling, close
 from .db import Database
 from .pool import Pool
+from .purge import PORTION, drop
 
 _log = structlog.get_logger()
 
@@ -32,6 +33,12 @@ NOT_LISTENING = timedelta(seconds=1)
 _LEFT_BEHIND = """
     UPDATE pgqueuer_schedules SET status = 'queued'
     WHERE status = 'picked' AND heartbeat < now() - interval '5 seconds'
+"""
+# What an earlier release did at another time, or not at all any more.
+_NO_LONGER = """
+    DELETE FROM pgqueuer_schedules s WHERE NOT EXISTS (
+        SELECT FROM unnest($1::text[], $2::text[]) AS t (entrypoint, expression)
+        WHERE (t.entrypoint, t.expression) = (s.entrypoint, s.expression))
 """
 
 Work = Callable[[], Awaitable[object]]
@@ -74,6 +81,28 @@ class _Driver(AsyncpgDriver):
             await super().add_listener(channel, callback)
 
 
+class SqlJobLog:
+    """What PgQueuer has written of jobs: three rows for each that was done. Operators are shown
+    those that failed; nobody asks for the others again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def forget_old(self, limit: int = PORTION) -> int:
+        """Drops at most so many of its rows: of jobs that were done after a day, of those that
+        failed after a month; how many."""
+        old = """
+            created < now() - interval '1 day' AND (
+                status NOT IN ('exception', 'failed') OR created < now() - interval '30 days')
+        """
+        return await drop(self._db, "pgqueuer_log", old, limit)
+
+    async def forget_statistics(self, limit: int = PORTION) -> int:
+        """Drops at most so many of the sums PgQueuer once made of it; how many. Nobody asks for
+        them, so none are made any more."""
+        return await drop(self._db, "pgqueuer_statistics", "true", limit)
+
+
 async def work(
     pool: Pool,
     woken: Mapping[str, Work],
@@ -107,6 +136,7 @@ async def _work_while_connected(
     connection = await pool.beside("market jobs")
     try:
         await connection.execute(_LEFT_BEHIND)
+        await connection.execute(_NO_LONGER, *map(list, zip(*timetable, strict=True)))
         listens = pool.pooling is not Pooling.TRANSACTION
         queuer = PgQueuer(_Driver(connection, listens=listens))
         for name, run in woken.items():
@@ -114,7 +144,10 @@ async def _work_while_connected(
         for (name, cron), run in timetable.items():
             queuer.schedule(name, cron)(_on_schedule(name, run))
         wait = LISTENING if listens else NOT_LISTENING
-        running = asyncio.create_task(queuer.run(dequeue_timeout=wait))
+        no_statistics = timedelta()
+        running = asyncio.create_task(
+            queuer.run(dequeue_timeout=wait, log_aggregation_interval=no_statistics)
+        )
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from market.shared.clock import Clock
 
 from .db import Database
+from .purge import PORTION, drop
 from .vault import Vault
 
 
@@ -42,11 +43,9 @@ class SqlOneTimeCodes:
             return None
         return self._vault.open(row["content"])
 
-    async def forget_old(self) -> int:
-        """Drops codes that nobody took in time; how many."""
-        return await self._db.execute(
-            "DELETE FROM one_time_codes WHERE expires_at <= $1", self._clock.now()
-        )
+    async def forget_old(self, limit: int = PORTION) -> int:
+        """Drops at most so many of the codes that nobody took in time; how many."""
+        return await drop(self._db, "one_time_codes", "expires_at <= $1", limit, self._clock.now())
 
 
 def _digest(purpose: str, holder: str, code: str) -> bytes:

@@ -16,6 +16,7 @@ from market.shared.errors import RateLimited
 from market.shared.limits import Limit
 
 from .db import Database
+from .purge import PORTION, drop
 
 
 class SqlRateLimits:
@@ -42,11 +43,9 @@ class SqlRateLimits:
             wait = (row["free_at"] - now).total_seconds() if row and row["free_at"] else 0.0
             raise RateLimited(retry_after=max(1, math.ceil(wait)))
 
-    async def forget_old(self) -> int:
-        """Drops keys that are as good as never used; how many."""
-        return await self._db.execute(
-            "DELETE FROM rate_limits WHERE busy_until < $1", self._clock.now()
-        )
+    async def forget_old(self, limit: int = PORTION) -> int:
+        """Drops at most so many of the keys that are as good as never used; how many."""
+        return await drop(self._db, "rate_limits", "busy_until < $1", limit, self._clock.now())
 
     def _digest(self, text: str) -> bytes:
         return hmac.digest(self._secret, text.encode(), "sha256")

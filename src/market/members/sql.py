@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from market.kit.db import Database, Row
+from market.kit.purge import PORTION, drop
 from market.kit.together import Together
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId, SessionId
@@ -231,9 +232,9 @@ class SqlSessions:
         }
         return [found.get((claim.member_id, claim.session_id)) for claim in claims]
 
-    async def forget_ended(self) -> int:
-        """Drops sessions whose last token has expired; how many."""
-        return await self._db.execute("DELETE FROM sessions WHERE expires_at < now()")
+    async def forget_ended(self, limit: int = PORTION) -> int:
+        """Drops at most so many of the sessions whose last token has expired; how many."""
+        return await drop(self._db, "sessions", "expires_at < now()", limit)
 
 
 def _member(row: Row) -> Member:

@@ -17,9 +17,10 @@ AT_ONCE = 500
 class NoticeService:
     """A member's inbox, written in the transactions of what it tells of (Q3)."""
 
-    def __init__(self, notices: Notices, clock: Clock) -> None:
+    def __init__(self, notices: Notices, clock: Clock, at_once: int = AT_ONCE) -> None:
         self._notices = notices
         self._clock = clock
+        self._at_once = at_once
 
     async def tell(
         self, trade_id: TradeId, kind: Kind, to: Sequence[MemberId], source: str
@@ -50,8 +51,9 @@ class NoticeService:
 
     async def remind(self) -> int:
         """Asks buyers who have not confirmed for days, each once per trade; how many."""
-        before = self._clock.now() - CONFIRM_PLEASE_AFTER
-        late = await self._notices.unconfirmed(before, AT_ONCE)
-        for trade_id, buyer in late:
-            await self.tell(trade_id, Kind.CONFIRM_PLEASE, [buyer], "approved")
-        return len(late)
+        before, asked = self._clock.now() - CONFIRM_PLEASE_AFTER, 0
+        while late := await self._notices.unconfirmed(before, self._at_once):
+            for trade_id, buyer in late:
+                await self.tell(trade_id, Kind.CONFIRM_PLEASE, [buyer], "approved")
+            asked += len(late)
+        return asked

@@ -7,6 +7,7 @@ import msgspec
 
 from market.kit.db import Database
 from market.kit.jobs import WakeUps
+from market.kit.purge import PORTION, drop
 from market.shared.clock import Clock
 from market.shared.ids import PaymentId
 
@@ -61,11 +62,9 @@ class SqlInbox:
         )
         return [Hint(row["id"], row["payment_id"]) for row in rows]
 
-    async def forget_handled(self) -> int:
-        """Drops webhooks that were handled a month ago; how many."""
-        return await self._db.execute(
-            "DELETE FROM webhooks WHERE handled_at < $1", self._clock.now() - KEPT
-        )
+    async def forget_handled(self, limit: int = PORTION) -> int:
+        """Drops at most so many of the webhooks that were handled a month ago; how many."""
+        return await drop(self._db, "webhooks", "handled_at < $1", limit, self._clock.now() - KEPT)
 
     async def handled(self, id: int) -> None:
         await self._db.execute(
