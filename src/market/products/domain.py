@@ -61,7 +61,7 @@ class QuantityBelowTaken(Conflict):
 
 
 class PhotoRefused(Invalid):
-    """That is no photo we can show: a JPEG, PNG or WebP of at most 8 MB and 40 megapixels."""
+    """That is no photo we can show: at most 8 MB and 110 megapixels (a PNG 24, a WebP 12)."""
 
     code: ClassVar[str] = "photo_refused"
 

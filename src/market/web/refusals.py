@@ -56,8 +56,8 @@ CODES: Mapping[str, tuple[str, str]] = {
     ),
     "own_product": ("내가 파는 용품은 살 수 없어요.", "You can't buy what you sell."),
     "photo_refused": (
-        "보여 줄 수 없는 사진이에요. 8MB까지의 JPEG, PNG, WebP만 올릴 수 있어요.",
-        "We can't show that photo: JPEG, PNG or WebP, at most 8 MB.",
+        "보여 줄 수 없는 사진이에요. 8MB, 1억 1천만 화소까지 돼요(PNG 2,400만, WebP 1,200만).",
+        "We can't show that photo: at most 8 MB and 110 megapixels (PNG 24, WebP 12).",
     ),
     "body_too_large": ("보낸 것이 너무 커요.", "That is too large."),
     "quantity_below_taken": (
