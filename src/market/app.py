@@ -237,7 +237,7 @@ def assemble(
         ledger=books,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
-        operators=OperatorDesk(db, incidents, audit, paying, clock),
+        operators=OperatorDesk(db, incidents, audit, trades, paying, clock),
         console=SqlConsole(db),
         notices=notices,
         hearing=Hearing(db.listening if db.can_listen else None, TRADES_CHANGED),

@@ -20,6 +20,7 @@ from tests.support.gateway import MemoryGateway
 
 SCRIPT = "<script>stolen()</script>"
 NOBODY = "0" * 32
+THEIRS = {"bank": "SHINHAN", "number": "110-123-456789", "holder": "김보라"}
 GETS = [
     "",
     "?days=90",
@@ -346,16 +347,63 @@ async def test_the_gateway_is_asked_at_once_and_that_is_noted(
 
 
 async def test_operators_keep_their_hands_off_their_own_trades(
-    acts: Acts, market: Market, db: Database, operator: Browser, boss: Member
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    db: Database,
+    operator: Browser,
+    boss: Member,
 ) -> None:
     trade = await market.trades.buy((await acts.product(await acts.member())).id, boss[0])
     payment_id = await acts.pay(trade)
+    gateway.deposit_again(payment_id)
+    await market.payments.synchronize(payment_id)
+    incident = await db.value("SELECT id FROM incidents")
     before = await changes(db)
-    assert "본인의 거래예요" in await operator.open(f"/console/payments/{payment_id}")
-    assert await operator.status(f"/console/payments/{payment_id}/refund") == 403
-    for path in (f"payments/{payment_id}/refund", f"trades/{trade.id}/cancel"):
-        assert (await operator.send(f"/console/{path}", reason="mine")).status_code == 403
+    page = f"/console/payments/{payment_id}"
+    for path in (page, f"/console/incidents/{incident}"):
+        assert "본인의 거래예요" in await operator.open(path)
+        assert 'method="post" action="/console' not in operator.page
+    assert await operator.status(f"{page}/refund") == 403
+    await operator.open("/sell")
+    seal = re.findall(r'name="seal" value="(\w+)"', operator.page)
+    acts_of_theirs = (
+        f"{page}/refund",
+        f"{page}/refund-account",
+        f"{page}/look",
+        f"/console/trades/{trade.id}/cancel",
+        f"/console/incidents/{incident}",
+    )
+    told = {**THEIRS, "reason": "mine", "how": "mine", "wish": NOBODY, "seal": seal[0]}
+    for path in acts_of_theirs:
+        answer = await operator.post(path, **told)
+        assert (answer.status_code, "본인의 거래" in operator.text) == (403, True), path
     assert await changes(db) == before
+
+
+async def test_an_incident_of_an_operators_trade_is_for_another_operator(
+    acts: Acts, market: Market, gateway: MemoryGateway, operator: Browser, boss: Member
+) -> None:
+    """The operator sells: money went back after the sale, and who bears it is to be decided."""
+    trade = await market.trades.buy((await acts.product(boss[0])).id, await acts.member())
+    payment_id = await acts.pay(trade)
+    await market.trades.approve(trade.id, trade.seller.id)
+    await market.trades.confirm(trade.id, trade.buyer.id)
+    gateway.give_back(payment_id, 1000)
+    await market.payments.synchronize(payment_id)
+    await operator.open("/console/incidents/1")
+    await operator.open("/sell")
+    seal = re.findall(r'name="seal" value="(\w+)"', operator.page)
+    own = await operator.post("/console/incidents/1", how="never mind", seal=seal[0])
+    assert (own.status_code, "본인의 거래" in operator.text) == (403, True)
+    assert [one.settlement async for one in market.operators.incidents()] == [None]
+    _, pair = await newcomer(market, "another")
+    await market.members.appoint("another@example.com", "the tests", "to try it", operator=True)
+    async with browsing(market, pair) as another:
+        await another.open("/console/incidents/1")
+        done = await another.send("/console/incidents/1", how="the market bears it")
+        assert done.status_code == 303
+    assert [one async for one in market.operators.incidents()] == []
 
 
 async def test_balances_statements_and_days_show_what_moved(

@@ -121,7 +121,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class IncidentLine:
-    """An incident; `settled_by` is a nickname, or a name given in a shell."""
+    """An incident; `settled_by` is a nickname, or a name given in a shell; `parties` are the buyer
+    and the seller of the trade it is about, if any."""
 
     id: int
     kind: str
@@ -132,6 +133,10 @@ class IncidentLine:
     settled_at: datetime | None
     settled_by: str | None
     settlement: str | None
+    parties: Sequence[str]
+
+    def is_of(self, member: str) -> bool:
+        return member in self.parties
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,9 @@ _NAMED = """
 """
 _INCIDENT = """
     SELECT i.id, i.kind, i.subject, i.seen, i.created_at, i.payment_id, i.settled_at,
-           coalesce(m.nickname, i.settled_by) AS settled_by, i.settlement
+           coalesce(m.nickname, i.settled_by) AS settled_by, i.settlement,
+           ARRAY (SELECT unnest(ARRAY[t.buyer_id, t.seller_id]) FROM trades t
+                  WHERE t.id = i.trade_id) AS parties
     FROM incidents i
     """ + _NAMED.format("i.settled_by")  # noqa: S608 # our own words
 _ACT = """
@@ -342,6 +344,7 @@ def _incident(row: Row) -> IncidentLine:
         settled_at=row["settled_at"],
         settled_by=row["settled_by"],
         settlement=row["settlement"],
+        parties=row["parties"],
     )
 
 

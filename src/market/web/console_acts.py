@@ -11,9 +11,9 @@ from litestar.params import FromPath
 from market.console.ports import PaymentCase, TradeCase
 from market.kit.http import path_id
 from market.payments.cancellation import AlreadyAsked, RefundRefused
-from market.payments.operators import OperatorDesk
+from market.payments.operators import OperatorDesk, OwnTrade
 from market.payments.refunds import RefundService
-from market.shared.errors import Conflict, Forbidden, NotFound
+from market.shared.errors import Conflict, NotFound
 from market.shared.ids import CancellationId, PaymentId, TradeId, well_formed
 from market.trades.domain import LONGEST_REASON
 
@@ -31,13 +31,6 @@ LONGEST_HOW = 1000
 LARGEST_ID = 2**63 - 1
 
 
-class OwnTrade(Forbidden):
-    """In their own trades operators are members like all others: do it there, or let another
-    operator do it."""
-
-    code = "own_trade"
-
-
 class ConsoleActsController(Controller):
     """Everything that changes something."""
 
@@ -46,7 +39,8 @@ class ConsoleActsController(Controller):
         self, incident_id: FromPath[int], visitor: Here, shop: House, console: Reads
     ) -> Response[Any]:
         found = await console.incident(_number(incident_id))
-        return show(shop, "incident", visitor, incident=found, form=None)
+        own = found.is_of(visitor.me.id)
+        return show(shop, "incident", visitor, incident=found, own=own, form=None)
 
     @post("/incidents/{incident_id:int}")
     async def settle(
@@ -63,8 +57,8 @@ class ConsoleActsController(Controller):
         form = await Form.of(request)
         how = form.line("how", most=LONGEST_HOW)
         if form.wrong:
-            found = await console.incident(id)
-            return show(shop, "incident", visitor, status=400, incident=found, form=form)
+            found, own = await console.incident(id), False
+            return show(shop, "incident", visitor, status=400, incident=found, own=own, form=form)
         await operators.settle(id, visitor.me.id, how)
         return go(f"/console/incidents/{id}", say="console_settled")
 
