@@ -46,6 +46,16 @@ async def test_a_key_is_its_members_own(client: Client, market: Market) -> None:
     assert await market.db.value("SELECT count(*) FROM products") == 2
 
 
+async def test_two_strangers_with_one_key_both_sign_up(client: Client, market: Market) -> None:
+    signed = []
+    for name in ("bora", "jun"):
+        body = {"email": f"{name}@example.com", "password": "a password", "nickname": name}
+        first = await client.post("/api/auth/signup", body, Idempotency_Key="1")
+        assert await client.post("/api/auth/signup", body, Idempotency_Key="1") == first
+        signed.append(first["member"]["id"])
+    assert await market.db.value("SELECT count(*) FROM members") == len(set(signed)) == 2
+
+
 async def test_a_refusal_is_an_answer_too(client: Client) -> None:
     seller, first, second = [await client.member(name) for name in "abc"]
     product = await seller.product()
