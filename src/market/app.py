@@ -200,6 +200,7 @@ def assemble(
         looking=paying,
         clock=clock,
         ids=ids,
+        allowed=settings.refunds_per_payment,
     )
     return Market(
         db=db,

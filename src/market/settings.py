@@ -83,6 +83,7 @@ class Settings:
     deposit: timedelta
     vault_keys: tuple[str, ...]
     fee_bps: int
+    refunds_per_payment: int
     access_life: timedelta
     refresh_life: timedelta
     rate_limits: bool
@@ -130,6 +131,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         deposit=timedelta(hours=_whole(env, "MARKET_DEPOSIT_HOURS", 24, 1, 720)),
         vault_keys=vault_keys or (secret,),
         fee_bps=_whole(env, "MARKET_FEE_BPS", 350, 0, 10_000),
+        refunds_per_payment=_whole(env, "MARKET_REFUNDS_PER_PAYMENT", 5, 1, 1_000),
         access_life=timedelta(seconds=_whole(env, "MARKET_ACCESS_SECONDS", 600, 1, 86_400)),
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
         rate_limits=_on_or_off(env, "MARKET_RATE_LIMITS"),

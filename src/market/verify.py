@@ -102,6 +102,13 @@ INVARIANTS: Mapping[str, str] = {
            OR (c.status = 'REQUESTED' AND c.try_at IS NULL
                AND (p.method <> 'VIRTUAL_ACCOUNT' OR c.refund_account IS NOT NULL))
     """,
+    # Three, as `payments.cancellation.MEMBERS_PARTS` says; before there was that rule, a refund did
+    # not tell what was asked for.
+    "members send few parts of a payment back, and leave the whole a way": """
+        SELECT payment_id AS id, count(*) AS parts FROM cancellations
+        WHERE asked_by IN ('BUYER', 'SELLER') AND status <> 'FAILED' AND asked_amount IS NOT NULL
+        GROUP BY payment_id HAVING count(*) > 3
+    """,
     "a payment's capture is in the books": """
         SELECT coalesce(replace(p.id::text, '-', ''), x.id) AS id, p.captured_amount,
                p.captured_currency, x.amount AS booked, x.currency AS booked_in

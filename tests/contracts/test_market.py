@@ -1,8 +1,11 @@
 """The whole market on each version of the real wire, and on both at once."""
 
+from contextlib import suppress
+
 import pytest
 
 from market.kit.db import Database
+from market.payments.cancellation import RefundTooSmall, TooManyRefunds
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as PaymentStatus
 from market.payments.ports import Gateways
@@ -35,6 +38,26 @@ async def test_a_purchase_and_its_refund_end_alike(
     await shop.market.refunds.cancel_purchase(trade.id, buyer.id, "변심")
     payment = await shop.market.payments.see(payment.id, buyer.id)
     assert (payment.status, payment.cancellable) == (PaymentStatus.CANCELLED, 0)
+    assert await shop.status(trade, buyer) is TradeStatus.CANCELLED
+    assert await broken(db) == []
+
+
+async def test_the_whole_goes_back_after_any_parts_that_members_sent(
+    opened: Opened, db: Database
+) -> None:
+    shop = opened(PORTONE_VERSION="V2")
+    shop.portone.set(v2_max_cancels=5)
+    buyer, trade = await shop.buy()
+    payment, _ = await shop.start(trade, buyer)
+    shop.portone.pay(payment.id)
+    await shop.market.payments.complete(payment.id, buyer.id)
+    sent = 0
+    for amount in [1] * 5 + [100] * 5 + [1000] * 5:
+        with suppress(TooManyRefunds, RefundTooSmall):
+            await shop.market.refunds.cancel(payment.id, trade.seller.id, amount, "흠집", None)
+            sent += 1
+    assert sent == 3
+    await shop.market.refunds.cancel_purchase(trade.id, buyer.id, "변심")
     assert await shop.status(trade, buyer) is TradeStatus.CANCELLED
     assert await broken(db) == []
 

@@ -13,6 +13,7 @@ _BETWEEN = "services/test_between.py::"
 _KEYS = "api/test_idempotency.py::"
 _REFUNDS = "services/test_refunds.py::"
 _AUTH = "api/test_auth.py::"
+_TERMS = "services/test_refund_terms.py::"
 _LOCKED = _LAST_LINE + "test_a_locked_row_keeps_everybody_else_out[{}]"
 _PASSED_OVER = _BETWEEN + "test_what_one_worker_takes_up_another_passes_over[{}]"
 _LOCK_ORDER = _BETWEEN + "test_who_waits_for_the_product_holds_nothing_that_comes_after_it[{}]"
@@ -419,4 +420,68 @@ DEADLINES = (
     ),
 )
 
-GUARDS = DEADLINES + LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES
+TERMS = (
+    InCode(
+        "the revision a seller saw compared",
+        "src/market/products/domain.py",
+        "if seen is not None and self.revision not in seen:",
+        ("api/test_terms.py::test_an_edit_of_what_was_edited_since_changes_nothing",),
+        "if False:",
+    ),
+    InCode(
+        "the price a buyer saw compared",
+        "src/market/products/domain.py",
+        "if expected_price not in {None, self.price.amount}:",
+        ("api/test_terms.py::test_in_a_group_each_buyer_is_held_to_the_price_they_saw",),
+        "if False:",
+    ),
+    InCode(
+        "the amount a party saw compared",
+        "src/market/trades/domain.py",
+        "if expected not in {None, self.held.amount}:",
+        (
+            "api/test_terms.py::test_a_seller_approves_no_amount_they_did_not_see",
+            "api/test_terms.py::test_a_buyer_confirms_no_amount_they_did_not_see",
+        ),
+        "if False:",
+    ),
+    InCode(
+        "a refund's request held to what it asked for",
+        "src/market/payments/cancellation.py",
+        "        if late or not same or self.payment_id != payment_id:\n",
+        (_TERMS + "test_another_refund_under_the_same_request_is_refused",),
+        "        if False:\n",
+    ),
+    InCode(
+        "of two refunds of one request the second does nothing",
+        "src/market/payments/refunds.py",
+        "if wish is not None and await self._cancellations.find(wish) is not None:",
+        (_TERMS + "test_of_two_clicks_at_once_both_get_the_same_answer",),
+        "if False:",
+    ),
+    InCode(
+        "members' parts of a payment are few",
+        "src/market/payments/cancellation.py",
+        " or (by_member and self.by_members >= MEMBERS_PARTS)",
+        (
+            _TERMS + "test_neither_party_can_use_up_what_the_gateway_allows",
+            "contracts/test_market.py::test_the_whole_goes_back_after_any_parts_that_members_sent",
+        ),
+    ),
+    InCode(
+        "the last cancel kept for the whole of a payment",
+        "src/market/payments/cancellation.py",
+        "if self.all >= self.allowed - 1 or",
+        (_TERMS + "test_neither_party_can_use_up_what_the_gateway_allows",),
+        "if",
+    ),
+    InCode(
+        "no operator decides about a trade of their own",
+        "src/market/payments/operators.py",
+        "        if party is not Party.OPERATOR:\n",
+        ("api/test_console.py::test_operators_keep_their_hands_off_their_own_trades",),
+        "        if False:\n",
+    ),
+)
+
+GUARDS = DEADLINES + LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES + TERMS

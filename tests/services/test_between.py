@@ -125,7 +125,7 @@ async def call_off(market: Market, trade: Trade, payment_id: PaymentId) -> None:
 
 
 async def refund_a_part(market: Market, trade: Trade, payment_id: PaymentId) -> None:
-    await market.refunds.cancel(payment_id, trade.seller.id, 1, "why", None)
+    await market.refunds.cancel(payment_id, trade.seller.id, 100, "why", None)
 
 
 @pytest.mark.parametrize("act", [look_again, call_off, refund_a_part])

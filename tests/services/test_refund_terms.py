@@ -1,12 +1,20 @@
 """Refunds within their terms: a request is answered truly, and once; parts are few and not tiny."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from market.app import Market
+from market.app import Market, assemble
 from market.kit.system import TimeOrderedIds
-from market.payments.cancellation import AlreadyAsked, RefundRefused
+from market.payments.cancellation import (
+    AlreadyAsked,
+    RefundRefused,
+    RefundTooSmall,
+    TooManyRefunds,
+)
+from market.payments.ports import Gateways
+from market.settings import Settings
 from market.shared.ids import CancellationId
 from market.trades.domain import Status
 from tests.support.acts import Acts
@@ -120,3 +128,76 @@ async def test_a_trade_whose_refund_was_refused_is_not_told_to_be_called_off(
     gateway.refuse = None
     assert not await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+# ── parts are few, and not tiny ──
+
+
+async def test_neither_party_can_use_up_what_the_gateway_allows(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.most_cancels = 5
+    members = [trade.seller, trade.buyer, trade.seller]
+    for member in members:
+        await market.refunds.cancel(payment_id, member.id, 100, "a scratch", None)
+    for member in (trade.buyer, trade.seller):
+        with pytest.raises(TooManyRefunds):
+            await market.refunds.cancel(payment_id, member.id, 100, "a scratch", None)
+    # One more is an operator's to send; and the last one is kept for the whole.
+    operator = (await acts.member()).id
+    await market.refunds.cancel(payment_id, operator, 100, "they agreed", None, operator=True)
+    with pytest.raises(TooManyRefunds):
+        await market.refunds.cancel(payment_id, operator, 100, "more", None, operator=True)
+    assert not await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "no, thanks")
+    assert gateway.cancels == [(payment_id, 100)] * 4 + [(payment_id, 600)]
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("price", [1, 99, 1_000, 10_000, 10_001, 1_000_000])
+async def test_a_members_part_is_worth_its_way(acts: Acts, market: Market, price: int) -> None:
+    product = await acts.product(await acts.member(), price=price)
+    trade = await market.trades.buy(product.id, await acts.member())
+    payment_id = await acts.pay(trade)
+    least = max(100, -(-price // 100))
+    for amount in {1, least - 1} - {price}:
+        if amount < price:
+            with pytest.raises(RefundTooSmall) as refused:
+                await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
+            assert refused.value.about["least"] == least
+    assert not (await acts.now(trade)).is_busy
+    operator = (await acts.member()).id
+    if price > 1:  # who decides for others may have to be exact
+        await market.refunds.cancel(payment_id, operator, 1, "so agreed", None, operator=True)
+    left = min(least, price - 1) or price
+    await market.refunds.cancel(payment_id, trade.buyer.id, left, "why", None)
+
+
+async def test_what_the_gateway_refused_counts_for_nothing(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.refuse = "not today"
+    for _ in range(4):
+        with pytest.raises(RefundRefused):
+            await market.refunds.cancel(payment_id, trade.buyer.id, 100, "why", None)
+    gateway.refuse = None
+    for _ in range(3):
+        await market.refunds.cancel(payment_id, trade.buyer.id, 100, "why", None)
+
+
+async def test_where_the_gateway_lets_a_payment_be_cancelled_once_no_part_goes_back(
+    acts: Acts, market: Market, settings: Settings, gateway: MemoryGateway, clock: MovableClock
+) -> None:
+    strict = assemble(
+        replace(settings, refunds_per_payment=1),
+        market.db,
+        Gateways(gateway),
+        clock,
+        TimeOrderedIds(),
+    )
+    trade, payment_id = await acts.paid_trade()
+    with pytest.raises(TooManyRefunds):
+        await strict.refunds.cancel(payment_id, trade.buyer.id, 400, "why", None)
+    await strict.refunds.cancel(payment_id, trade.buyer.id, 1000, "all of it", None)
+    assert gateway.cancels == [(payment_id, 1000)]

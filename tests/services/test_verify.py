@@ -56,6 +56,14 @@ DAMAGE: dict[str, list[str]] = {
         WHERE id = '{cancelled}'
         """,
     ],
+    "members send few parts of a payment back, and leave the whole a way": [
+        """
+        INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by, status,
+                                   created_at, settled_at, asked_amount)
+        SELECT gen_random_uuid(), payment_id, 1, 1000, 'x', 'BUYER', 'SUCCEEDED', now(), now(), 1
+        FROM trades, generate_series(1, 4) WHERE id = '{partly}'
+        """,
+    ],
     "a trade is paid by a payment of its own": [
         "UPDATE trades SET payment_id = '{late_payment}' WHERE id = '{cancelled}'",
     ],

@@ -20,6 +20,7 @@ from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, MarketError
 from market.shared.money import Money
+from market.shared.people import Party
 
 from .protocol import Heard, Point
 from .stage import Diverged, Stage
@@ -35,6 +36,8 @@ class Weather:
     refused: int = 0
 
 
+# As many as the market is told by default.
+MOST_CANCELS = 5
 CALM = Weather(1, 1, 0, 1)
 BAD = Weather(12, 12, 6, 6)
 DEAD = Weather(before=100)
@@ -54,6 +57,7 @@ class Record:
     returned: int = 0
     account: VirtualAccount | None = None
     closed: bool = False
+    cancels: int = 0
     paid_at: datetime | None = None
     changed_at: datetime | None = None
 
@@ -216,6 +220,11 @@ class SimulatedGateway:
             raise GatewayRefused("the balance is another")
         if record.account is not None and cancellation.account is None:
             raise GatewayRefused("where to?")
+        # What members asked for has left one for the whole. (What the market owes back is asked for
+        # as often as the console changes it.)
+        if record.cancels >= MOST_CANCELS and cancellation.by is not Party.MARKET:
+            raise Diverged(f"no cancel of {payment.id} was left for the whole")
+        record.cancels += 1
         self.give_back(record, cancellation.amount)
 
     # ── what happens without us ──

@@ -44,6 +44,7 @@ class Model:
     hold: timedelta
     deposit: timedelta
     fee_bps: int
+    cancels: int
     products: dict[str, Product] = field(default_factory=dict)
     trades: dict[str, Trade] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
@@ -236,6 +237,8 @@ class Model:
         deposit = payment.means != CARD
         if deposit and not account and by == BUYER:
             raise Refused("refund_account_needed")
+        if wanted < payment.left:
+            self._check_part(payment, wanted, by)
         if payment.open_cancellation is not None:
             raise Refused("cancellation_in_progress")
         # Who asks sends it at once; a worker what the market owes.
@@ -249,6 +252,14 @@ class Model:
         payment.cancellations.append(asked)
         self.cancellations[asked.id] = asked
         return asked
+
+    def _check_part(self, payment: Payment, amount: int, by: str) -> None:
+        """Neither party uses up what the gateway allows (D5): the last is kept for the whole."""
+        parts = [c for c in payment.cancellations if c.is_part and c.status != "FAILED"]
+        if len(parts) >= min(3, self.cancels - 1):
+            raise Refused("too_many_refunds")
+        if amount < max(100, -(-payment.trade.price // 100)):
+            raise Refused("refund_too_small")
 
     def tried(self, asked: Cancellation) -> None:
         pause = TRY_AGAIN_AFTER[min(asked.tries, len(TRY_AGAIN_AFTER) - 1)]

@@ -131,6 +131,10 @@ class Cancellation:
         """For the buyer to say where to, or where else."""
         return self.status == "REQUESTED" and (not self.try_at or (self.account and self.refused))
 
+    @property
+    def is_part(self) -> bool:
+        return self.amount < self.balance
+
     def end(self, status: str) -> None:
         self.status, self.try_at = status, None
 

@@ -58,6 +58,7 @@ class Story:
             lambda: self._sensible(trade): 34,
             self.actions.any_purchase: 16,
             lambda: self._anything(trade): 18,
+            lambda: self._one_more_part(trade): 4,
             self.actions.any_sweep: 14,
             self.actions.any_webhook: 12,
             self.actions.any_listing: 1.5,
@@ -101,6 +102,17 @@ class Story:
         if payment is None or self.rng.random() < 0.3:
             return self.actions.call_off(trade, by)
         return self.actions.cancel(payment, by, self.rng.randint(1, trade.price))
+
+    def _one_more_part(self, otherwise: Trade) -> Step:
+        """Somebody who got a part back tries for another, as far as the market lets them."""
+        trades = list(self.model.trades.values())[-5 * RECENT :]
+        partly = [t for t in trades if t.holds_money and t.refunded and not t.refunding]
+        if not partly:
+            return self._sensible(otherwise)
+        trade = self.rng.choice(partly)
+        assert trade.paid_by is not None
+        by = trade.buyer if trade.status == PAID else trade.product.seller
+        return self.actions.cancel(trade.paid_by, by, max(100, trade.price // 8))
 
     def _anything(self, trade: Trade) -> Step:
         """What may make sense to nobody."""

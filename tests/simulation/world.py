@@ -86,7 +86,9 @@ class World:
         faults = random.Random(self.seed + 2)  # noqa: S311
         self.gateway = SimulatedGateway(self.stage, faults, self.clock, weather=CALM)
         terms = self.settings
-        self.model = Model(self.clock, terms.hold, terms.deposit, terms.fee_bps)
+        self.model = Model(
+            self.clock, terms.hold, terms.deposit, terms.fee_bps, terms.refunds_per_payment
+        )
         self.protocol = Protocol(self.model)
         self.market = self._started()
         self.members = [Person(MemberId(f"{n:032x}"[::-1]), f"m{n}") for n in range(1, MEMBERS + 1)]

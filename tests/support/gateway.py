@@ -39,6 +39,7 @@ class MemoryGateway:
     dead: bool = False
     lose_answer: bool = False
     refuse: str | None = None
+    most_cancels: int = 100
     unlisted: set[str] = field(default_factory=set)
     extra: list[Snapshot] = field(default_factory=list)
     before_answer: Callable[[], Awaitable[None]] = nothing
@@ -90,6 +91,8 @@ class MemoryGateway:
         if self.refuse:
             raise GatewayRefused(self.refuse)
         await self.before_cancel()
+        if sum(id == payment.id for id, _ in self.cancels) >= self.most_cancels:
+            raise GatewayRefused("no more cancels of this payment")
         record = self.records[payment.id]
         if record.captured.amount - record.returned != cancellation.balance:
             raise GatewayRefused("the balance is another")

@@ -33,6 +33,26 @@ class RefundRefused(Conflict):
     code: ClassVar[str] = "refund_refused"
 
 
+class TooManyRefunds(Conflict):
+    """So many parts of this payment went back that only all of it still can."""
+
+    code: ClassVar[str] = "too_many_refunds"
+
+
+class RefundTooSmall(Conflict):
+    """A part that goes back must be worth the way."""
+
+    code: ClassVar[str] = "refund_too_small"
+
+
+# A gateway lets a payment be cancelled a few times only: neither party may use that up. Its buyer
+# and its seller together ask for so many parts of it, and for no smaller ones: minor units, or a
+# share of what was paid.
+MEMBERS_PARTS = 3
+SMALLEST_PART, SMALLEST_SHARE = 100, 100
+# How often the gateway is believed to let one payment be cancelled; the last is kept for the whole.
+USUAL_CANCELS = 5
+
 # A request may be repeated as long as the answer to its Idempotency-Key would be kept.
 REPEATED_WITHIN = timedelta(hours=24)
 
@@ -51,6 +71,26 @@ class CancellationStatus(StrEnum):
     REQUESTED = "REQUESTED"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How many parts of a payment went back at somebody's word, or are on their way; `by_members`
+    of them were its buyer's or its seller's wish. The gateway lets `allowed` cancels happen."""
+
+    all: int
+    by_members: int
+    allowed: int = USUAL_CANCELS
+
+    def check_one_more(self, by: Party, amount: int, paid: int) -> None:
+        """Whether `amount` more may go back of what was `paid`. Raises TooManyRefunds,
+        RefundTooSmall."""
+        by_member = by in {Party.BUYER, Party.SELLER}
+        if self.all >= self.allowed - 1 or (by_member and self.by_members >= MEMBERS_PARTS):
+            raise TooManyRefunds
+        least = max(SMALLEST_PART, -(-paid // SMALLEST_SHARE))
+        if by_member and amount < least:
+            raise RefundTooSmall(least=least)
 
 
 @dataclass(slots=True)

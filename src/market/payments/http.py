@@ -176,7 +176,9 @@ class PaymentController(Controller):
         A buyer whose late or wrong deposit waits to go back names the `refund_account` here.
         Operators may send money back even after the confirmation; the sale then stands (P8). 409
         `refund_refused` tells the gateway's reason; `refund_already_asked`, that a request with
-        this key, whose answer is forgotten, asked for it before.
+        this key, whose answer is forgotten, asked for it before. A gateway allows few cancels, so
+        of one payment its buyer and seller send at most three parts back (`too_many_refunds`), each
+        of at least 100 won and 1 % of the payment (`refund_too_small`); all of it always may.
         """
         id = PaymentId(path_id(payment_id))
         under_way = False

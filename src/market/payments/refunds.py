@@ -13,7 +13,7 @@ from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
-from .cancellation import Cancellation, CancellationInProgress
+from .cancellation import USUAL_CANCELS, Cancellation, CancellationInProgress, Parts
 from .domain import Payment
 from .history import Door, Entry, What
 from .ports import (
@@ -34,7 +34,8 @@ PATIENCE_S = 3.0
 
 
 class RefundService:
-    """Calls purchases off and sees every cancellation to its end.
+    """Calls purchases off and sees every cancellation to its end; of `allowed` cancels that the
+    gateway lets happen to one payment, the last is kept for the whole.
 
     A cancellation is committed before the gateway is asked, and settled only by looking at the
     gateway's record: whatever happens to the answer in between, a later try finds out.
@@ -52,6 +53,7 @@ class RefundService:
         looking: PaymentService,
         clock: Clock,
         ids: Ids,
+        allowed: int = USUAL_CANCELS,
     ) -> None:
         self._transactions = transactions
         self._payments = payments
@@ -63,6 +65,7 @@ class RefundService:
         self._looking = looking
         self._clock = clock
         self._ids = ids
+        self._allowed = allowed
 
     async def cancel_purchase(
         self,
@@ -116,8 +119,8 @@ class RefundService:
 
         All of it calls the trade off; a part lets it go on for less. A `wish` that was recorded
         before is not another one: it is answered by what has become of it. Raises NotFound,
-        InvalidTransition, ExceedsCancellable, CancellationInProgress, RefundAccountNeeded,
-        AlreadyAsked, RefundRefused.
+        InvalidTransition, ExceedsCancellable, TooManyRefunds, RefundTooSmall,
+        CancellationInProgress, RefundAccountNeeded, AlreadyAsked, RefundRefused.
         """
         payment = await self._payments.get(id)
         party = await self._purchases.party(payment.trade_id, by, operator=operator)
@@ -170,6 +173,8 @@ class RefundService:
                 self._clock.now(),
                 account,
             )
+            parts = Parts(*await self._cancellations.count_parts(id), self._allowed)
+            parts.check_one_more(party, amount, payment.amount.amount)
             await self._looking.record(payment, cancellation)
         if not cancellation.waits_for_account:
             await self._settle_asked(cancellation.id)

@@ -324,6 +324,18 @@ class SqlCancellations:
         row = await self._db.find(_CANCELLATION + "WHERE id = $1", id)
         return self._cancellation(row) if row else None
 
+    async def count_parts(self, payment_id: PaymentId) -> tuple[int, int]:
+        rows = await self._db.fetch(
+            """
+            SELECT count(*) AS parts,
+                   count(*) FILTER (WHERE asked_by IN ('BUYER', 'SELLER')) AS by_members
+            FROM cancellations
+            WHERE payment_id = $1 AND status <> 'FAILED' AND amount < balance
+            """,
+            payment_id,
+        )
+        return rows[0]["parts"], rows[0]["by_members"]
+
     async def get(self, id: CancellationId) -> Cancellation:
         cancellation = await self.find(id)
         if cancellation is None:

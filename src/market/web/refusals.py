@@ -76,6 +76,14 @@ CODES: Mapping[str, tuple[str, str]] = {
         "이미 요청한 환불이에요. 거래 화면에서 확인해 주세요.",
         "This refund was asked for before. See the trade's page.",
     ),
+    "refund_too_small": (
+        "너무 적은 금액은 따로 환불할 수 없어요. 100원이나 결제 금액의 1%부터 할 수 있어요.",
+        "That is too little to refund: at least 100 won, and 1 % of what was paid.",
+    ),
+    "too_many_refunds": (
+        "부분 환불을 더 할 수 없어요. 전액 결제취소는 할 수 있어요.",
+        "No more partial refunds of this payment; all that is left can still go back.",
+    ),
     "sold_out": (
         "아쉽게도 방금 다 팔렸어요.",
         "Somebody was faster: every unit is taken.",
