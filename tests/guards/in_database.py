@@ -19,6 +19,7 @@ CONSTRAINTS = {
         "social_accounts_named",
         "social_accounts_one_per_provider",
     ],
+    "product_texts": ["product_texts_product_id_fkey"],
     "photos": ["photos_place", "photos_position", "photos_product_id_fkey", "photos_size"],
     "notices": [
         "notices_kind",
@@ -104,6 +105,11 @@ TRIGGERS = {
 }
 # They keep nothing out: they tell those who wait, and one test each misses their voice.
 VOICES = {"trades": "trades_tell", "payments": "payments_tell"}
+# They keep what searches look through.
+KEEPERS = {
+    "products_text_added": "test_whatever_adds_or_renames_a_product_is_found",
+    "products_text_changed": "test_an_edit_is_found_by_its_new_words_alone",
+}
 _HEARD = "pages/test_waiting.py::test_{}_is_heard_by_those_who_wait_for_it_alone"
 
 GUARDS = (
@@ -129,5 +135,9 @@ GUARDS = (
         for (table, name), what in zip(
             VOICES.items(), ("a_change", "a_payments_change"), strict=True
         )
+    ),
+    *(
+        InDatabase(name, f"DROP TRIGGER {name} ON products", (f"api/test_search.py::{test}",))
+        for name, test in KEEPERS.items()
     ),
 )

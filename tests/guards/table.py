@@ -9,7 +9,9 @@ BEGIN, END = "<!-- guards: written by `make guards` -->", "<!-- guards end -->"
 _HEAD = ("| guard | where | what was taken out | what went red |", "|---|---|---|---|")
 LONGEST = 90
 # On the list, but not yet seen missed by a run of `make guards`.
-AWAITED: frozenset[str] = frozenset()
+AWAITED: frozenset[str] = frozenset(
+    {"product_texts_product_id_fkey", "products_text_added", "products_text_changed"}
+)
 
 
 def row(guard: Guard) -> str:

@@ -51,6 +51,7 @@ REFUSED = {
                                   small, created_at FROM photos
     """,
     "photos_size": "UPDATE photos SET width = 1281",
+    "product_texts_product_id_fkey": "UPDATE product_texts SET product_id = gen_random_uuid()",
     "photos_product_id_fkey": "UPDATE photos SET product_id = gen_random_uuid()",
     "notices_member_id_fkey": "UPDATE notices SET member_id = gen_random_uuid()",
     "notices_trade_id_fkey": "UPDATE notices SET trade_id = gen_random_uuid()",

@@ -10,18 +10,19 @@ from litestar.types import HTTPScope
 from market.kit.express import ID, Door, Headers
 from market.kit.http import MOST_ITEMS, USUAL_ITEMS
 from market.kit.idempotency import Answer
+from market.shared.errors import Invalid
 from market.shared.ids import MemberId, ProductId
 from market.shared.page import Slice
 
 from .domain import Status
-from .http import LONGEST_SEARCH, ShopWindow
-from .ports import Search
+from .http import ShopWindow
+from .ports import LONGEST_SEARCH_TYPED, Search, looked_for
 
 LONGEST_QUERY = 1_000  # those that are remembered must not fill the memory
 # What each part of a query plainly is. Something else may be right as well; the route knows.
 _PLAIN = {
     "status": re.compile("|".join(Status)),
-    "q": re.compile(rf"[^\0]{{1,{LONGEST_SEARCH}}}", re.DOTALL),
+    "q": re.compile(rf"[^\0]{{1,{LONGEST_SEARCH_TYPED}}}", re.DOTALL),
     "seller_id": re.compile(ID),
     "limit": re.compile("[1-9][0-9]{0,2}"),
     "cursor": re.compile(ID),
@@ -66,7 +67,9 @@ def _asked(query: bytes) -> tuple[Search, Slice] | None:
     if limit > MOST_ITEMS:
         return None
     status, seller = given.get("status"), given.get("seller_id")
-    search = Search(
-        Status(status) if status else None, given.get("q"), MemberId(seller) if seller else None
-    )
+    try:
+        text = looked_for(given.get("q"))
+    except Invalid:
+        return None
+    search = Search(Status(status) if status else None, text, MemberId(seller) if seller else None)
     return search, Slice(limit, given.get("cursor"))

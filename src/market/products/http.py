@@ -48,13 +48,12 @@ from .domain import (
     Product,
     Status,
 )
-from .ports import OwnTrades, Search
+from .ports import LONGEST_SEARCH_TYPED, OwnTrades, Search, looked_for
 from .service import ProductService
 
 Service = NamedDependency[ProductService]
 
 T = TypeVar("T")
-LONGEST_SEARCH = 100
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
@@ -168,7 +167,11 @@ class ProductController(Controller):
         window: NamedDependency[ShopWindow],
         status: FromQuery[Status | None] = None,
         q: Annotated[
-            str | None, QueryParameter(max_length=LONGEST_SEARCH, description="part of a name")
+            str | None,
+            QueryParameter(
+                max_length=LONGEST_SEARCH_TYPED,
+                description="words of name or description, in any order",
+            ),
         ] = None,
         seller_id: FromQuery[str | None] = None,
         limit: LimitParam = USUAL_ITEMS,
@@ -177,8 +180,8 @@ class ProductController(Controller):
         """Products, newest first."""
         if seller_id is not None and not well_formed(seller_id):
             return Response(PageOut([], None))
-        seller = MemberId(seller_id) if seller_id else None
-        return answered(await window.page(Search(status, q, seller), wanted(limit, cursor)))
+        search = Search(status, looked_for(q), MemberId(seller_id) if seller_id else None)
+        return answered(await window.page(search, wanted(limit, cursor)))
 
     @post(
         "/",

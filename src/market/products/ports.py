@@ -4,13 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from market.shared.errors import Invalid
 from market.shared.ids import MemberId, PhotoId, ProductId
 from market.shared.page import Page, Slice
 from market.shared.purchase import Deal
+from market.shared.text import clean
 
 from .domain import Photo, Product, Status
 
 LARGEST_PHOTO = 8 * 1024 * 1024
+# As it looks: a Korean letter may be typed as three characters.
+LONGEST_SEARCH = 100
+LONGEST_SEARCH_TYPED = 4 * LONGEST_SEARCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,14 @@ class Search:
     status: Status | None = None
     text: str | None = None
     seller_id: MemberId | None = None
+
+
+def looked_for(q: str | None) -> str | None:
+    """What somebody looks for, None for nothing. Raises Invalid where it is too long."""
+    text = clean(q or "").strip()
+    if len(text) > LONGEST_SEARCH:
+        raise Invalid(f"At most {LONGEST_SEARCH} characters can be looked for.")
+    return text or None
 
 
 class Products(Protocol):

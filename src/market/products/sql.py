@@ -8,6 +8,7 @@ from market.shared.ids import PhotoId, ProductId
 from market.shared.money import Money
 from market.shared.page import Page, Slice
 from market.shared.people import Person
+from market.shared.text import words
 
 from .domain import Photo, Product
 from .ports import Picture, Search
@@ -24,14 +25,14 @@ _SELECT = """
 # Ids first: what is found and sorted out again is not worth being read as a whole.
 _OF_A_PAGE = """
     WHERE p.id = ANY (ARRAY(
-        SELECT p.id FROM products p {where} ORDER BY p.id DESC LIMIT {limit}
+        SELECT {id} FROM {source} {where} ORDER BY {id} DESC LIMIT {limit}
     )) ORDER BY p.id DESC
 """
-# Any part of a name, of any length: the index knows which names have all pieces of it.
-_HAS_PART = """
-    strpos(lower(p.name COLLATE pg_c_utf8), lower({0} COLLATE pg_c_utf8)) > 0
-    AND pieces(p.name, 1) @> pieces({0}, least(char_length({0}), 3))
-"""
+# Name and description without blanks hold every word, wherever: the index knows which have all of
+# its n-grams. Of many that have, or of few products, each is looked through.
+_HAS_WORDS = "ngrams(s.words, 1) @> ngrams_of_words({}::text[])"
+_HAS_WORD = "strpos(s.words, search_form(({}::text[])[{}])) > 0"
+_SEARCHED = "product_texts s JOIN products p ON p.id = s.product_id"
 
 
 class SqlProducts:
@@ -117,20 +118,24 @@ class SqlProducts:
         product.version += 1
 
     async def page(self, search: Search, wanted: Slice) -> Page[Product]:
+        looked_for = words(search.text or "")
+        id, source = ("s.product_id", _SEARCHED) if looked_for else ("p.id", "products p")
         asked = {
+            _HAS_WORDS: looked_for or None,
             "p.status = {}": search.status,
-            _HAS_PART: search.text or None,
             "p.seller_id = {}": search.seller_id,
-            "p.id < {}": wanted.cursor,
+            f"{id} < {{}}": wanted.cursor,
         }
         # Only what is asked for: a plan that serves "or not asked" as well can use no index.
         given = [(term, value) for term, value in asked.items() if value is not None]
         terms = [term.format(f"${number}") for number, (term, _) in enumerate(given, 1)]
+        terms += [_HAS_WORD.format("$1", place) for place in range(1, len(looked_for) + 1)]
         where = f"WHERE {' AND '.join(terms)}" if terms else ""
         # Whether an index helps depends on how rare the words are, so a search is planned anew.
-        fetch = self._db.fetch_planned if search.text else self._db.fetch
+        fetch = self._db.fetch_planned if looked_for else self._db.fetch
+        page = _OF_A_PAGE.format(id=id, source=source, where=where, limit=wanted.limit + 1)
         rows = await fetch(
-            _SELECT + _OF_A_PAGE.format(where=where, limit=wanted.limit + 1),
+            _SELECT + page,
             *(value for _, value in given),
         )
         return Page.cut([_product(row) for row in rows], wanted, lambda product: product.id)

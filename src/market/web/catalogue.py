@@ -9,9 +9,10 @@ from litestar.params import FromPath
 
 from market.kit.http import path_id, wanted
 from market.products.domain import Status
-from market.products.ports import Search
+from market.products.ports import LONGEST_SEARCH, Search
 from market.products.service import ProductService
 from market.shared.ids import ProductId
+from market.shared.text import cut, line
 from market.trades.domain import Status as TradeStatus
 from market.trades.service import TradeService
 
@@ -19,7 +20,6 @@ from .page import render
 from .visitor import Here, Shop
 
 ON_A_PAGE = 24
-LONGEST_SEARCH = 100
 
 Products = NamedDependency[ProductService]
 Trades = NamedDependency[TradeService]
@@ -38,7 +38,7 @@ class CatalogueController(Controller):
     ) -> Response[str]:
         """Products, newest first. With htmx, the next part of the list alone."""
         given = request.query_params
-        text = given.get("q", "").strip()[:LONGEST_SEARCH].replace("\0", "")
+        text = cut(line(given.get("q", "").replace("\0", "")), LONGEST_SEARCH)
         status = _status(given.get("status", ""))
         cursor = given.get("cursor") or None
         found = await products.page(Search(status, text or None), wanted(ON_A_PAGE, cursor))
