@@ -145,8 +145,9 @@ def assemble(
 ) -> Market:
     """Plugs adapters into services; the type checker proves that they fit. `carried` is what a job
     is told of the trace that wakes it; `pause` waits so many seconds for another request."""
-    products, sessions, payments = SqlProducts(db), SqlSessions(db), SqlPayments(db)
-    cancellations, incidents = SqlCancellations(db, Vault(settings.vault_keys)), SqlIncidents(db)
+    products, sessions, vault = SqlProducts(db), SqlSessions(db), Vault(settings.vault_keys)
+    payments, cancellations = SqlPayments(db, vault), SqlCancellations(db, vault)
+    incidents = SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db, carried), clock)
     idempotency = Idempotency(db, clock, settings.secret)
     listings = ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids)

@@ -5,6 +5,8 @@ import httpx
 from market.members.social import transport as social_transport
 from market.members.social.kakao import Kakao
 from market.members.social.naver import Naver
+from market.payments.portone import companies
+from market.payments.portone.companies import Company
 from market.payments.portone.signature import SourceAddresses, WebhookSeal
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
@@ -55,6 +57,7 @@ def webhook_sources(settings: Settings) -> Sources:
 
 
 def v1_account(settings: Settings) -> V1Account:
+    """Raises SettingsError."""
     v1 = settings.portone_v1
     return V1Account(
         api_url=v1.api_url,
@@ -65,10 +68,13 @@ def v1_account(settings: Settings) -> V1Account:
         sdk_url=v1.sdk_url,
         test=settings.portone_test,
         notice_url=f"{settings.public_url}/webhooks/portone/v1",
+        company=_company("PORTONE_V1_COMPANY", v1.company),
+        pg_api_key=v1.pg_api_key,
     )
 
 
 def v2_account(settings: Settings) -> V2Account:
+    """Raises SettingsError."""
     v2 = settings.portone_v2
     return V2Account(
         api_url=v2.api_url,
@@ -78,4 +84,13 @@ def v2_account(settings: Settings) -> V2Account:
         sdk_url=v2.sdk_url,
         test=settings.portone_test,
         notice_url=f"{settings.public_url}/webhooks/portone/v2",
+        company=_company("PORTONE_V2_COMPANY", v2.company),
     )
+
+
+def _company(variable: str, name: str | None) -> Company:
+    try:
+        return companies.named(name)
+    except KeyError as cause:
+        known = ", ".join(companies.COMPANIES)
+        raise SettingsError(f"{variable} must be one of {known}.") from cause

@@ -27,7 +27,8 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortOneV1Settings:
-    """Who we are at PortOne V1. Without any, the sandbox on this machine is meant."""
+    """Who we are at PortOne V1. Without any, the sandbox on this machine is meant. `company` is the
+    payment company behind the channel, `pg_api_key` KG Inicis's own key."""
 
     api_url: str
     key: str
@@ -36,11 +37,14 @@ class PortOneV1Settings:
     channel_key: str
     sdk_url: str
     webhook_addresses: tuple[str, ...]
+    company: str | None
+    pg_api_key: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortOneV2Settings:
-    """Who we are at PortOne V2. Without any, the sandbox on this machine is meant."""
+    """Who we are at PortOne V2. Without any, the sandbox on this machine is meant. `company` is the
+    payment company behind the channel."""
 
     api_url: str
     secret: str
@@ -48,6 +52,7 @@ class PortOneV2Settings:
     channel_key: str
     webhook_secrets: tuple[str, ...]
     sdk_url: str
+    company: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +188,8 @@ def _portone_v1(env: Mapping[str, str], sandbox_port: int) -> PortOneV1Settings:
         channel_key=get("CHANNEL_KEY", "channel-key-sandbox-v1-test"),
         sdk_url=get("SDK_URL", _TRIAL_SDK.format(port=sandbox_port)),
         webhook_addresses=_words(env, "PORTONE_V1_WEBHOOK_ADDRESSES"),
+        company=env.get("PORTONE_V1_COMPANY") or None,
+        pg_api_key=env.get("PORTONE_V1_PG_API_KEY") or None,
     )
 
 
@@ -205,6 +212,7 @@ def _portone_v2(env: Mapping[str, str], sandbox_port: int) -> PortOneV2Settings:
             get("WEBHOOK_SECRET", "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldC1ub3QtcmVhbCE=")
         ),
         sdk_url=get("SDK_URL", f"http://127.0.0.1:{sandbox_port}/sdk/v2.js"),
+        company=env.get("PORTONE_V2_COMPANY") or None,
     )
 
 

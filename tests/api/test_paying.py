@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from market.app import Market
+from market.payments.buyer import BuyerField
+from market.payments.demands import Demands
+from market.payments.domain import Method
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
@@ -238,3 +241,47 @@ async def test_an_account_is_read_as_people_write_it(
     done = await deal.buyer.call("POST", f"{deal.trade}/cancel", body)
     assert done.status_code == 200, done.text
     assert [account and account.number for account in gateway.sent_to] == ["110123456789"]
+
+
+async def test_a_company_s_demands_are_named_and_met(deal: Deal, gateway: MemoryGateway) -> None:
+    gateway.demands = Demands({Method.CARD: frozenset({BuyerField.NAME, BuyerField.PHONE})})
+    begin = f"{deal.trade}/payment"
+    answer = await deal.buyer.call("POST", begin, {"method": "CARD"})
+    assert problem(answer) == (400, "buyer_needed")
+    assert answer.json()["about"] == {"fields": "name, phone"}
+    part = {"method": "CARD", "buyer": {"name": "김보라"}}
+    assert (await deal.buyer.call("POST", begin, part)).json()["about"] == {"fields": "phone"}
+    whole = {"method": "CARD", "buyer": {"name": "김보라", "phone": "０１０-1234 5678"}}
+    assert (await deal.buyer.post(begin, whole))["status"] == "READY"
+
+
+@pytest.mark.parametrize(
+    "buyer",
+    [
+        {"phone": "1234"},
+        {"phone": 1012345678},
+        {"name": "x" * 51},
+        {"name": "a\nb"},
+        {"email": "nobody"},
+        {"email": "a@example.com\n"},
+    ],
+)
+async def test_what_a_buyer_can_t_be_called_is_refused(deal: Deal, buyer: dict[str, Any]) -> None:
+    answer = await deal.buyer.call(
+        "POST", f"{deal.trade}/payment", {"method": "CARD", "buyer": buyer}
+    )
+    assert answer.status_code in {400, 422}
+    problem(answer)
+
+
+async def test_a_refund_s_phone_number_is_asked_for_where_it_is_needed(
+    deal: Deal, gateway: MemoryGateway
+) -> None:
+    gateway.demands = Demands(refund_phone=True)
+    path = await deal.pay(gateway, ACCOUNT)
+    wish: dict[str, Any] = {"reason": "why", "refund_account": MINE}
+    refused = await deal.buyer.call("POST", f"{path}/cancel", wish)
+    assert problem(refused) == (400, "refund_phone_needed")
+    wish["refund_account"] = {**MINE, "phone": "010-1234-5678"}
+    assert (await deal.buyer.call("POST", f"{path}/cancel", wish)).is_success
+    assert [account and account.phone for account in gateway.sent_to] == ["01012345678"]

@@ -11,6 +11,7 @@ import httpx
 from market.kit.system import TimeOrderedIds
 from market.payments.cancellation import Cancellation
 from market.payments.domain import Means, Method, Payment
+from market.payments.portone.companies import ANY, Company
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Checkout, PaymentGateway
@@ -74,7 +75,13 @@ class Side:
         async with httpx.AsyncClient(transport=wire) as client:
             yield cls(url, portone, clock, client, wire)
 
-    def made(self, *, test: bool = True, timeout: httpx.Timeout | None = None) -> PaymentGateway:
+    def made(
+        self,
+        *,
+        test: bool = True,
+        timeout: httpx.Timeout | None = None,
+        company: Company = ANY,
+    ) -> PaymentGateway:
         """Another adapter on the same wire."""
         raise NotImplementedError
 
@@ -145,7 +152,13 @@ class V1Side(Side):
     money_words = ("paid", "cancelled")
     cancel_path = "/payments/cancel"
 
-    def made(self, *, test: bool = True, timeout: httpx.Timeout | None = None) -> PortOneV1:
+    def made(
+        self,
+        *,
+        test: bool = True,
+        timeout: httpx.Timeout | None = None,
+        company: Company = ANY,
+    ) -> PortOneV1:
         keys = self.portone.keys["v1"]
         account = V1Account(
             api_url=f"{self.url}/v1",
@@ -156,6 +169,8 @@ class V1Side(Side):
             sdk_url=f"{self.url}/sdk/v1.js",
             test=test,
             notice_url=NOTICE_URL,
+            company=company,
+            pg_api_key=keys["pg_api_key"],
         )
         return PortOneV1(account, self.client, self.clock, *([timeout] if timeout else []))
 
@@ -199,6 +214,7 @@ class V2Side(Side):
         *,
         test: bool = True,
         timeout: httpx.Timeout | None = None,
+        company: Company = ANY,
         secret: str | None = None,
         store: str | None = None,
     ) -> PortOneV2:
@@ -211,6 +227,7 @@ class V2Side(Side):
             sdk_url=f"{self.url}/sdk/v2.js",
             test=test,
             notice_url=NOTICE_URL,
+            company=company,
         )
         return PortOneV2(account, self.client, self.clock, *([timeout] if timeout else []))
 

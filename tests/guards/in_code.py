@@ -69,6 +69,13 @@ LOCKS = (
         '_MEMBER + "WHERE email = $1"',
     ),
     InCode(
+        "member locked while they choose a password",
+        "src/market/members/sql.py",
+        '_MEMBER + "WHERE id = $1 FOR UPDATE"',
+        (_LAST_LINE + "test_a_member_who_is_locked_by_id_keeps_everybody_else_out",),
+        '_MEMBER + "WHERE id = $1"',
+    ),
+    InCode(
         "the password is still the one that was checked",
         "src/market/members/sql.py",
         " AND password_hash = $2 FOR SHARE",

@@ -54,6 +54,7 @@ CONSTRAINTS = {
         "payments_account_whole",
         "payments_amount_positive",
         "payments_bank_of_an_account",
+        "payments_buyer_while_ready",
         "payments_cancelled_within_captured",
         "payments_captured_when_paid",
         "payments_gateway",

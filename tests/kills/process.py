@@ -99,6 +99,7 @@ class MortalGateway:
         self.version = inner.version
         self.till = inner.till
         self.sdk_url = inner.sdk_url
+        self.demands = inner.demands
 
     async def register(self, payment: Payment) -> None:
         await self._call("register", payment)

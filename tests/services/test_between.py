@@ -66,7 +66,9 @@ async def test_a_statement_agrees_with_itself_though_the_books_go_on(db: Databas
 # ── between two workers ──
 
 DUE: dict[str, Callable[[Market], Awaitable[Sequence[Any]]]] = {
-    "payments": lambda market: SqlPayments(market.db).due(market.clock.now() + LATER, 10),
+    "payments": lambda market: SqlPayments(market.db, Vault(["k"])).due(
+        market.clock.now() + LATER, 10
+    ),
     "cancellations": lambda market: SqlCancellations(market.db, Vault(["k"])).due(
         market.clock.now() + LATER, 10
     ),

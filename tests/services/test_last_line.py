@@ -84,6 +84,7 @@ REFUSED = {
     """,
     "payments_bank_of_an_account": "UPDATE payments SET bank = 'KAKAO'",
     "payments_reference_key": "UPDATE payments SET reference = 'the same'",
+    "payments_buyer_while_ready": "UPDATE payments SET buyer = 'x' WHERE captured_amount > 0",
     "payments_one_open_per_trade": """
         INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
                               status, created_at)
@@ -238,7 +239,7 @@ async def test_every_constraint_of_ours_is_tried(db: Database) -> None:
 LOCKS: dict[str, Callable[[Database, Any], Awaitable[Any]]] = {
     "products": lambda db, row: SqlProducts(db).get_for_update(row),
     "trades": lambda db, row: SqlTrades(db).get_for_update(row),
-    "payments": lambda db, row: SqlPayments(db).get_for_update(row),
+    "payments": lambda db, row: SqlPayments(db, Vault(["k"])).get_for_update(row),
     "sessions": lambda db, row: SqlSessions(db).find_for_update(row),
 }
 
@@ -286,6 +287,16 @@ async def test_a_locked_member_keeps_everybody_else_out(db: Database, dsn: str) 
             await impatiently(db, SqlMembers(db).find_by_email_for_update(row["email"]))
 
 
+@pytest.mark.usefixtures("busy")
+async def test_a_member_who_is_locked_by_id_keeps_everybody_else_out(
+    db: Database, dsn: str
+) -> None:
+    id = await db.value("SELECT id FROM members LIMIT 1")
+    async with holding(dsn, "members", id):
+        with pytest.raises(Unavailable):
+            await impatiently(db, SqlMembers(db).get_for_update(id))
+
+
 @pytest.mark.parametrize("table", LOCKS)
 async def test_a_row_is_not_locked_outside_a_transaction(db: Database, table: str) -> None:
     with pytest.raises(RuntimeError, match="transaction"):
@@ -296,11 +307,11 @@ async def test_what_changed_since_it_was_read_is_not_overwritten(
     acts: Acts, market: Market, db: Database
 ) -> None:
     trade, payment_id = await acts.paid_trade()
-    payment = await SqlPayments(db).get(payment_id)
+    payment = await SqlPayments(db, Vault(["k"])).get(payment_id)
     stores: list[tuple[Any, Any, list[Any]]] = [
         (SqlProducts(db), await SqlProducts(db).get(trade.product_id), []),
         (SqlTrades(db), await SqlTrades(db).get(trade.id), []),
-        (SqlPayments(db), payment, [Entry.expired(payment, payment.status)]),
+        (SqlPayments(db, Vault(["k"])), payment, [Entry.expired(payment, payment.status)]),
     ]
     for store, read, entry in stores:
         await store.save(read, *entry)

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from market.kit.db import in_transaction
 from market.payments.cancellation import Cancellation
+from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import ANY_TILL, Seen, Snapshot, Till
@@ -88,6 +89,7 @@ class SimulatedGateway:
     version: str = "V1"
     till: Till = ANY_TILL
     sdk_url: str = "sdk"
+    demands: Demands = NO_DEMANDS
     weather: Weather = CALM
     records: dict[str, Record] = field(default_factory=dict)
     webhooks: list[str] = field(default_factory=list)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from market.kit.db import in_transaction
 from market.payments.cancellation import Cancellation
+from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import ANY_TILL, Seen, Snapshot, Till
@@ -30,6 +31,7 @@ class MemoryGateway:
     version: str = "V1"
     till: Till = ANY_TILL
     sdk_url: str = "https://sdk.example/v1.js"
+    demands: Demands = NO_DEMANDS
     records: dict[str, Snapshot] = field(default_factory=dict)
     registered: dict[str, Money] = field(default_factory=dict)
     cancels: list[tuple[str, int]] = field(default_factory=list)

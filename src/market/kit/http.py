@@ -20,6 +20,7 @@ from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
 from market.shared.page import Page, Slice
 from market.shared.people import Caller
+from market.shared.phone import phone_number
 from market.shared.text import BIDI, clean
 
 from .addresses import Addresses
@@ -28,6 +29,7 @@ from .problems import PROBLEM_JSON, BodyInvalid
 
 # The largest body takes a second on a slow line. Who needs longer only holds a connection.
 BODY_WITHIN_S = 15.0
+LONGEST_PHONE = 30
 _UTF_8 = ("", "charset=utf-8")
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,10})"', re.ASCII)
 # No control characters, line ends or marks that turn the direction of what follows: a nickname or
@@ -150,10 +152,20 @@ class AccountIn(Struct):
     # Python's $ would let a line end pass behind the last digit.
     number: Annotated[str, Meta(pattern=rf"^{ACCOUNT_NUMBER}$(?!\n)", examples=["110-123-456789"])]
     holder: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_HOLDER)]
+    phone: Annotated[str, Meta(max_length=LONGEST_PHONE, examples=["010-1234-5678"])] | None = None
 
     def read(self) -> RefundAccount:
-        """Raises Invalid for a bank we don't know."""
-        return RefundAccount.read(known_bank(self.bank), self.number, self.holder)
+        """Raises Invalid for a bank we don't know, or what is no phone number."""
+        phone = known_phone(self.phone) if self.phone else None
+        return RefundAccount.read(known_bank(self.bank), self.number, self.holder, phone)
+
+
+def known_phone(text: str) -> str:
+    """Raises Invalid."""
+    phone = phone_number(text)
+    if phone is None:
+        raise Invalid("This is no phone number.")
+    return phone
 
 
 def known_bank(text: str) -> Bank:

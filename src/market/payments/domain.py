@@ -22,6 +22,7 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
 
+from .buyer import NOBODY, Buyer
 from .cancellation import TRY_AGAIN_AFTER, Cancellation
 from .record import ANY_TILL, Seen, Snapshot, Till
 
@@ -132,7 +133,8 @@ class Payment:
     `captured` is what the gateway took, and `cancelled` how much of that it gave back, in minor
     units; `look_at` is when to ask the gateway again unasked, None for never. Only one that is
     `registered` may be paid at a window. `issuing_until` is how long somebody has its account
-    opened; `answers` counts the calls about it that were refused.
+    opened; `answers` counts the calls about it that were refused. `buyer` is what the payment
+    company is told of who pays, as long as it is READY.
     """
 
     id: PaymentId
@@ -156,10 +158,17 @@ class Payment:
     issuing_until: datetime | None = None
     answers: int = 0
     version: int = 0
+    buyer: Buyer = NOBODY
 
     @classmethod
     def ask(
-        cls, id: PaymentId, invoice: Invoice, gateway: str, means: "Means", now: datetime
+        cls,
+        id: PaymentId,
+        invoice: Invoice,
+        gateway: str,
+        means: "Means",
+        now: datetime,
+        buyer: Buyer = NOBODY,
     ) -> Self:
         """Asks for an invoice's total, on the gateway version that is configured today."""
         return cls(
@@ -174,6 +183,7 @@ class Payment:
             status=Status.READY,
             created_at=now,
             look_at=now + LOOK_AT_AGES[0],
+            buyer=buyer,
         )
 
     @property
@@ -201,8 +211,10 @@ class Payment:
 
     def refused(self) -> None:
         """The gateway answered a call about it with a no: the next one is another call, by its
-        key, where a lost answer is asked for with the same key."""
+        key, where a lost answer is asked for with the same key; perhaps with another buyer."""
         self.answers += 1
+        if self.method is Method.VIRTUAL_ACCOUNT:
+            self.buyer = NOBODY
 
     def apply(self, seen: Snapshot | None, now: datetime, till: Till = ANY_TILL) -> list[Event]:
         """Moves forward to what the gateway's record shows; what happened since the last look.
@@ -226,6 +238,18 @@ class Payment:
         """Its trade no longer waits for it. Money that comes all the same goes back."""
         if self.status in OPEN:
             self._move(Status.EXPIRED)
+
+    def say_of_buyer(self, buyer: Buyer) -> bool:
+        """What the buyer says of themselves by now; True if that is news.
+
+        A call for an account whose answer was lost is repeated as it was: another one with the
+        same key might open a second account.
+        """
+        asked = self.method is Method.VIRTUAL_ACCOUNT and self.buyer != NOBODY
+        if self.status is not Status.READY or asked or buyer in {NOBODY, self.buyer}:
+            return False
+        self.buyer = buyer
+        return True
 
     def is_by(self, means: "Means") -> bool:
         """Whether it goes the way that is asked for."""
@@ -335,6 +359,7 @@ class Payment:
         if to not in TRANSITIONS[self.status]:
             raise InvalidTransition(payment_id=self.id, status=self.status)
         self.status = to
+        self.buyer = NOBODY  # told by now, or never to be
 
 
 @dataclass(frozen=True, slots=True)

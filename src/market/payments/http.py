@@ -16,12 +16,14 @@ from msgspec import Meta, Struct
 from market.kit.addresses import Addresses
 from market.kit.http import (
     BEARER,
+    LONGEST_PHONE,
     ONE_LINE,
     AccountIn,
     Idempotent,
     KeyParam,
     SignedIn,
     known_bank,
+    known_phone,
     path_id,
 )
 from market.kit.idempotency import Scope
@@ -33,6 +35,7 @@ from market.shared.errors import Invalid
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId, well_formed
 from market.shared.text import line
 
+from .buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, NOBODY, Buyer
 from .domain import Means, Method, Payment, Status
 from .ports import Checkout, Inbox, Seal, Sources
 from .refunds import RefundService
@@ -44,9 +47,24 @@ LARGEST_WEBHOOK = 64 * 1024
 LONGEST_REASON = 200
 
 
+class BuyerIn(Struct):
+    """What the payment company must be told of a buyer: where it needs something that is not given,
+    the answer is `buyer_needed`, which names it."""
+
+    name: Annotated[str, Meta(pattern=ONE_LINE, max_length=LONGEST_NAME)] | None = None
+    phone: Annotated[str, Meta(max_length=LONGEST_PHONE, examples=["010-1234-5678"])] | None = None
+    email: Annotated[str, Meta(pattern=f"^{EMAIL}$(?!\\n)", max_length=LONGEST_EMAIL)] | None = None
+
+    def read(self) -> Buyer:
+        """Raises Invalid for what is no phone number."""
+        phone = known_phone(self.phone) if self.phone else ""
+        return Buyer((self.name or "").strip(), phone, self.email or "")
+
+
 class PayIn(Struct):
     method: Method
     bank: Annotated[str, Meta(max_length=20)] | None = None
+    buyer: BuyerIn | None = None
 
 
 class CancelIn(Struct):
@@ -139,7 +157,9 @@ class PaymentController(Controller):
         async def work() -> PaymentOut:
             id = TradeId(path_id(trade_id))
             means = Means(data.method, known_bank(data.bank) if data.bank else None)
-            return PaymentOut.of(await payments.start(id, caller.id, means), payments, caller.id)
+            buyer = data.buyer.read() if data.buyer else NOBODY
+            payment = await payments.start(id, caller.id, means, buyer)
+            return PaymentOut.of(payment, payments, caller.id)
 
         return await once(work, status=201, scope=Scope.WITH_GATEWAY)
 

@@ -12,6 +12,7 @@ from market.shared.people import Party
 from market.shared.purchase import Invoice
 
 from .cancellation import Cancellation
+from .demands import Demands
 from .domain import Payment
 from .history import Entry
 from .incident import Incident
@@ -45,8 +46,8 @@ class Checkout:
 
 
 class PaymentGateway(Protocol):
-    """A payment platform; a page that opens its window has loaded the script at `sdk_url`. Never
-    called inside a transaction.
+    """A payment platform; a page that opens its window has loaded the script at `sdk_url`, and who
+    asks a buyer asks for what it `demands`. Never called inside a transaction.
 
     Every call raises GatewayTrouble when no answer came or none that makes sense.
     """
@@ -54,6 +55,7 @@ class PaymentGateway(Protocol):
     version: str
     till: Till
     sdk_url: str
+    demands: Demands
 
     async def register(self, payment: Payment) -> None:
         """Tells it the amount before any checkout (P2). Safe to repeat. Raises GatewayRefused."""

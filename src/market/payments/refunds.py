@@ -14,7 +14,8 @@ from market.shared.people import Party
 from market.shared.transactions import Transactions
 
 from .cancellation import USUAL_CANCELS, Cancellation, CancellationInProgress, Parts
-from .domain import Payment
+from .demands import Demands
+from .domain import Method, Payment
 from .history import Door, Entry, What
 from .ports import (
     Cancellations,
@@ -165,6 +166,7 @@ class RefundService:
             await self._purchases.refund_part(payment.trade_id, party, id)
             await self._note(party, by, f"send back {amount}", f"payment {id}", reason)
             payment = await self._payments.get_for_update(id)
+            self._check(payment, account)
             cancellation = payment.cancel(
                 wish or CancellationId(self._ids.new()),
                 amount,
@@ -179,6 +181,10 @@ class RefundService:
         if not cancellation.waits_for_account:
             await self._settle_asked(cancellation.id)
         return await self._payments.get(id)
+
+    async def demands_of(self, id: PaymentId) -> Demands:
+        """What must be known to refund a payment. Raises NotFound."""
+        return self._gateways.of(await self._payments.get(id)).demands
 
     async def is_under_way(self, id: PaymentId) -> bool:
         """Whether money of a payment is still on its way back."""
@@ -200,6 +206,7 @@ class RefundService:
         party = await self._purchases.party(payment.trade_id, by, operator=operator)
         if party is Party.SELLER:
             raise NotFound
+        self._check(payment, account)
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
             await self._note(party, by, "name a refund account", f"payment {id}", "the buyer's")
@@ -274,6 +281,7 @@ class RefundService:
         """Records that all is to go back; None when there is nothing to try at once: one that is
         under way is not tried by a second, whose refusal would say nothing of the first."""
         payment = await self._payments.get_for_update(payment_id)
+        self._check(payment, account)
         underway = await self._cancellations.find_open_for_update(payment_id)
         if underway is None:
             cancellation = payment.cancel(
@@ -294,6 +302,12 @@ class RefundService:
         await self._cancellations.save(underway)
         await self._payments.remember(payment_id, Entry.of(What.ACCOUNT_NAMED, payment))
         return underway
+
+    def _check(self, payment: Payment, account: RefundAccount | None) -> None:
+        """Refuses an account that the payment company can't refund to, before anything is
+        cancelled. Raises BankRefused, RefundPhoneNeeded."""
+        if account is not None and payment.method is Method.VIRTUAL_ACCOUNT:
+            self._gateways.of(payment).demands.check_refund(account)
 
     async def _note(self, party: Party, by: MemberId, act: str, subject: str, reason: str) -> None:
         """An operator's act is written down for good; members answer for their own trades."""

@@ -14,7 +14,9 @@ from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
+from .buyer import NOBODY, Buyer
 from .cancellation import Cancellation
+from .demands import Demands
 from .domain import (
     AccountIssued,
     Captured,
@@ -81,15 +83,19 @@ class PaymentService:
 
     # ── paying ──
 
-    async def start(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
+    async def start(
+        self, trade_id: TradeId, payer: MemberId, means: Means, buyer: Buyer = NOBODY
+    ) -> Payment:
         """Asks for a trade's price: by card, registered with the gateway before any checkout, or
         into a virtual account made for it (P2, P6).
 
         Repeated, it finds the payment it began; by other means, it begins another. Raises
-        NotFound, NotYourPart, InvalidTransition, HoldExpired, GatewayRefused, GatewayTrouble.
+        NotFound, NotYourPart, InvalidTransition, HoldExpired, BuyerNeeded, BankRefused,
+        GatewayRefused, GatewayTrouble.
         """
+        self.demands.check(means, buyer)
         # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
-        payment = await self._open_payment(trade_id, payer, means)
+        payment = await self._open_payment(trade_id, payer, means, buyer)
         about.add(payment_id=payment.id, trade_id=trade_id)
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
@@ -100,26 +106,36 @@ class PaymentService:
             await self._payments.save(payment, Entry.of(What.REGISTERED, payment))
         return payment
 
-    async def _open_payment(self, trade_id: TradeId, payer: MemberId, means: Means) -> Payment:
+    async def _open_payment(
+        self, trade_id: TradeId, payer: MemberId, means: Means, buyer: Buyer
+    ) -> Payment:
         version, now = self._gateways.today.version, self._clock.now()
         await self._purchases.invoice(trade_id, payer)  # strangers lock nothing
         async with self._transactions.transaction():
             # Under the trade's lock: a payment for a trade that dies meanwhile would never end.
             await self._purchases.lock(trade_id)
             invoice = await self._purchases.invoice(trade_id, payer)
-            payment = Payment.ask(PaymentId(self._ids.new()), invoice, version, means, now)
+            id = PaymentId(self._ids.new())
+            payment = Payment.ask(id, invoice, version, means, now, buyer)
             if await self._payments.add(payment, Entry.asked(payment)):
                 return payment
         existing = await self._payments.find_open(trade_id)
         if existing is not None and existing.is_by(means):
-            return existing
+            return await self._say_of_buyer(existing.id, buyer)
         if existing is not None:
             async with self._transactions.transaction():
                 await self._purchases.lock(trade_id)
                 closed = await self.expire_open(trade_id)
             await self.shut(closed)
         # Or it was settled in between: then the trade says what it is.
-        return await self._open_payment(trade_id, payer, means)
+        return await self._open_payment(trade_id, payer, means, buyer)
+
+    async def _say_of_buyer(self, id: PaymentId, buyer: Buyer) -> Payment:
+        async with self._transactions.transaction():
+            payment = await self._payments.get_for_update(id)
+            if payment.say_of_buyer(buyer):
+                await self._payments.save(payment)
+            return payment
 
     async def _issue_account(self, payment: Payment) -> Payment:
         """Has one account opened, however many ask at once: one of them asks the gateway, after
@@ -206,6 +222,11 @@ class PaymentService:
         payment = await self._payments.get(id)
         await self._purchases.party(payment.trade_id, viewer, operator=operator)
         return payment
+
+    @property
+    def demands(self) -> Demands:
+        """What whoever begins to pay today must be asked for."""
+        return self._gateways.today.demands
 
     @property
     def sdk_url(self) -> str:

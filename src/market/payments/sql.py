@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
+from cryptography.fernet import InvalidToken
 
 from market.kit.db import Database, Row
 from market.kit.vault import Vault
@@ -15,6 +16,7 @@ from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Receipt
 
+from .buyer import NOBODY, Buyer
 from .cancellation import Cancellation, CancellationInProgress, CancellationStatus
 from .domain import OPEN, Method, Payment, Status
 from .history import Entry
@@ -28,7 +30,7 @@ _PAYMENT = """
     SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
            captured_amount, captured_currency, cancelled_amount, reference, paid_at, failure,
            look_at, created_at, version, bank, account_bank, account_number, account_holder,
-           account_due_at, registered, issuing_until, answers
+           account_due_at, registered, issuing_until, answers, buyer
     FROM payments
 """
 # When money went back only the ledger knows: the payment keeps the sum alone.
@@ -60,8 +62,8 @@ _OPEN = """
 """
 _ADD = told_if_added("""
     INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
-                          status, look_at, created_at, bank)
-    VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+                          status, look_at, created_at, bank, buyer)
+    VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
     ON CONFLICT (trade_id) WHERE status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') DO NOTHING
 """)
 
@@ -84,6 +86,7 @@ def _update(first: int) -> str:
         "registered",
         "issuing_until",
         "answers",
+        "buyer",
     )
     changes = ", ".join(f"{name} = ${first + 1 + n}" for n, name in enumerate(columns))
     return (
@@ -109,8 +112,9 @@ _CANCELLATION = """
 class SqlPayments:
     """Payments; a partial unique index allows a trade one unpaid payment at a time."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
+        self._vault = vault
 
     async def add(self, payment: Payment, entry: Entry) -> bool:
         added = await self._db.execute(
@@ -127,6 +131,7 @@ class SqlPayments:
             payment.look_at,
             payment.created_at,
             payment.bank,
+            self._sealed(payment),
         )
         return added == 1
 
@@ -136,11 +141,11 @@ class SqlPayments:
             trade_id,
             OPEN,
         )
-        return _payment(row) if row else None
+        return self._payment(row) if row else None
 
     async def find(self, id: PaymentId) -> Payment | None:
         row = await self._db.find(_PAYMENT + "WHERE id = $1", id)
-        return _payment(row) if row else None
+        return self._payment(row) if row else None
 
     async def get(self, id: PaymentId) -> Payment:
         payment = await self.find(id)
@@ -152,7 +157,7 @@ class SqlPayments:
         row = await self._db.lock(_PAYMENT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
-        return _payment(row)
+        return self._payment(row)
 
     async def save(self, payment: Payment, entry: Entry | None = None) -> None:
         captured, account = payment.captured, payment.account
@@ -176,6 +181,7 @@ class SqlPayments:
             payment.registered,
             payment.issuing_until,
             payment.answers,
+            self._sealed(payment),
         )
         if not saved:
             raise VersionConflict(payment_id=payment.id)
@@ -226,7 +232,48 @@ class SqlPayments:
             after,
             limit,
         )
-        return [_payment(row) for row in rows]
+        return [self._payment(row) for row in rows]
+
+    def _payment(self, row: Row) -> Payment:
+        captured = row["captured_amount"]
+        return Payment(
+            id=row["id"],
+            trade_id=row["trade_id"],
+            payer=row["payer_id"],
+            title=row["title"],
+            gateway=row["gateway"],
+            method=Method(row["method"]),
+            amount=Money(row["amount"], row["currency"]),
+            status=Status(row["status"]),
+            created_at=row["created_at"],
+            look_at=row["look_at"],
+            captured=Money(captured, row["captured_currency"]) if captured is not None else None,
+            cancelled=row["cancelled_amount"],
+            reference=row["reference"],
+            paid_at=row["paid_at"],
+            failure=row["failure"],
+            registered=row["registered"],
+            issuing_until=row["issuing_until"],
+            answers=row["answers"],
+            version=row["version"],
+            bank=Bank(row["bank"]) if row["bank"] else None,
+            account=_account(row),
+            buyer=self._buyer(row["buyer"]),
+        )
+
+    def _sealed(self, payment: Payment) -> bytes | None:
+        if payment.buyer == NOBODY:
+            return None
+        return self._vault.seal(msgspec.json.encode(payment.buyer))
+
+    def _buyer(self, sealed: bytes | None) -> Buyer:
+        if sealed is None:
+            return NOBODY
+        try:
+            return msgspec.json.decode(self._vault.open(sealed), type=Buyer)
+        except InvalidToken:
+            # A key was lost: whoever pays can say it again, and the payment must go on.
+            return NOBODY
 
 
 class SqlReceipts:
@@ -400,33 +447,6 @@ class SqlCancellations:
             if sealed
             else None,
         )
-
-
-def _payment(row: Row) -> Payment:
-    captured = row["captured_amount"]
-    return Payment(
-        id=row["id"],
-        trade_id=row["trade_id"],
-        payer=row["payer_id"],
-        title=row["title"],
-        gateway=row["gateway"],
-        method=Method(row["method"]),
-        amount=Money(row["amount"], row["currency"]),
-        status=Status(row["status"]),
-        created_at=row["created_at"],
-        look_at=row["look_at"],
-        captured=Money(captured, row["captured_currency"]) if captured is not None else None,
-        cancelled=row["cancelled_amount"],
-        reference=row["reference"],
-        paid_at=row["paid_at"],
-        failure=row["failure"],
-        registered=row["registered"],
-        issuing_until=row["issuing_until"],
-        answers=row["answers"],
-        version=row["version"],
-        bank=Bank(row["bank"]) if row["bank"] else None,
-        account=_account(row),
-    )
 
 
 def _account(row: Row) -> VirtualAccount | None:

@@ -92,6 +92,11 @@ class VirtualAccount:
     due_at: datetime
 
 
+def digits(number: str) -> str:
+    """An account's number as banks' machines take it."""
+    return "".join(sign for sign in narrow(number) if sign.isdigit())
+
+
 @dataclass(frozen=True, slots=True)
 class RefundAccount:
     """A buyer's own account. It is kept sealed, only as long as a refund needs it, and never
@@ -100,10 +105,10 @@ class RefundAccount:
     bank: Bank
     number: str = field(repr=False)
     holder: str = field(repr=False)
+    phone: str | None = field(default=None, repr=False)
 
     @classmethod
-    def read(cls, bank: Bank, number: str, holder: str) -> Self:
+    def read(cls, bank: Bank, number: str, holder: str, phone: str | None = None) -> Self:
         """As somebody wrote it: of the number, digits alone are kept; it was checked against
-        ACCOUNT_NUMBER."""
-        digits = "".join(sign for sign in narrow(number) if sign.isdigit())
-        return cls(bank, digits, line(holder))
+        ACCOUNT_NUMBER. `phone` is the holder's, in digits."""
+        return cls(bank, digits(number), line(holder), phone)

@@ -9,6 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from market.kit.http import path_id
+from market.payments.buyer import NOBODY
+from market.payments.demands import BankRefused
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as Paid
 from market.payments.ports import GatewayRefused
@@ -22,9 +24,8 @@ from market.shared.people import Party
 from market.trades.domain import AlreadyBought, Status
 from market.trades.service import TradeService
 
-from .forms import Form
+from .forms import Form, buyer_in
 from .page import go, render
-from .show import BANKS
 from .trading import Scene, scene
 from .visitor import Here, Shop, Visitor
 
@@ -85,10 +86,15 @@ class BuyingController(Controller):
         method = form.choice("method", Method)
         deposit = method is Method.VIRTUAL_ACCOUNT
         bank = form.choice("bank", Bank) if deposit else None
+        buyer = buyer_in(form, payments.demands.of(method)) if method else NOBODY
         if method is None or form.wrong:
             return _checkout(shop, visitor, seen, payments, form)
         try:
-            payment = await payments.start(seen.trade.id, visitor.me.id, Means(method, bank))
+            means = Means(method, bank)
+            payment = await payments.start(seen.trade.id, visitor.me.id, means, buyer)
+        except BankRefused as error:
+            form.fault("bank", error.code)
+            return _checkout(shop, visitor, seen, payments, form)
         except (GatewayTrouble, GatewayRefused) as error:
             form.fault("method", error.code)
             return _checkout(shop, visitor, seen, payments, form)
@@ -173,6 +179,6 @@ def _checkout(
         sdk_url=payments.sdk_url,
         scene=seen,
         trade=seen.trade,
-        banks=BANKS,
+        demands=payments.demands,
         form=form,
     )

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from market.console.ports import PaymentCase, TradeCase
 from market.kit.http import path_id
 from market.payments.cancellation import AlreadyAsked, RefundRefused
+from market.payments.demands import Demands
 from market.payments.operators import OperatorDesk, OwnTrade
 from market.payments.refunds import RefundService
 from market.shared.errors import Conflict, NotFound
@@ -77,13 +78,18 @@ class ConsoleActsController(Controller):
 
     @get("/payments/{payment_id:str}/refund")
     async def refund_page(
-        self, payment_id: FromPath[str], visitor: Here, shop: House, console: Reads
+        self,
+        payment_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
     ) -> Response[Any]:
         case = await console.payment(PaymentId(path_id(payment_id)))
         if not case.may_send_back:
             return go(f"/console/payments/{case.id}")
         _not_own(case.trade, visitor)
-        return _refund_page(shop, visitor, case, None)
+        return _refund_page(shop, visitor, case, await refunds.demands_of(case.id), None)
 
     @post("/payments/{payment_id:str}/refund")
     async def refund(
@@ -106,35 +112,42 @@ class ConsoleActsController(Controller):
         reason = form.line("reason", most=LONGEST_REASON)
         part = bool(form.raw("amount").strip())
         amount = form.won("amount", 1, max(case.cancellable, 1)) if part else None
-        account = account_in(form) if case.by_deposit and _names_account(form) else None
+        demands = await refunds.demands_of(case.id)
+        account = account_in(form, demands) if case.by_deposit and _names_account(form) else None
         wish = form.raw("wish")
         if form.wrong or not well_formed(wish):
-            return _refund_page(shop, visitor, case, form)
+            return _refund_page(shop, visitor, case, demands, form)
         try:
             await refunds.cancel(
                 case.id, visitor.me.id, amount, reason, account, CancellationId(wish), operator=True
             )
         except RefundRefused as refusal:
             refund_refused(form, "amount", refusal)
-            return _refund_page(shop, visitor, case, form, again=True)
+            return _refund_page(shop, visitor, case, demands, form, again=True)
         except AlreadyAsked as refusal:
             asked = won(int(refusal.about["amount"]))
             form.fault("amount", "이 양식으로 이미 {amount} 환불을 요청했어요.", amount=asked)
-            return _refund_page(shop, visitor, case, form, again=True)
+            return _refund_page(shop, visitor, case, demands, form, again=True)
         except Conflict as error:
             form.fault("amount", error.code)
-            return _refund_page(shop, visitor, case, form)
+            return _refund_page(shop, visitor, case, demands, form)
         return go(f"/console/payments/{case.id}", say="console_refund_asked")
 
     @get("/payments/{payment_id:str}/refund-account")
     async def refund_account_page(
-        self, payment_id: FromPath[str], visitor: Here, shop: House, console: Reads
+        self,
+        payment_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
     ) -> Response[Any]:
         case = await console.payment(PaymentId(path_id(payment_id)))
         if not case.waits_for_account:
             return go(f"/console/payments/{case.id}")
         _not_own(case.trade, visitor)
-        return show(shop, "refund_account", visitor, case=case, form=None)
+        demands = await refunds.demands_of(case.id)
+        return _account_page(shop, visitor, case, demands, None)
 
     @post("/payments/{payment_id:str}/refund-account")
     async def refund_account(
@@ -150,14 +163,15 @@ class ConsoleActsController(Controller):
         case = await console.payment(PaymentId(path_id(payment_id)))
         _not_own(case.trade, visitor)
         form = await Form.of(request)
-        account = account_in(form)
+        demands = await refunds.demands_of(case.id)
+        account = account_in(form, demands)
         if account is None or form.wrong:
-            return show(shop, "refund_account", visitor, status=400, case=case, form=form)
+            return _account_page(shop, visitor, case, demands, form)
         try:
             await refunds.send_to(case.id, visitor.me.id, account, operator=True)
         except RefundRefused as refusal:
             refund_refused(form, "number", refusal)
-            return show(shop, "refund_account", visitor, status=400, case=case, form=form)
+            return _account_page(shop, visitor, case, demands, form)
         return go(f"/console/payments/{case.id}", say="console_refund_asked")
 
     @get("/trades/{trade_id:str}/cancel")
@@ -192,13 +206,30 @@ class ConsoleActsController(Controller):
 
 
 def _refund_page(
-    shop: Shop, visitor: Visitor, case: PaymentCase, form: Form | None, *, again: bool = False
+    shop: Shop,
+    visitor: Visitor,
+    case: PaymentCase,
+    demands: Demands,
+    form: Form | None,
+    *,
+    again: bool = False,
 ) -> Response[str]:
     """With `again`, the form makes a request of its own: the one before has had its answer."""
     status = 400 if form else 200
     sent = form.raw("wish") if form and not again else ""
     wish = sent if well_formed(sent) else secrets.token_hex(16)
-    return show(shop, "refund", visitor, status=status, case=case, form=form, wish=wish)
+    return show(
+        shop, "refund", visitor, status=status, case=case, demands=demands, form=form, wish=wish
+    )
+
+
+def _account_page(
+    shop: Shop, visitor: Visitor, case: PaymentCase, demands: Demands, form: Form | None
+) -> Response[str]:
+    status = 400 if form else 200
+    return show(
+        shop, "refund_account", visitor, status=status, case=case, demands=demands, form=form
+    )
 
 
 def _not_own(trade: TradeCase, visitor: Visitor) -> None:
@@ -208,7 +239,7 @@ def _not_own(trade: TradeCase, visitor: Visitor) -> None:
 
 
 def _names_account(form: Form) -> bool:
-    return any(form.raw(name).strip() for name in ("bank", "number", "holder"))
+    return any(form.raw(name).strip() for name in ("bank", "number", "holder", "phone"))
 
 
 def _number(id: int) -> int:

@@ -1,7 +1,7 @@
 """Form posts, read field by field; what is wrong is kept beside the field, to be shown there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -9,9 +9,12 @@ from litestar import Request
 from litestar.datastructures import State, UploadFile
 
 from market.kit.http import ONE_LINE
+from market.payments.buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, Buyer, BuyerField
 from market.payments.cancellation import RefundRefused
+from market.payments.demands import BankRefused, Demands
 from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
 from market.shared.errors import Invalid
+from market.shared.phone import phone_number
 from market.shared.text import clean, line, units, won
 
 E = TypeVar("E", bound=StrEnum)
@@ -90,6 +93,13 @@ class Form:
             return None
         return won(self.raw(name)) or 0
 
+    def phone(self, name: str) -> str:
+        """A phone number in digits, written as people write one."""
+        number = phone_number(self.raw(name))
+        if number is None:
+            self.fault(name, "형식이 맞지 않아요." if self.raw(name).strip() else "꼭 적어 주세요.")
+        return number or ""
+
     def choice(self, name: str, kind: type[E]) -> E | None:
         """One of a few."""
         try:
@@ -115,9 +125,31 @@ def refund_refused(form: Form, name: str, refusal: RefundRefused) -> None:
     form.fault(name, "결제사가 환불을 거절했어요: {reason}", **refusal.about)
 
 
-def account_in(form: Form) -> RefundAccount | None:
-    """Somebody's own bank account, as the fields of a form name it."""
+def account_in(form: Form, demands: Demands) -> RefundAccount | None:
+    """Somebody's own bank account, as the fields of a form name it, that the payment company can
+    refund to."""
     bank = form.choice("bank", Bank)
     number = form.text("number", most=60, pattern=ACCOUNT_NUMBER)
     holder = form.line("holder", most=LONGEST_HOLDER)
-    return RefundAccount.read(bank, number, holder) if bank else None
+    phone = form.phone("phone") if demands.refund_phone else None
+    if bank is None:
+        return None
+    account = RefundAccount.read(bank, number, holder, phone)
+    if bank not in demands.refund_banks:
+        form.fault("bank", BankRefused.code)
+    return account
+
+
+def buyer_in(form: Form, wanted: Collection[BuyerField]) -> Buyer:
+    """Who pays, as far as the payment company must be told."""
+    given: dict[str, str] = {}
+    for field in wanted:
+        name = f"buyer_{field}"
+        match field:
+            case BuyerField.NAME:
+                given[field] = form.line(name, most=LONGEST_NAME)
+            case BuyerField.PHONE:
+                given[field] = form.phone(name)
+            case BuyerField.EMAIL:
+                given[field] = form.text(name, most=LONGEST_EMAIL, pattern=EMAIL)
+    return Buyer(**given)

@@ -17,7 +17,7 @@ from market.shared.errors import NotFound
 
 from . import console_show
 from .refusals import CODES
-from .show import BANKS, FILTERS
+from .show import FILTERS
 from .visitor import Shop, Visitor
 from .words import TOLD, translator
 
@@ -97,7 +97,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update({**FILTERS, **console_show.FILTERS})
-_templates.globals.update(asset=_asset_url, more_url=more_url, banks=BANKS, told=TOLD, codes=CODES)
+_templates.globals.update(asset=_asset_url, more_url=more_url, told=TOLD, codes=CODES)
 
 
 _VERSION = "the version of what follows"

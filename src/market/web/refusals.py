@@ -8,6 +8,18 @@ CODES: Mapping[str, tuple[str, str]] = {
         "이미 거래하고 있는 용품이에요. 한 사람이 하나씩 살 수 있어요.",
         "You have a trade of this item already; one unit each.",
     ),
+    "bank_refused": (
+        "결제사가 이용할 수 없는 은행이에요. 다른 은행을 선택해 주세요.",
+        "The payment company can't use this bank. Choose another.",
+    ),
+    "buyer_needed": (
+        "결제사에 알려야 하는 구매자 정보가 빠졌어요.",
+        "The payment company needs more of your details.",
+    ),
+    "refund_phone_needed": (
+        "환불받으려면 예금주의 휴대폰 번호가 필요해요.",
+        "A refund needs the account holder's mobile number.",
+    ),
     "bank_needed": ("은행을 골라 주세요.", "Choose a bank."),
     "cancellation_in_progress": (
         "이미 결제취소가 진행 중이에요.",

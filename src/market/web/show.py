@@ -1,6 +1,6 @@
 """How pages say things: prices, moments, states, banks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -51,6 +51,17 @@ BANKS: Mapping[str, str] = {
     Bank.POST: "우체국",
 }
 TONES = 6
+
+
+def only(ways: Collection[Sequence[str]]) -> str:
+    """The class of what one way to pay alone has a use for."""
+    needed = {way for some in ways for way in some}
+    return f" only-{needed.pop()}" if len(needed) == 1 else ""
+
+
+def banks(some: Collection[Bank]) -> Mapping[str, str]:
+    """Some banks by name, in the usual order."""
+    return {bank: name for bank, name in BANKS.items() if bank in some}
 
 
 def won(amount: Money | int) -> str:
@@ -113,6 +124,8 @@ FILTERS: Mapping[str, Any] = {
     "day": day,
     "iso": iso,
     "bank": bank,
+    "banks": banks,
+    "only": only,
     "tone": tone,
     "notice_words": notice_words,
     "product_status": PRODUCT_STATUS.__getitem__,

@@ -14,6 +14,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from market.kit.hearing import Hearing
 from market.kit.http import path_id
 from market.payments.cancellation import RefundRefused
+from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import RefundAccountNeeded
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
@@ -170,7 +171,7 @@ class TradingController(Controller):
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         if not seen.may_cancel:
             return go(f"/trades/{trade_id}")
-        return _cancel_page(shop, visitor, seen, None)
+        return _cancel_page(shop, visitor, seen, await _demands(seen, refunds), None)
 
     @post("/trades/{trade_id:str}/cancel")
     async def cancel(
@@ -187,7 +188,8 @@ class TradingController(Controller):
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
         reason = form.line("reason", most=LONGEST_REASON)
-        account = account_in(form) if asks_account(seen) else None
+        demands = await _demands(seen, refunds)
+        account = account_in(form, demands) if asks_account(seen) else None
         if not form.wrong:
             try:
                 await refunds.cancel_purchase(seen.trade.id, visitor.me.id, reason, account)
@@ -196,7 +198,7 @@ class TradingController(Controller):
                 form.fault("bank", error.code)
             except RefundRefused as refusal:
                 refund_refused(form, "reason", refusal)
-        return _cancel_page(shop, visitor, seen, form)
+        return _cancel_page(shop, visitor, seen, demands, form)
 
     @get("/trades/{trade_id:str}/refund-account")
     async def refund_account_page(
@@ -211,7 +213,7 @@ class TradingController(Controller):
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         if seen.waits_for_account is None:
             return go(f"/trades/{trade_id}")
-        return _refund_account_page(shop, visitor, seen, None)
+        return _refund_account_page(shop, visitor, seen, await _demands(seen, refunds), None)
 
     @post("/trades/{trade_id:str}/refund-account")
     async def refund_account(
@@ -227,16 +229,17 @@ class TradingController(Controller):
         """Where a deposit that came too late or wrong is to go back to (P6)."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
-        account = account_in(form)
         if seen.waits_for_account is None:
             return go(f"/trades/{trade_id}")
+        demands = await _demands(seen, refunds)
+        account = account_in(form, demands)
         if account is None or form.wrong:
-            return _refund_account_page(shop, visitor, seen, form)
+            return _refund_account_page(shop, visitor, seen, demands, form)
         try:
             await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
         except RefundRefused as refusal:
             refund_refused(form, "number", refusal)
-            return _refund_account_page(shop, visitor, seen, form)
+            return _refund_account_page(shop, visitor, seen, demands, form)
         return go(f"/trades/{trade_id}", say="refund_account")
 
 
@@ -245,7 +248,18 @@ def asks_account(seen: Scene) -> bool:
     return seen.party is Party.BUYER and seen.by_deposit and seen.trade.holds_money
 
 
-def _cancel_page(shop: Shop, visitor: Visitor, seen: Scene, form: Form | None) -> Response[str]:
+async def _demands(seen: Scene, refunds: RefundService) -> Demands:
+    """What must be known to send the trade's money back."""
+    if seen.waits_for_account is not None:
+        return await refunds.demands_of(seen.waits_for_account)
+    if seen.receipt is not None:
+        return await refunds.demands_of(seen.receipt.id)
+    return NO_DEMANDS
+
+
+def _cancel_page(
+    shop: Shop, visitor: Visitor, seen: Scene, demands: Demands, form: Form | None
+) -> Response[str]:
     return render(
         shop,
         "cancel.html",
@@ -254,12 +268,13 @@ def _cancel_page(shop: Shop, visitor: Visitor, seen: Scene, form: Form | None) -
         scene=seen,
         trade=seen.trade,
         asks_account=asks_account(seen),
+        demands=demands,
         form=form,
     )
 
 
 def _refund_account_page(
-    shop: Shop, visitor: Visitor, seen: Scene, form: Form | None
+    shop: Shop, visitor: Visitor, seen: Scene, demands: Demands, form: Form | None
 ) -> Response[str]:
     return render(
         shop,
@@ -268,6 +283,7 @@ def _refund_account_page(
         status=400 if form else 200,
         scene=seen,
         trade=seen.trade,
+        demands=demands,
         form=form,
     )
 

@@ -101,6 +101,13 @@ EN: Mapping[str, str] = {
     "결제취소": "Cancel payment",
     "거래 취소": "Cancelled",
     "복사": "Copy",
+    "구매자 정보": "Your details",
+    "결제사가 확인하는 정보예요. 결제에만 쓰고, 끝나면 지워요.": (
+        "The payment company asks for these. We use them for the payment alone, then erase them."
+    ),
+    "이름": "Name",
+    "휴대폰 번호": "Mobile number",
+    "예금주 휴대폰 번호": "Account holder's mobile number",
     "복사했어요": "Copied",
     "비밀번호 만들기": "Set a password",
     "새 비밀번호": "New password",

@@ -13,11 +13,13 @@ from market.payments.cancellation import Cancellation
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
+from market.shared.banking import Bank, digits
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
 
 from .breaker import Breaker
+from .companies import ANY, Company
 from .transport import PATIENCE, Transport, asked_back, readable
 from .wire_v1 import (
     AttemptsV1,
@@ -36,6 +38,9 @@ T = TypeVar("T")
 # die between our check and theirs.
 TOKEN_MARGIN_S = 60
 LONGEST_NAME = 40
+# A buyer's name at a window, and where an account is opened for them.
+LONGEST_BUYER = 40
+LONGEST_DEPOSITOR = 16
 LONGEST_PAGE = 1000
 # Whose name a depositor sees, at providers that show one (at most 16 characters).
 ACCOUNT_HOLDER = "원티드마켓"
@@ -48,7 +53,8 @@ _HTTP_SERVER_ERROR = 500
 @dataclass(frozen=True, slots=True)
 class V1Account:
     """Where V1 is, and who we are there. `notice_url` is where it shall send webhooks, if not
-    where its console says; `test` is whether the channel is a test channel."""
+    where its console says; `test` is whether the channel is a test channel; `company` is the
+    payment company behind it, and `pg_api_key` KG Inicis's own key for virtual accounts."""
 
     api_url: str
     key: str
@@ -58,6 +64,8 @@ class V1Account:
     sdk_url: str
     test: bool
     notice_url: str | None = None
+    company: Company = ANY
+    pg_api_key: str | None = None
 
 
 class PortOneV1:
@@ -75,6 +83,7 @@ class PortOneV1:
         # V1's records name no store: keys belong to one.
         self.till = Till(test=account.test)
         self.sdk_url = account.sdk_url
+        self.demands = account.company.demands(self.version)
         self._account = account
         breaker = Breaker(self.version, clock)
         self._transport = Transport(client, account.api_url, breaker, timeout)
@@ -102,9 +111,10 @@ class PortOneV1:
             "channelKey": self._account.channel_key,
             "pay_method": "card",
             "merchant_uid": payment.id,
-            "name": payment.title[:LONGEST_NAME],
+            "name": self._account.company.title(payment.title, LONGEST_NAME),
             "amount": major(payment.amount),
             "currency": payment.amount.currency,
+            **self._buyer(payment, LONGEST_BUYER),
         }
         if self._account.notice_url:
             params["notice_url"] = self._account.notice_url
@@ -128,19 +138,22 @@ class PortOneV1:
             "channel_key": self._account.channel_key,
             "merchant_uid": payment.id,
             "amount": major(payment.amount),
-            "vbank_code": payment.bank.code if payment.bank else None,
+            "vbank_code": self._bank(payment.bank) if payment.bank else None,
             "vbank_due": int(due_at.timestamp()),
             "vbank_holder": ACCOUNT_HOLDER,
-            "name": payment.title[:LONGEST_NAME],
+            "name": self._account.company.title(payment.title, LONGEST_NAME),
             "notice_url": self._account.notice_url,
+            **self._buyer(payment, LONGEST_DEPOSITOR),
         }
         given = {name: value for name, value in body.items() if value is not None}
-        answer = await self._call(PaymentV1, "POST", "/vbanks", json=given)
+        asked = {"json": given, "params": self._key()}
+        answer = await self._call(PaymentV1, "POST", "/vbanks", **asked)
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)
 
     async def close_account(self, payment: Payment) -> None:
-        answer = await self._call(PaymentV1, "DELETE", f"/vbanks/{payment.reference}")
+        path = f"/vbanks/{payment.reference}"
+        answer = await self._call(PaymentV1, "DELETE", path, params=self._key())
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)
 
@@ -157,10 +170,12 @@ class PortOneV1:
         }
         if cancellation.account is not None:
             body |= {
-                "refund_bank": cancellation.account.bank.code,
-                "refund_account": cancellation.account.number,
+                "refund_bank": self._bank(cancellation.account.bank),
+                "refund_account": digits(cancellation.account.number),
                 "refund_holder": cancellation.account.holder,
             }
+            if cancellation.account.phone:
+                body["refund_tel"] = cancellation.account.phone
         answer = await self._call(PaymentV1, "POST", "/payments/cancel", json=body)
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)
@@ -179,6 +194,23 @@ class PortOneV1:
             for snapshot in readable(answer.response.list):
                 yield snapshot
             page = answer.response.next
+
+    def _bank(self, bank: Bank) -> str:
+        """As the company calls it. Raises GatewayRefused for one that it does not deal with."""
+        try:
+            return self._account.company.banks[bank]
+        except KeyError as cause:
+            raise GatewayRefused(f"The payment company has no accounts at {bank}.") from cause
+
+    def _buyer(self, payment: Payment, longest_name: int) -> dict[str, str]:
+        buyer = payment.buyer
+        name = self._account.company.person(buyer.name, longest_name) if buyer.name else ""
+        told = {"buyer_name": name, "buyer_tel": buyer.phone, "buyer_email": buyer.email}
+        return {field: value for field, value in told.items() if value}
+
+    def _key(self) -> dict[str, str]:
+        key = self._account.pg_api_key
+        return {"pg_api_key": key} if key else {}
 
     async def _one(self, imp_uid: str) -> Envelope[PaymentV1]:
         # Without include_sandbox, payments of test channels are "not found".

@@ -10,14 +10,17 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from market.payments.buyer import NOBODY, Buyer
 from market.payments.cancellation import Cancellation
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
+from market.shared.banking import digits
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble
 
 from .breaker import Breaker
+from .companies import ANY, Company
 from .transport import PATIENCE, Transport, asked_back, readable
 from .wire_v2 import REFUSALS, CancelledV2, ErrorV2, Nothing, PaymentsV2, PaymentV2, read
 
@@ -38,7 +41,8 @@ _HTTP_FORBIDDEN = 403
 @dataclass(frozen=True, slots=True)
 class V2Account:
     """Where V2 is, and who we are there. `test` is whether the channel is a test channel;
-    `notice_url` is where it shall send webhooks, if not where its console says."""
+    `notice_url` is where it shall send webhooks, if not where its console says; `company` is the
+    payment company behind the channel."""
 
     api_url: str
     secret: str
@@ -47,6 +51,7 @@ class V2Account:
     sdk_url: str
     test: bool
     notice_url: str | None = None
+    company: Company = ANY
 
 
 class PortOneV2:
@@ -67,6 +72,7 @@ class PortOneV2:
     ) -> None:
         self.till = Till(account.store_id, account.test)
         self.sdk_url = account.sdk_url
+        self.demands = account.company.demands(self.version)
         self._account = account
         breaker = Breaker(self.version, clock)
         self._transport = Transport(client, account.api_url, breaker, timeout, _refuses)
@@ -87,11 +93,18 @@ class PortOneV2:
             "storeId": self._account.store_id,
             "channelKey": self._account.channel_key,
             "paymentId": payment.id,
-            "orderName": payment.title,
+            "orderName": self._account.company.title(payment.title),
             "totalAmount": payment.amount.amount,
             "currency": payment.amount.currency,
             "payMethod": payment.method.value,
         }
+        if (buyer := payment.buyer) != NOBODY:
+            told = {
+                "fullName": self._name(buyer),
+                "phoneNumber": buyer.phone,
+                "email": buyer.email,
+            }
+            params["customer"] = {name: value for name, value in told.items() if value}
         if self._account.notice_url:
             params["noticeUrls"] = [self._account.notice_url]
         return Checkout(self.version, self._account.sdk_url, self._account.store_id, params)
@@ -130,11 +143,13 @@ class PortOneV2:
             "storeId": self._account.store_id,
             "channelKey": self._account.channel_key,
             "method": {"virtualAccount": account},
-            "orderName": payment.title,
+            "orderName": self._account.company.title(payment.title),
+            # KSNET must be told; it is what members sell each other.
+            "productType": "PHYSICAL",
             "amount": {"total": payment.amount.amount},
             "currency": payment.amount.currency,
-            # Required by the document; what is not told need not be kept there.
-            "customer": {},
+            # Required by the document; what need not be told need not be kept there.
+            "customer": self._customer(payment.buyer),
         }
         if self._account.notice_url:
             body["noticeUrls"] = [self._account.notice_url]
@@ -142,6 +157,19 @@ class PortOneV2:
         # is kept as long as a yes, so a call after one needs a key of its own.
         headers = {"Idempotency-Key": f'"account-{payment.id}-{payment.answers}"'}
         await self._call(Nothing, "POST", payment, "/instant", json=body, headers=headers)
+
+    def _name(self, buyer: Buyer) -> str:
+        return self._account.company.person(buyer.name) if buyer.name else ""
+
+    def _customer(self, buyer: Buyer) -> dict[str, Any]:
+        """As calls from server to server want it; the window takes a flat one."""
+        name = self._name(buyer)
+        told = {
+            "name": {"full": name} if name else None,
+            "phoneNumber": buyer.phone,
+            "email": buyer.email,
+        }
+        return {field: value for field, value in told.items() if value}
 
     async def close_account(self, payment: Payment) -> None:
         store = {"storeId": self._account.store_id}
@@ -159,9 +187,11 @@ class PortOneV2:
         if cancellation.account is not None:
             body["refundAccount"] = {
                 "bank": cancellation.account.bank,
-                "number": cancellation.account.number,
+                "number": digits(cancellation.account.number),
                 "holderName": cancellation.account.holder,
             }
+            if cancellation.account.phone:
+                body["refundAccount"]["holderPhoneNumber"] = cancellation.account.phone
         headers = {"Idempotency-Key": _key(cancellation)}
         try:
             answer = await self._call(
