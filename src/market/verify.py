@@ -75,8 +75,6 @@ INVARIANTS: Mapping[str, str] = {
         SELECT id, reference, paid_at, captured_currency FROM payments
         WHERE captured_amount IS NOT NULL AND num_nulls(reference, paid_at, captured_currency) > 0
     """,
-    # An incident excuses money that is left, for an operator answers for it; but not those kinds
-    # that only tell of money which is to go back, or of amounts.
     "captured money has a live trade, or is on its way back, or is back": """
         SELECT p.id, p.status FROM payments p
         JOIN trades t ON t.id = p.trade_id
@@ -84,9 +82,18 @@ INVARIANTS: Mapping[str, str] = {
           AND NOT (t.payment_id IS NOT DISTINCT FROM p.id AND t.status <> 'CANCELLED')
           AND NOT EXISTS (SELECT FROM cancellations c
                           WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
-          AND NOT EXISTS (SELECT FROM incidents i
-                          WHERE i.payment_id = p.id AND i.kind NOT LIKE 'wrong\\_%'
-                            AND i.kind NOT IN ('amounts_differ', 'unknown_at_gateway'))
+    """,
+    "money that came under an order besides has a payment of its own, and is told of": """
+        SELECT p.id, p.order_id, p.captured_amount FROM payments p
+        JOIN payments o ON o.id = p.order_id
+        WHERE o.order_id IS NOT NULL OR o.captured_amount IS NULL OR p.captured_amount IS NULL
+           OR (p.trade_id, p.payer_id, p.gateway) <> (o.trade_id, o.payer_id, o.gateway)
+           OR NOT EXISTS (SELECT FROM incidents i
+                          WHERE i.kind = 'paid_twice' AND i.payment_id = p.id)
+    """,
+    "only a trade that awaits payment waits for one": """
+        SELECT p.id, p.status, t.status AS trade FROM payments p JOIN trades t ON t.id = p.trade_id
+        WHERE p.status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') AND t.status <> 'AWAITING_PAYMENT'
     """,
     "a cancellation that succeeded sent its money back": """
         SELECT p.id, p.cancelled_amount, c.amount AS succeeded FROM payments p
@@ -100,7 +107,8 @@ INVARIANTS: Mapping[str, str] = {
         WHERE (c.status = 'REQUESTED') <> (c.settled_at IS NULL)
            OR (c.status <> 'REQUESTED' AND c.try_at IS NOT NULL)
            OR (c.status = 'REQUESTED' AND c.try_at IS NULL
-               AND (p.method <> 'VIRTUAL_ACCOUNT' OR c.refund_account IS NOT NULL))
+               AND (coalesce(p.used_method, p.method) <> 'VIRTUAL_ACCOUNT'
+                    OR c.refund_account IS NOT NULL))
     """,
     # Three, as `payments.cancellation.MEMBERS_PARTS` says; before there was that rule, a refund did
     # not tell what was asked for.

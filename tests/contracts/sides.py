@@ -11,6 +11,7 @@ import httpx
 from market.kit.system import TimeOrderedIds
 from market.payments.cancellation import Cancellation
 from market.payments.domain import Means, Method, Payment
+from market.payments.order import Order
 from market.payments.portone.companies import ANY, Company
 from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
@@ -57,6 +58,7 @@ class Side:
     version: ClassVar[str]
     money_words: ClassVar[tuple[str, ...]]
     cancel_path: ClassVar[str]
+    calls_of_a_look: ClassVar[int]
 
     url: str
     portone: Client
@@ -115,7 +117,8 @@ class Side:
         return payment
 
     async def seen(self, payment: Payment) -> Snapshot:
-        seen = await self.gateway.look(payment)
+        """The attempt that the payment goes by."""
+        [(_, seen)] = Order([payment], await self.gateway.look(payment)).shares()
         assert seen is not None
         return seen
 
@@ -151,6 +154,7 @@ class V1Side(Side):
     version = "V1"
     money_words = ("paid", "cancelled")
     cancel_path = "/payments/cancel"
+    calls_of_a_look = 1
 
     def made(
         self,
@@ -208,6 +212,7 @@ class V2Side(Side):
     version = "V2"
     money_words = ("PAID", "PARTIAL_CANCELLED", "CANCELLED")
     cancel_path = "/payments/*/cancel"
+    calls_of_a_look = 2
 
     def made(
         self,

@@ -66,21 +66,22 @@ async def test_an_issue_whose_answer_was_lost_shows_in_the_record(side: Side) ->
 
 async def test_a_closed_account_takes_no_deposit(side: Side) -> None:
     payment = await issued(side)
-    await side.gateway.close_account(payment)
+    reference = (await side.seen(payment)).reference
+    await side.gateway.close_account(payment, reference)
     assert payment.account is not None
     body = {"account_number": payment.account.number, "amount": 1000}
     side.portone.control("POST", "deposit", body, status=409)
     seen = await side.seen(payment)
     assert seen.state is not Seen.PAID
     with pytest.raises(GatewayRefused):
-        await side.gateway.close_account(payment)
+        await side.gateway.close_account(payment, reference)
 
 
 async def test_a_paid_account_cannot_be_closed(side: Side) -> None:
     payment = await issued(side)
     deposit(side, payment)
     with pytest.raises(GatewayRefused):
-        await side.gateway.close_account(payment)
+        await side.gateway.close_account(payment, (await side.seen(payment)).reference)
 
 
 async def test_a_deposit_goes_back_to_the_account_we_name(side: Side) -> None:

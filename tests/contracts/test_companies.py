@@ -123,8 +123,9 @@ async def test_a_deposit_pays_and_is_refunded_at_every_bank_it_deals_with(
 async def test_an_account_is_closed(behind: Behind, name: str) -> None:
     side = behind(name)
     payment = await issued(side, Bank.SHINHAN)
-    await side.gateway.close_account(payment)
     assert payment.account is not None
+    assert payment.reference is not None
+    await side.gateway.close_account(payment, payment.reference)
     body = {"account_number": payment.account.number, "amount": 1000}
     side.portone.control("POST", "deposit", body, status=409)
 

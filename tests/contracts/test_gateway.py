@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from market.payments.domain import Captured, ExceedsCancellable, Returned, Status
+from market.payments.order import Order
 from market.payments.ports import GatewayRefused
 from market.payments.record import Seen
 from market.shared.errors import GatewayTrouble
@@ -66,15 +67,14 @@ def _js(side: Side) -> str:
 
 
 async def test_what_was_never_registered_has_no_record(side: Side) -> None:
-    assert await side.gateway.look(side.payment()) is None
+    assert await side.gateway.look(side.payment()) == []
 
 
 async def test_a_window_that_never_opened_has_no_record_or_an_unpaid_one(side: Side) -> None:
     payment = await side.registered()
-    assert await side.gateway.look(payment) is None
+    assert await side.gateway.look(payment) == []
     side.portone.set(v2_preregistered_lookup=True)
-    seen = await side.gateway.look(payment)
-    assert seen is None or seen.state is Seen.UNPAID
+    assert all(seen.state is Seen.UNPAID for seen in await side.gateway.look(payment))
 
 
 async def test_a_window_that_was_left_is_unpaid(side: Side) -> None:
@@ -158,7 +158,8 @@ async def test_money_of_a_test_channel_is_wrong_where_real_money_is_meant(side: 
     payment = await side.registered()
     side.portone.pay(payment.id)
     live = side.made(test=False)
-    (event,) = payment.apply(await live.look(payment), side.clock.now(), live.till)
+    (seen,) = await live.look(payment)
+    (event,) = payment.apply(seen, side.clock.now(), live.till)
     assert isinstance(event, Captured)
     assert event.mismatch == "channel"
 
@@ -175,8 +176,24 @@ async def test_what_is_not_ours_to_read_is_passed_over(side: Side) -> None:
     assert (await side.seen(payment)).captured == Money(1000)
 
 
-@pytest.mark.parametrize("word", ["AUTHORIZED", "pending", "PAY_PENDING", "PENDING", "", "Paid"])
+@pytest.mark.parametrize("word", ["AUTHORIZED", "DISPUTED", "", "Paid"])
 async def test_a_status_nobody_announced_is_no_payment(side: Side, word: str) -> None:
+    payment = await side.registered()
+    side.portone.pay(payment.id)
+    side.bent(lambda shown: shown.update(status=word))
+    (seen,) = (await side.gateway.look(payment))[: side.calls_of_a_look]
+    assert (seen.state, seen.nonsense) == (Seen.UNKNOWN, "unknown_status")
+    assert list(Order([payment], [seen]).shares()) == [(payment, None)]
+
+
+@pytest.mark.parametrize(
+    ("version", "word"),
+    [("V1", "ready"), ("V1", "pending"), ("V2", "READY"), ("V2", "PENDING"), ("V2", "PAY_PENDING")],
+)
+async def test_a_payment_that_is_not_decided_yet_is_no_payment(
+    v1: Side, v2: Side, version: str, word: str
+) -> None:
+    side = {"V1": v1, "V2": v2}[version]
     payment = await side.registered()
     side.portone.pay(payment.id)
     side.bent(lambda shown: shown.update(status=word))

@@ -58,7 +58,7 @@ async def test_every_page_is_read(side: Side) -> None:
     assert len([path for path in side.wire.paths() if "/payments" in path]) == 3
 
 
-async def test_a_record_that_makes_no_sense_hides_no_other(side: Side) -> None:
+async def test_a_record_that_makes_no_sense_is_told_and_hides_no_other(side: Side) -> None:
     bad, good = await side.paid(), await side.paid()
 
     def bend(body: Json) -> None:
@@ -67,7 +67,8 @@ async def test_a_record_that_makes_no_sense_hides_no_other(side: Side) -> None:
                 shown["amount"] = None if "id" in shown else 0.5
 
     side.wire.bend = bend
-    assert [record.order_id for record in await listed(side)] == [good.id]
+    records = {record.order_id: record.nonsense for record in await listed(side)}
+    assert records == {bad.id: "unreadable_record", good.id: None}
 
 
 @pytest.mark.parametrize("shown", [{}, {"items": 1}, {"code": 0, "response": 7}, {"code": -1}])

@@ -48,6 +48,13 @@ LOCKS = (
         '_PAYMENT + "WHERE id = $1"',
     ),
     InCode(
+        "an order's payments locked",
+        "src/market/payments/sql.py",
+        '_ORDER + " FOR UPDATE"',
+        (_LAST_LINE + "test_a_locked_order_keeps_everybody_else_out",),
+        "_ORDER",
+    ),
+    InCode(
         "cancellation locked",
         "src/market/payments/sql.py",
         "status = 'REQUESTED' FOR UPDATE",

@@ -62,6 +62,9 @@ CONSTRAINTS = {
         "payments_payer_id_fkey",
         "payments_reference_key",
         "payments_status",
+        "payments_used_method",
+        "payments_found_under_another",
+        "payments_order_id_fkey",
         "payments_trade_id_fkey",
     ],
     "cancellations": [

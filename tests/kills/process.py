@@ -4,7 +4,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -107,8 +107,8 @@ class MortalGateway:
     def checkout(self, payment: Payment) -> Checkout:
         return self._inner.checkout(payment)
 
-    async def look(self, payment: Payment) -> Snapshot | None:
-        seen: Snapshot | None = await self._call("look", payment)
+    async def look(self, payment: Payment) -> Sequence[Snapshot]:
+        seen: Sequence[Snapshot] = await self._call("look", payment)
         return seen
 
     async def approve(self, payment: Payment, token: str) -> None:
@@ -117,8 +117,8 @@ class MortalGateway:
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
         await self._call("issue_account", payment, due_at)
 
-    async def close_account(self, payment: Payment) -> None:
-        await self._call("close_account", payment)
+    async def close_account(self, payment: Payment, reference: str) -> None:
+        await self._call("close_account", payment, reference)
 
     async def cancel(self, payment: Payment, cancellation: Any) -> None:
         await self._call("cancel", payment, cancellation)

@@ -9,7 +9,7 @@ from market.kit.db import Database
 from market.kit.vault import Vault
 from market.payments.buyer import NOBODY, Buyer, BuyerField
 from market.payments.demands import BankRefused, BuyerNeeded, Demands, RefundPhoneNeeded
-from market.payments.domain import Means, Method, Payment, Status
+from market.payments.domain import OFFERED, Means, Method, Payment, Status
 from market.payments.ports import GatewayRefused, OutcomeUnknown
 from market.shared.banking import Bank, RefundAccount
 from market.shared.phone import phone_number
@@ -18,7 +18,7 @@ from tests.support.acts import CARD, Acts
 from tests.support.gateway import MemoryGateway
 
 BORA = Buyer("김보라", "01012345678", "bora@example.com")
-EVERYTHING = Demands({method: frozenset(BuyerField) for method in Method})
+EVERYTHING = Demands({method: frozenset(BuyerField) for method in OFFERED})
 DEPOSIT = Means(Method.VIRTUAL_ACCOUNT, Bank.SHINHAN)
 
 

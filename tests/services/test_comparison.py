@@ -177,7 +177,7 @@ async def test_a_record_our_own_rules_refuse_is_an_incident_and_changes_nothing(
     gateway.give_back(payment_id, 1001)  # more than there ever was
     outcome = await market.comparison.recent(0)
     assert (outcome.incidents, outcome.unanswered) == (1, 0)
-    assert (await incidents(market))[0].kind == AMOUNTS_DIFFER
+    assert (await incidents(market))[0].kind == "more_back_than_came"
     assert await db.value("SELECT sum(cancelled_amount) FROM payments") == 0
 
 

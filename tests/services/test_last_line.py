@@ -161,6 +161,9 @@ UNRELATED = {
     "trades_seller_id_fkey": "UPDATE trades SET seller_id = gen_random_uuid()",
     "trades_buyer_id_fkey": "UPDATE trades SET buyer_id = gen_random_uuid()",
     "trades_payment_id_fkey": "UPDATE trades SET payment_id = gen_random_uuid()",
+    "payments_used_method": "UPDATE payments SET used_method = 'BARTER'",
+    "payments_found_under_another": "UPDATE payments SET order_id = id",
+    "payments_order_id_fkey": "UPDATE payments SET order_id = gen_random_uuid()",
     "payments_trade_id_fkey": "UPDATE payments SET trade_id = gen_random_uuid()",
     "payments_payer_id_fkey": "UPDATE payments SET payer_id = gen_random_uuid()",
     "payment_events_payment_id_fkey": """
@@ -268,6 +271,14 @@ async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn:
         locking = SqlCancellations(db, Vault(["key"])).find_open_for_update(row["payment_id"])
         with pytest.raises(Unavailable):
             await impatiently(db, locking)
+
+
+@pytest.mark.usefixtures("busy")
+async def test_a_locked_order_keeps_everybody_else_out(db: Database, dsn: str) -> None:
+    id = await db.value("SELECT id FROM payments")
+    async with holding(dsn, "payments", id):
+        with pytest.raises(Unavailable):
+            await impatiently(db, SqlPayments(db, Vault(["k"])).of_order_for_update(id))
 
 
 @pytest.mark.usefixtures("busy")

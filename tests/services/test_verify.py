@@ -88,6 +88,13 @@ DAMAGE: dict[str, list[str]] = {
         "DELETE FROM cancellations WHERE payment_id = '{late_payment}'",
         "DELETE FROM cancellations WHERE payment_id = '{wrong_payment}'",
     ],
+    "money that came under an order besides has a payment of its own, and is told of": [
+        "DELETE FROM incidents WHERE kind = 'paid_twice'",
+        "UPDATE payments SET order_id = '{late_payment}' WHERE order_id IS NOT NULL",
+    ],
+    "only a trade that awaits payment waits for one": [
+        "UPDATE payments SET status = 'READY' WHERE id = '{expired_payment}'",
+    ],
     "a cancellation that succeeded sent its money back": [
         """
         INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by, status,
@@ -179,6 +186,9 @@ async def busy(market: Market, gateway: MemoryGateway) -> dict[str, str]:
     await market.payments.synchronize(claimed_payment)
     awaiting = await acts.trade()
     await acts.payment(awaiting)
+    expired = await acts.trade()
+    expired_payment = await acts.payment(expired)
+    await market.refunds.cancel_purchase(expired.id, expired.buyer.id, "why")
     cancelled, _ = await acts.paid_trade()
     await market.refunds.cancel_purchase(cancelled.id, cancelled.buyer.id, "why")
     late = await acts.trade()
@@ -189,6 +199,9 @@ async def busy(market: Market, gateway: MemoryGateway) -> dict[str, str]:
     wrong_payment = await acts.payment(await acts.trade())
     gateway.pay(wrong_payment.id, 999)
     await market.payments.synchronize(wrong_payment.id)
+    _, twice_payment = await acts.paid_trade()
+    gateway.pay_beside(twice_payment, "again", 1000)
+    await market.payments.synchronize(twice_payment)
     dying, dying_payment = await acts.paid_trade()
     gateway.dead = True
     await market.refunds.cancel_purchase(dying.id, dying.buyer.id, "why")
@@ -205,6 +218,7 @@ async def busy(market: Market, gateway: MemoryGateway) -> dict[str, str]:
         "awaiting": awaiting.id,
         "cancelled": cancelled.id,
         "late_payment": late_payment.id,
+        "expired_payment": expired_payment.id,
         "dying_payment": dying_payment,
         "wrong_payment": wrong_payment.id,
     }

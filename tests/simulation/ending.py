@@ -7,20 +7,29 @@ from market.payments.record import Seen
 from market.verify import broken
 
 from .actions import Actions
-from .gateway import HEALED
+from .gateway import HEALED, Attempt
 from .stage import Diverged
 from .state import AWAITING, CONFIRMED, MARKET, Payment
 from .world import BEGINNING, World
 
 ROUNDS = 60
 # What a member or an operator must still do; everything else has to come right by itself.
-EXPLAINED = {"wrong_amount", "wrong_currency", "returned_after_settlement", "refund_refused"}
+EXPLAINED = {
+    "paid_twice",
+    "unreadable_record",
+    "wrong_amount",
+    "wrong_currency",
+    "returned_after_settlement",
+    "refund_refused",
+}
 
 
 async def bring_to_rest(world: World, actions: Actions) -> None:
     """Sweeps until nothing is left to sweep, and compares all of the gateway's days."""
     gateway, model = world.gateway, world.model
     gateway.weather = HEALED
+    for attempt in gateway.attempts():
+        attempt.trouble = None
     while gateway.late:
         gateway.late.pop()[1]()
     for about in [*gateway.webhooks]:
@@ -70,36 +79,42 @@ async def judge(world: World) -> None:
 
 def _strangers(world: World) -> list[str]:
     return [
-        f"V1:ref{record.id}{record.attempt}"
-        for record in world.gateway.records.values()
-        if record.state is Seen.PAID and record.id not in world.model.payments
+        f"V1:{attempt.reference}"
+        for attempt in world.gateway.attempts()
+        if attempt.state is Seen.PAID and attempt.order.id not in world.model.payments
     ]
 
 
+def _ours(world: World) -> list[tuple[Attempt, Payment]]:
+    """Each attempt that took money under an order of ours, and the payment that stands for it."""
+    by_reference = {p.reference: p for p in world.model.payments.values() if p.captured}
+    found = []
+    for attempt in world.gateway.attempts():
+        if attempt.state is Seen.PAID and attempt.order.id in world.model.payments:
+            payment = by_reference.pop(attempt.reference, None)
+            if payment is None:
+                raise Diverged(f"the gateway has {attempt.left} of {attempt.reference}, and nobody")
+            found.append((attempt, payment))
+    if by_reference:
+        raise Diverged(f"the market has money that never was: {by_reference}")
+    return found
+
+
 def _agree_with_gateway(world: World) -> None:
-    """What the books say the gateway holds is what it holds, payment by payment."""
-    for record in world.gateway.records.values():
-        payment = world.model.payments.get(record.id)
-        if payment is None or record.state is not Seen.PAID:
-            continue
-        there = ((record.captured, record.currency), record.returned)
+    """What the books say the gateway holds is what it holds, attempt by attempt."""
+    for attempt, payment in _ours(world):
+        there = ((attempt.captured, attempt.currency), attempt.returned)
         if (payment.captured, payment.cancelled) != there:
-            raise Diverged(f"the gateway has {there} of {record.id}, the market {payment}")
-    for payment in world.model.payments.values():
-        known = world.gateway.records.get(payment.id)
-        if payment.captured and (known is None or known.state is not Seen.PAID):
-            raise Diverged(f"the market has money of {payment.id} that never was")
+            raise Diverged(f"the gateway has {there} of {attempt.reference}, the market {payment}")
 
 
 def _each_won_in_one_place(world: World) -> None:
     """Each captured won is a live trade's, a seller's and the market's, sent back, claimed back,
     or waits (with an incident) for its buyer's account; and the ledger says the same."""
     places: Counter[tuple[str, str]] = Counter()
-    for record in world.gateway.records.values():
-        payment = world.model.payments.get(record.id)
-        if payment is not None and record.state is Seen.PAID:
-            places["gateway", record.currency] -= record.left
-            _place(world, payment, places)
+    for attempt, payment in _ours(world):
+        places["gateway", attempt.currency] -= attempt.left
+        _place(world, payment, places)
     booked: Counter[tuple[str, str]] = Counter()
     for debit, credit, amount, currency in world.model.ledger.values():
         booked[debit, currency] -= amount

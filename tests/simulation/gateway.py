@@ -6,17 +6,17 @@ says nothing; webhooks about what happened are dropped, doubled, late, out of or
 """
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from market.kit.db import in_transaction
 from market.payments.cancellation import Cancellation
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
-from market.payments.record import ANY_TILL, Seen, Snapshot, Till
+from market.payments.record import ANY_TILL, Method, Seen, Snapshot, Till
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, MarketError
@@ -39,46 +39,77 @@ class Weather:
 
 # As many as the market is told by default.
 MOST_CANCELS = 5
+Act = Callable[[], Sequence[Snapshot] | None]
+# How long an account lives that a buyer chose at a window, whatever our hold is.
+WINDOW_ACCOUNT = timedelta(days=7)
 CALM = Weather(1, 1, 0, 1)
 BAD = Weather(12, 12, 6, 6)
 DEAD = Weather(before=100)
 HEALED = Weather()
 
 
-@dataclass
-class Record:
-    """What the gateway knows of one payment; amounts in minor units of `currency`."""
+@dataclass(eq=False)
+class Attempt:
+    """One attempt to pay an order: a window, or an account. Amounts in minor units."""
 
-    id: str
-    amount: int
-    attempt: int = 0
-    state: Seen | None = None
+    order: "Record"
+    reference: str
+    state: Seen = Seen.UNPAID
     captured: int = 0
     currency: str = "KRW"
     returned: int = 0
     account: VirtualAccount | None = None
-    closed: bool = False
     cancels: int = 0
     paid_at: datetime | None = None
     changed_at: datetime | None = None
+    # A record in which nothing makes sense, for as long as this says why.
+    trouble: str | None = None
 
     @property
     def left(self) -> int:
         return self.captured - self.returned
 
-    def snapshot(self) -> Snapshot | None:
-        if self.state is None:
-            return None
+    @property
+    def method(self) -> Method:
+        return Method.VIRTUAL_ACCOUNT if self.account else Method.CARD
+
+    def snapshot(self) -> Snapshot:
         return Snapshot(
-            self.id,
-            f"ref{self.id}{self.attempt}",
+            self.order.id,
+            self.reference,
             self.state,
             Money(self.captured, self.currency),
             self.returned,
             paid_at=self.paid_at,
             failure="declined" if self.state is Seen.FAILED else None,
             account=self.account,
+            method=self.method,
+            trouble=self.trouble,
         )
+
+
+@dataclass(eq=False)
+class Record:
+    """What the gateway knows of one order: its amount, and the attempts at it, oldest first."""
+
+    id: str
+    amount: int
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def begin(self, account: VirtualAccount | None = None) -> Attempt:
+        attempt = Attempt(self, f"ref{self.id}{len(self.attempts)}", account=account)
+        self.attempts.append(attempt)
+        return attempt
+
+    def named(self, reference: str | None) -> Attempt | None:
+        return next((each for each in self.attempts if each.reference == reference), None)
+
+    @property
+    def is_paid(self) -> bool:
+        return any(each.state is Seen.PAID for each in self.attempts)
+
+    def snapshots(self) -> list[Snapshot]:
+        return [each.snapshot() for each in reversed(self.attempts)]
 
 
 @dataclass
@@ -103,8 +134,8 @@ class SimulatedGateway:
     def checkout(self, payment: Payment) -> Checkout:
         return Checkout(self.version, self.sdk_url, "imp", {"merchant_uid": payment.id})
 
-    async def look(self, payment: Payment) -> Snapshot | None:
-        return await self._call("look", payment, lambda: self._look(payment.id))
+    async def look(self, payment: Payment) -> Sequence[Snapshot]:
+        return await self._call("look", payment, lambda: self._look(payment.order_id))
 
     async def approve(self, payment: Payment, token: str) -> None:
         await self._call("approve", payment, lambda: self._approve(payment, token))
@@ -112,8 +143,9 @@ class SimulatedGateway:
     async def issue_account(self, payment: Payment, due_at: datetime) -> None:
         await self._call("issue_account", payment, lambda: self._issue(payment, due_at))
 
-    async def close_account(self, payment: Payment) -> None:
-        await self._call("close_account", payment, lambda: self._close(payment.id))
+    async def close_account(self, payment: Payment, reference: str) -> None:
+        close = lambda: self._close(payment.order_id, reference)  # noqa: E731
+        await self._call("close_account", payment, close, reference)
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         amount, balance = cancellation.amount, cancellation.balance
@@ -125,24 +157,26 @@ class SimulatedGateway:
         assert not in_transaction()
         if self._fails(self.weather.before):
             raise GatewayTrouble
-        for record in list(self.records.values()):
-            seen = record.snapshot()
-            if seen and record.changed_at and since <= record.changed_at < until:
+        for attempt in self.attempts():
+            if attempt.changed_at and since <= attempt.changed_at < until:
                 for _ in range(self._times()):
-                    yield seen
+                    yield attempt.snapshot()
+
+    def attempts(self) -> list[Attempt]:
+        return [attempt for record in self.records.values() for attempt in record.attempts]
 
     async def _call(
         self,
         kind: str,
         payment: Payment,
-        act: Callable[[], Snapshot | None],
+        act: Act,
         about: str | None = None,
-    ) -> Snapshot | None:
+    ) -> Sequence[Snapshot]:
         assert not in_transaction(), "a gateway call inside a transaction"
         await self.stage.begin()
         try:
             self.stage.may_die()
-            seen, trouble = self._happens(kind, payment.id, act)
+            seen, trouble = self._happens(kind, payment.order_id, act)
         finally:
             self.stage.end()
         # The answer is under way: others may go on meanwhile, and it may find nobody at home.
@@ -161,27 +195,27 @@ class SimulatedGateway:
         return seen
 
     def _happens(
-        self, kind: str, id: str, act: Callable[[], Snapshot | None]
-    ) -> tuple[Snapshot | None, MarketError | None]:
+        self, kind: str, id: str, act: Act
+    ) -> tuple[Sequence[Snapshot], MarketError | None]:
         moves = kind in {"approve", "issue_account", "cancel"}
         unknown = OutcomeUnknown() if moves else GatewayTrouble()
         weather, chance = self.weather, self.rng.random() * 100
         if (chance := chance - weather.before) < 0:
-            return None, GatewayTrouble() if chance < -weather.before / 2 else unknown
+            return (), GatewayTrouble() if chance < -weather.before / 2 else unknown
         if (chance := chance - weather.refused) < 0 and kind != "look":
-            return None, GatewayRefused("not today")
+            return (), GatewayRefused("not today")
         if (chance := chance - weather.late) < 0 and moves:
             self.late.append((id, lambda: self._too_late(act)))
-            return None, unknown
+            return (), unknown
         if kind == "cancel" and any(about == id for about, _ in self.late):
-            return None, GatewayRefused("another cancellation is in progress")
+            return (), GatewayRefused("another cancellation is in progress")
         try:
             seen = act()
         except GatewayRefused as refusal:
-            return None, refusal
-        return (None, unknown) if chance - weather.after < 0 else (seen, None)
+            return (), refusal
+        return ((), unknown) if chance - weather.after < 0 else (seen or (), None)
 
-    def _too_late(self, act: Callable[[], Snapshot | None]) -> None:
+    def _too_late(self, act: Act) -> None:
         with suppress(GatewayRefused):  # nobody is there to hear it
             act()
 
@@ -191,63 +225,74 @@ class SimulatedGateway:
         known = self.records.setdefault(payment.id, Record(payment.id, payment.amount.amount))
         assert known.amount == payment.amount.amount
 
-    def _look(self, id: str) -> Snapshot | None:
+    def _look(self, id: str) -> Sequence[Snapshot]:
         record = self.records.get(id)
-        return record.snapshot() if record else None
+        return record.snapshots() if record else ()
 
     def _approve(self, payment: Payment, token: str) -> None:
         record = self.records.get(payment.id)
-        if record is None or token != f"token {payment.id}" or record.state is Seen.PAID:
+        if record is None or token != f"token {payment.id}" or record.is_paid:
             raise GatewayRefused("no such token")
-        self.pay(record, record.amount)
+        self.pay(self.window(record), record.amount)
 
     def _issue(self, payment: Payment, due_at: datetime) -> None:
-        if payment.id in self.records:
-            raise GatewayRefused("there is an account already")
+        record = self.records.setdefault(payment.id, Record(payment.id, payment.amount.amount))
+        if record.is_paid:
+            raise GatewayRefused("paid already")
         assert payment.bank is not None
-        account = VirtualAccount(payment.bank, payment.id[-12:], "the market", due_at)
-        self.records[payment.id] = record = Record(payment.id, payment.amount.amount)
-        record.account = account
-        self._changed(record, Seen.UNPAID)
+        number = f"{payment.id[-12:]}{len(record.attempts)}"
+        account = VirtualAccount(payment.bank, number, "the market", due_at)
+        self._changed(record.begin(account), Seen.UNPAID)
 
-    def _close(self, id: str) -> None:
-        record = self.records[id]
-        if record.closed or record.state is Seen.PAID:
+    def _close(self, id: str, reference: str) -> None:
+        attempt = self.records[id].named(reference)
+        if attempt is None or attempt.state is not Seen.UNPAID:
             raise GatewayRefused("closed or paid")
-        record.closed = True
+        self._changed(attempt, Seen.FAILED)
 
     def _cancel(self, payment: Payment, cancellation: Cancellation) -> None:
-        record = self.records[payment.id]
-        if record.left != cancellation.balance:
+        attempt = self.records[payment.order_id].named(payment.reference)
+        if attempt is None or attempt.left != cancellation.balance:
             raise GatewayRefused("the balance is another")
-        if record.account is not None and cancellation.account is None:
+        if attempt.account is not None and cancellation.account is None:
             raise GatewayRefused("where to?")
         # What members asked for has left one for the whole. (What the market owes back is asked for
         # as often as the console changes it.)
-        if record.cancels >= MOST_CANCELS and cancellation.by is not Party.MARKET:
+        if attempt.cancels >= MOST_CANCELS and cancellation.by is not Party.MARKET:
             raise Diverged(f"no cancel of {payment.id} was left for the whole")
-        record.cancels += 1
-        self.give_back(record, cancellation.amount)
+        attempt.cancels += 1
+        self.give_back(attempt, cancellation.amount)
 
     # ── what happens without us ──
 
-    def pay(self, record: Record, amount: int, currency: str = "KRW") -> None:
-        record.captured, record.currency = amount, currency
-        record.paid_at = self.clock.now()
-        self._changed(record, Seen.PAID)
+    def window(self, record: Record) -> Attempt:
+        """The one that is open, or a new one."""
+        waiting = [each for each in record.attempts if each.state is Seen.UNPAID]
+        return next((each for each in waiting if each.account is None), None) or record.begin()
 
-    def fail(self, record: Record) -> None:
-        record.attempt += 1
-        self._changed(record, Seen.FAILED)
+    def choose_account(self, attempt: Attempt) -> None:
+        """At the window, the buyer has an account opened rather than pay by card."""
+        due_at = self.clock.now() + WINDOW_ACCOUNT
+        number = f"{attempt.order.id[-12:]}w{len(attempt.order.attempts)}"
+        attempt.account = VirtualAccount("HANA", number, "the market", due_at)
+        self._changed(attempt, Seen.UNPAID)
 
-    def give_back(self, record: Record, amount: int) -> None:
-        assert 0 < amount <= record.left, "more than is there"
-        record.returned += amount
-        self._changed(record, Seen.PAID)
+    def pay(self, attempt: Attempt, amount: int, currency: str = "KRW") -> None:
+        attempt.captured, attempt.currency = amount, currency
+        attempt.paid_at = self.clock.now()
+        self._changed(attempt, Seen.PAID)
 
-    def _changed(self, record: Record, state: Seen) -> None:
-        record.state, record.changed_at = state, self.clock.now()
-        self.webhooks += [record.id] * self._times()
+    def fail(self, attempt: Attempt) -> None:
+        self._changed(attempt, Seen.FAILED)
+
+    def give_back(self, attempt: Attempt, amount: int) -> None:
+        assert 0 < amount <= attempt.left, "more than is there"
+        attempt.returned += amount
+        self._changed(attempt, Seen.PAID)
+
+    def _changed(self, attempt: Attempt, state: Seen) -> None:
+        attempt.state, attempt.changed_at = state, self.clock.now()
+        self.webhooks += [attempt.order.id] * self._times()
 
     def _times(self) -> int:
         """Nothing, once, or twice."""

@@ -4,7 +4,7 @@ No database, no clock of its own, no network. Every function is one transaction:
 it changes anything. Which transactions and gateway calls follow each other is in `protocol`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,7 +18,6 @@ from .state import (
     AWAITING,
     BUYER,
     CANCELLED,
-    CARD,
     CONFIRMED,
     ISSUED,
     MARKET,
@@ -52,6 +51,7 @@ class Model:
     hints: list[Hint] = field(default_factory=list)
     revived: int = 0
     incidents: set[tuple[str, str]] = field(default_factory=set)
+    senseless: set[tuple[str, str]] = field(default_factory=set)
     # (kind, source) → debit, credit, amount, currency
     ledger: dict[tuple[str, str], tuple[str, str, int, str]] = field(default_factory=dict)
 
@@ -116,7 +116,8 @@ class Model:
         self.invoice(trade, payer)
         if trade.open_payment is not None:
             return None
-        payment = Payment(_id(made), trade, means, now, now + LOOK_AT_AGES[0])
+        payment = Payment(_id(made), trade, means, now, now + LOOK_AT_AGES[0], order=[])
+        payment.order.append(payment)
         trade.payments.append(payment)
         self.payments[payment.id] = payment
         return payment
@@ -135,22 +136,61 @@ class Model:
         payment.issuing_until = now + ISSUE_LEASE
         return True
 
-    def apply(self, payment: Payment, seen: Snapshot | None, made: Sequence[str]) -> Payment | None:
-        """The gateway's record is the only witness, forward only (P3, P5); the other attempt at a
-        trade that was paid, which is closed with it."""
-        unpaid = payment.trade.paid_by is None
+    def see(
+        self, order: list[Payment], attempts: Sequence[Snapshot], made: Sequence[str]
+    ) -> Payment | None:
+        """The gateway's record is the only witness, forward only (P3, P5): each attempt that took
+        money is a payment. The other attempt at a trade that was paid, which is closed with it."""
+        trade, ids = order[0].trade, iter(made)
+        unpaid = trade.paid_by is None
+        self.report_senseless(order, attempts)
+        good = [a for a in attempts if not _senseless(a)]
+        found = {p.reference for p in order[1:]}
+        mine = [a for a in good if a.reference not in found]
+        took = sorted((a for a in mine if a.state is Seen.PAID), key=_when)
+        for payment in list(order):
+            own = [a for a in good if a.reference == payment.reference]
+            if payment is order[0] and not payment.captured:
+                own = took or [a for a in own if _awaits(a)] or mine
+            self._apply(payment, own[0] if own else None, ids)
+        for attempt in took:
+            if attempt.reference not in {p.reference for p in order}:
+                twin = Payment(next(ids), trade, order[0].means, self.clock.now(), None, order)
+                twin.status = "EXPIRED"
+                order.append(twin)
+                trade.payments.append(twin)
+                self.payments[twin.id] = twin
+                self.incidents.add(("paid_twice", twin.id))
+                self._apply(twin, attempt, ids)
+        return self.expire_open(trade) if unpaid and trade.paid_by is not None else None
+
+    def unwanted(self, order: list[Payment], attempts: Sequence[Snapshot]) -> list[str]:
+        """Accounts that nobody is to pay into any more."""
+        wanted = {p.reference for p in order if p.status in {READY, ISSUED}}
+        return [a.reference for a in attempts if _awaits(a) and a.reference not in wanted]
+
+    def report_senseless(self, order: list[Payment], attempts: Sequence[Snapshot]) -> None:
+        for a in attempts:
+            if kind := _senseless(a):
+                facts = (a.reference, a.captured.amount, a.returned, a.trouble or a.state)
+                which = f"{order[0].id}: {' '.join(map(str, facts))}"
+                self.senseless.add((kind, which))
+
+    def _apply(self, payment: Payment, seen: Snapshot | None, ids: Iterator[str]) -> None:
         if seen is not None:
             arrived = seen.state is Seen.PAID and payment.captured is None
             if arrived:
                 payment.captured = (seen.captured.amount, seen.captured.currency)
+                payment.reference, payment.used = seen.reference, seen.method
             back = seen.returned - payment.cancelled if payment.captured else 0
             payment.cancelled += max(back, 0)
             if arrived:
-                self._arrived(payment, made)
+                self._arrived(payment, ids)
             if back > 0:
                 self._went_back(payment, back)
-            if seen.account and payment.status == READY and seen.state is Seen.UNPAID:
+            if _awaits(seen) and payment.status == READY:
                 payment.status, payment.has_account = ISSUED, True
+                payment.reference, payment.used = seen.reference, "VIRTUAL_ACCOUNT"
                 trade = payment.trade
                 trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
             if seen.state is Seen.FAILED and payment.status in {READY, ISSUED}:
@@ -166,10 +206,8 @@ class Model:
             asked.end("SUCCEEDED")
             if payment.trade.paid_by is payment:
                 payment.trade.refunding = False
-        paid = unpaid and payment.trade.paid_by is not None
-        return self.expire_open(payment.trade) if paid else None
 
-    def _arrived(self, payment: Payment, made: Sequence[str]) -> None:
+    def _arrived(self, payment: Payment, ids: Iterator[str]) -> None:
         assert payment.captured
         trade, (amount, currency) = payment.trade, payment.captured
         self._book("CAPTURED", payment.id, "gateway", "escrow", amount, currency)
@@ -180,13 +218,13 @@ class Model:
             trade.status, trade.paid_by = PAID, payment
             return
         if payment.left:
-            self.ask_back(payment, None, MARKET, account=False, made=made)
+            self.ask_back(payment, None, MARKET, account=False, made=[next(ids)])
 
     def _revived(self, trade: Trade, payment: Payment) -> bool:
         """Only a deposit, only what ran out, only if a unit is left (P6)."""
         product = trade.product
         ran_out = trade.status == CANCELLED and trade.cancel_by == MARKET and not trade.paid_by
-        if payment.means == CARD or not ran_out or self._has_live(product, trade.buyer):
+        if not payment.by_deposit or not ran_out or self._has_live(product, trade.buyer):
             return False
         if product.taken == product.quantity:
             return False
@@ -234,7 +272,7 @@ class Model:
         wanted = payment.left if amount is None else amount
         if not 0 < wanted <= payment.left:
             raise Refused("amount_exceeds_cancellable")
-        deposit = payment.means != CARD
+        deposit = payment.by_deposit
         if deposit and not account and by == BUYER:
             raise Refused("refund_account_needed")
         if wanted < payment.left:
@@ -346,6 +384,19 @@ class Model:
         if amount:
             assert (kind, source) not in self.ledger, f"{kind} {source} is booked twice"
             self.ledger[kind, source] = (debit, credit, amount, currency)
+
+
+def _senseless(seen: Snapshot) -> str | None:
+    return "unreadable_record" if seen.trouble else None
+
+
+def _awaits(seen: Snapshot) -> bool:
+    return seen.state is Seen.UNPAID and seen.account is not None and not _senseless(seen)
+
+
+def _when(seen: Snapshot) -> tuple[datetime, str]:
+    assert seen.paid_at
+    return seen.paid_at, seen.reference
 
 
 def _id(made: Sequence[str]) -> str:

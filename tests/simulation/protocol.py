@@ -30,7 +30,7 @@ class Heard:
     """What came of a point: ids that were made since the last one, or the gateway's record."""
 
     made: Sequence[str] = ()
-    seen: Snapshot | None = None
+    seen: Sequence[Snapshot] = ()
 
 
 TX = Point("transaction")
@@ -128,8 +128,11 @@ class Protocol:
 
     def _shut(self, payment: Payment | None) -> Generator[Point, Any, None]:
         if payment is not None and payment.has_account:
-            with suppress(Refused):  # a deposit that comes all the same is found
-                yield Point("close_account", payment.id)
+            yield from self._close(payment.reference)
+
+    def _close(self, reference: str | None) -> Generator[Point, Any, None]:
+        with suppress(Refused):  # a deposit that comes all the same is found
+            yield Point("close_account", reference or "")
 
     def complete(self, payment: Payment, buyer: str, token: str | None) -> Script:
         if buyer != payment.trade.buyer:
@@ -150,13 +153,16 @@ class Protocol:
 
     def look(self, payment: Payment, hint: Hint | None = None) -> Script:
         heard: Heard = yield Point("look", payment.id)
-        seen = heard.seen
+        attempts = heard.seen
         heard = yield TX
-        closed = self.model.apply(payment, seen, heard.made)
+        closed = self.model.see(payment.order, attempts, heard.made)
+        unwanted = self.model.unwanted(payment.order, attempts)
         if hint is not None:
             hint.handled = True
         status = payment.status
         yield from self._shut(closed)
+        for reference in unwanted:
+            yield from self._close(reference)
         return status
 
     # ── sending back ──
@@ -293,12 +299,13 @@ class Protocol:
 
     def free_looks(self) -> Script:
         """The comparison: whichever payments it asks for, what it applies is what it saw last."""
-        seen: dict[str, Snapshot | None] = {}
+        seen: dict[str, Sequence[Snapshot]] = {}
         last = ""
         while True:
             what, heard = yield ANYTHING
             if what.kind == "look":
                 last = what.about
                 seen[last] = heard.seen
+                self.model.report_senseless(self.model.payments[last].order, heard.seen)
             elif what == TX:
-                self.model.apply(self.model.payments[last], seen[last], heard.made)
+                self.model.see(self.model.payments[last].order, seen[last], heard.made)

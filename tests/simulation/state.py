@@ -96,13 +96,21 @@ class Payment:
     means: Means
     created_at: datetime
     look_at: datetime | None
+    # Itself, and what was found under its order besides.
+    order: list["Payment"]
     status: str = READY
+    reference: str | None = None
+    used: str | None = None
     captured: tuple[int, str] | None = None
     cancelled: int = 0
     has_account: bool = False
     registered: bool = False
     issuing_until: datetime | None = None
     cancellations: list["Cancellation"] = field(default_factory=list)
+
+    @property
+    def by_deposit(self) -> bool:
+        return (self.used or self.means[0]) == "VIRTUAL_ACCOUNT"
 
     @property
     def left(self) -> int:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from market.payments.record import Seen
 
-from .actions import MEANS, RECENT, Actions, short
-from .gateway import BAD, CALM, DEAD, Record
-from .state import APPROVED, AWAITING, CANCELLED, CONFIRMED, PAID, Trade
+from .actions import MEANS, RECENT, Actions
+from .gateway import BAD, CALM, DEAD, Attempt, Record
+from .state import APPROVED, AWAITING, CANCELLED, CONFIRMED, ISSUED, PAID, READY, Trade
 from .world import Step, World
 
 
@@ -212,14 +212,20 @@ class Story:
         elif rng.random() < 0.004:
             stranger = Record(f"{len(gateway.records):x}".rjust(32, "f"), 500)
             gateway.records[stranger.id] = stranger
-            gateway.pay(stranger, 500)
+            gateway.pay(stranger.begin(), 500)
             self.world.told.append(f"money nobody here knows: {stranger.id}")
         elif rng.random() < 0.08 and (dead := self._dead_accounts()):
-            self._happens_to(rng.choice(dead))
+            self._is_paid(rng.choice(dead))
+        elif rng.random() < 0.02 and (attempts := gateway.attempts()[-RECENT:]):
+            bent = rng.choice(attempts)
+            bent.trouble = None if bent.trouble else "nobody can read this"
+            self.world.told.append(
+                f"{bent.reference} makes {'no' if bent.trouble else 'some'} sense"
+            )
         elif gateway.records:
             records = [r for r in gateway.records.values() if not self._is_forgotten(r)]
             recent = records[-RECENT:] if rng.random() < 0.9 else records
-            unpaid = [r for r in recent if r.state is not Seen.PAID]
+            unpaid = [r for r in recent if not r.is_paid]
             if recent:
                 self._happens_to(rng.choice(unpaid if unpaid and rng.random() < 0.8 else recent))
 
@@ -231,35 +237,51 @@ class Story:
         payment = self.model.payments.get(record.id)
         return payment is not None and self._sleeps(payment.trade)
 
-    def _dead_accounts(self) -> list[Record]:
-        """Where a deposit would come too late."""
+    def _dead_accounts(self) -> list[Attempt]:
+        """Where a deposit would come too late, or once more."""
         return [
-            record
-            for record in self.gateway.records.values()
-            if record.account is not None
-            and record.state is Seen.UNPAID
-            and (known := self.model.payments.get(record.id)) is not None
-            and known.status == "EXPIRED"
+            attempt
+            for attempt in self.gateway.attempts()
+            if attempt.account is not None
+            and attempt.state is Seen.UNPAID
+            and (known := self.model.payments.get(attempt.order.id)) is not None
+            and known.status not in {READY, ISSUED}
         ]
 
     def _happens_to(self, record: Record) -> None:
-        """Buyers pay, rightly, wrongly, in vain or too late; the console gives money back."""
+        """Buyers pay, rightly, wrongly, in vain, twice, by another way, or too late; the console
+        gives money back."""
         rng, gateway = self.rng, self.gateway
-        if record.state is Seen.PAID:
-            if record.left and rng.random() < 0.15:
-                amount = rng.choice([record.left, 1, max(1, record.left // 2)])
-                gateway.give_back(record, amount)
-                self.world.told.append(f"the console gives {amount} of {short(record.id)} back")
+        paid = [each for each in record.attempts if each.left]
+        if record.is_paid and rng.random() < 0.9:
+            if paid and rng.random() < 0.15:
+                attempt = rng.choice(paid)
+                amount = rng.choice([attempt.left, 1, max(1, attempt.left // 2)])
+                gateway.give_back(attempt, amount)
+                self.world.told.append(f"the console gives {amount} of {attempt.reference} back")
             return
-        if rng.random() < 0.15 and record.account is None:
-            gateway.fail(record)
-            self.world.told.append(f"{short(record.id)} is declined")
+        accounts = [each for each in record.attempts if each.account and each.state is Seen.UNPAID]
+        if accounts and rng.random() < 0.9:
+            self._is_paid(rng.choice(accounts))
             return
+        # Two windows of one order stay open at once, and both can be paid.
+        attempt = record.begin() if rng.random() < 0.1 else gateway.window(record)
+        if rng.random() < 0.1:
+            gateway.choose_account(attempt)
+            self.world.told.append(f"{attempt.reference} becomes an account")
+        elif rng.random() < 0.15:
+            gateway.fail(attempt)
+            self.world.told.append(f"{attempt.reference} is declined")
+        else:
+            self._is_paid(attempt)
+
+    def _is_paid(self, attempt: Attempt) -> None:
+        rng, asked = self.rng, attempt.order.amount
         wrong = rng.random() < 0.05
-        amount = max(1, record.amount + rng.choice([-1, 1, 500])) if wrong else record.amount
+        amount = max(1, asked + rng.choice([-1, 1, 500])) if wrong else asked
         currency = "USD" if rng.random() < 0.01 else "KRW"
-        gateway.pay(record, amount, currency)
-        self.world.told.append(f"{short(record.id)} is paid: {amount} {currency}")
+        self.gateway.pay(attempt, amount, currency)
+        self.world.told.append(f"{attempt.reference} is paid: {amount} {currency}")
 
 
 def _forgetful(trade: Trade) -> bool:

@@ -185,6 +185,8 @@ class World:
             strangers: Set[tuple[object, ...]] = set()
             if table == "incidents":
                 strangers = {r for r in rows if r[0] == "unknown_here"} if also is None else also
+                # A process may die between what it saw and telling of it.
+                strangers |= {r for r in rows if r in self.model.senseless}
             expected = modelled | strangers
             if rows != expected:
                 raise Diverged(
@@ -216,11 +218,13 @@ class World:
             "payments": (
                 """SELECT id, trade_id, method, bank, status, captured_amount, captured_currency,
                           cancelled_amount, account_number IS NOT NULL, look_at, registered,
-                          issuing_until FROM payments""",
+                          issuing_until, coalesce(order_id, id), reference, used_method
+                   FROM payments""",
                 {
                     (
                         *(p.id, p.trade.id, *p.means, p.status, *(p.captured or (None, None))),
                         *(p.cancelled, p.has_account, p.look_at, p.registered, p.issuing_until),
+                        *(p.order[0].id, p.reference, p.used),
                     )
                     for p in m.payments.values()
                 },

@@ -1,6 +1,6 @@
 """A payment gateway in memory, for tests of services; contracts and stories use the real wire."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -44,6 +44,7 @@ class MemoryGateway:
     most_cancels: int = 100
     unlisted: set[str] = field(default_factory=set)
     extra: list[Snapshot] = field(default_factory=list)
+    beside: dict[str, list[Snapshot]] = field(default_factory=dict)
     before_answer: Callable[[], Awaitable[None]] = nothing
     before_cancel: Callable[[], Awaitable[None]] = nothing
     before_issue: Callable[[], Awaitable[None]] = nothing
@@ -55,9 +56,10 @@ class MemoryGateway:
     def checkout(self, payment: Payment) -> Checkout:
         return Checkout(self.version, self.sdk_url, "imp", {"merchant_uid": payment.id})
 
-    async def look(self, payment: Payment) -> Snapshot | None:
+    async def look(self, payment: Payment) -> Sequence[Snapshot]:
         self._reach()
-        seen = self.records.get(payment.id)
+        last = self.records.get(payment.order_id)
+        seen = [*([last] if last else []), *self.beside.get(payment.order_id, [])]
         await self.before_answer()
         return seen
 
@@ -84,9 +86,12 @@ class MemoryGateway:
         if self.lose_answer:
             raise OutcomeUnknown
 
-    async def close_account(self, payment: Payment) -> None:
+    async def close_account(self, payment: Payment, reference: str) -> None:
         self._reach()
-        self.closed.append(payment.id)
+        self.closed.append(payment.id if reference == payment.reference else reference)
+        for order, shown in [*self._shown()]:
+            if shown.reference == reference and shown.awaits_deposit:
+                self._show(order, replace(shown, state=Seen.FAILED))
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         self._reach()
@@ -95,10 +100,12 @@ class MemoryGateway:
         await self.before_cancel()
         if sum(id == payment.id for id, _ in self.cancels) >= self.most_cancels:
             raise GatewayRefused("no more cancels of this payment")
-        record = self.records[payment.id]
+        record = self._attempt(payment.reference or "")
         if record.captured.amount - record.returned != cancellation.balance:
             raise GatewayRefused("the balance is another")
-        self.give_back(payment.id, cancellation.amount)
+        self._show(
+            payment.order_id, replace(record, returned=record.returned + cancellation.amount)
+        )
         self.cancels.append((payment.id, cancellation.amount))
         self.sent_to.append(cancellation.account)
         if self.lose_answer:
@@ -108,9 +115,30 @@ class MemoryGateway:
         """Everything, whenever it happened, but what is `unlisted`; and `extra`, which no look
         finds. A list is allowed to show too much."""
         self._reach()
-        for record in [*self.records.values(), *self.extra]:
+        for record in [*(shown for _, shown in self._shown()), *self.extra]:
             if record.order_id not in self.unlisted:
                 yield record
+
+    def pay_beside(self, payment_id: str, reference: str, amount: int) -> None:
+        """Another attempt under the same order takes money."""
+        paid = Snapshot(payment_id, reference, Seen.PAID, Money(amount), 0)
+        self._show(payment_id, paid)
+
+    def _shown(self) -> list[tuple[str, Snapshot]]:
+        """Every attempt, with its order."""
+        beside = [(order, one) for order, found in self.beside.items() for one in found]
+        return [*self.records.items(), *beside]
+
+    def _attempt(self, reference: str) -> Snapshot:
+        return next(one for _, one in self._shown() if one.reference == reference)
+
+    def _show(self, order: str, shown: Snapshot) -> None:
+        """From now on: in place of the attempt of that name, or beside the others."""
+        if (last := self.records.get(order)) and last.reference == shown.reference:
+            self.records[order] = shown
+            return
+        others = [one for one in self.beside.get(order, []) if one.reference != shown.reference]
+        self.beside[order] = [shown, *others]
 
     def pay(self, payment_id: str, amount: int, currency: str = "KRW") -> None:
         """The buyer pays so much."""

@@ -37,9 +37,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _PAYMENT_LINES = """
-    SELECT p.id, p.trade_id, p.title, p.gateway, p.method, p.status, p.amount, p.cancelled_amount,
-           p.currency, p.created_at, b.id AS buyer, b.nickname AS buyer_name, s.id AS seller,
-           s.nickname AS seller_name,
+    SELECT p.id, p.trade_id, p.title, p.gateway, coalesce(p.used_method, p.method) AS method,
+           p.status, p.amount, p.cancelled_amount, p.currency, p.created_at,
+           b.id AS buyer, b.nickname AS buyer_name, s.id AS seller, s.nickname AS seller_name,
            EXISTS (SELECT FROM incidents i
                    WHERE i.payment_id = p.id AND i.settled_at IS NULL) AS needs_somebody
     FROM payments p
@@ -77,8 +77,10 @@ _TRADE = """
 """
 _PARTIES = "JOIN members b ON b.id = t.buyer_id JOIN members s ON s.id = t.seller_id"
 _PAYMENT = f"""
-    SELECT p.id, p.title, p.gateway, p.method, p.status, p.amount, p.currency, p.captured_amount,
-           p.captured_currency, p.cancelled_amount, p.reference, p.failure, p.bank,
+    SELECT p.id, p.title, p.gateway, coalesce(p.used_method, p.method) AS method, p.status,
+           p.amount, p.currency, p.captured_amount, p.captured_currency, p.cancelled_amount,
+           p.reference, p.failure, CASE coalesce(p.used_method, p.method) WHEN 'VIRTUAL_ACCOUNT'
+                      THEN coalesce(p.account_bank, p.bank) END AS bank,
            p.account_due_at, p.created_at, p.paid_at, p.look_at,
            c.id IS NOT NULL AS under_way,
            c.id IS NOT NULL AND (c.try_at IS NULL OR (

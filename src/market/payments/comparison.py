@@ -20,6 +20,7 @@ from market.shared.money import Money
 from .domain import Payment
 from .history import Door
 from .incident import AMOUNTS_DIFFER, UNKNOWN_AT_GATEWAY, UNKNOWN_HERE
+from .order import Order
 from .ports import Gateways, Incidents, PaymentGateway, Payments
 from .record import Seen, Snapshot
 from .service import PaymentService
@@ -120,7 +121,7 @@ class Comparison:
         with _counted(outcome, "list_unread", gateway=gateway.version):
             async for seen in gateway.listed(since, until):
                 outcome.records += 1
-                if seen.state is Seen.PAID:
+                if seen.state in {Seen.PAID, Seen.UNKNOWN}:
                     with _counted(outcome, "record_unchecked", reference=seen.reference):
                         await self._check_record(gateway, seen, checked, outcome)
         # The other way round even if the list could not be read: each of ours can still be asked
@@ -136,40 +137,55 @@ class Comparison:
         self, gateway: PaymentGateway, seen: Snapshot, checked: set[PaymentId], outcome: Outcome
     ) -> None:
         id = PaymentId(seen.order_id)
-        payment = await self._payments.find(id) if well_formed(id) else None
-        if payment is None or payment.gateway != gateway.version:
-            await self._report_unknown(gateway, seen, outcome)
-            return
-        checked.add(id)
-        if difference(payment, seen) is not None or payment.reference != seen.reference:
-            payment = await self._check_payment(gateway, id, outcome)
-            # One order, paid twice: a look follows the one attempt we know.
-            if payment.reference not in {None, seen.reference}:
+        order = await self._payments.of_order(id) if well_formed(id) else []
+        if not order or order[0].gateway != gateway.version:
+            if seen.is_paid:
                 await self._report_unknown(gateway, seen, outcome)
+            return
+        mine = _named(order, seen.reference)
+        if mine is None and seen.is_paid:
+            # Perhaps it came under the order besides: a look tells, and takes it up.
+            await self._apply_news(id)
+            order = await self._payments.of_order(id)
+            mine = _named(order, seen.reference)
+            outcome.repaired += mine is not None
+            if mine is None:  # a list shows it, and a look at its order does not
+                await self._report_unknown(gateway, seen, outcome)
+        if mine is not None and difference(mine, seen) is None:
+            checked.add(mine.id)
+            return
+        for payment in order:
+            checked.add(payment.id)
+            await self._check_payment(gateway, payment.id, outcome)
 
     async def _check_payment(
         self, gateway: PaymentGateway, id: PaymentId, outcome: Outcome
-    ) -> Payment:
+    ) -> None:
         """Looks at one payment by itself and applies what is news; what differs still is an
         incident. Raises GatewayTrouble."""
-        payment, seen = await self._both(gateway, id)
-        kind = difference(payment, seen)
-        for _ in range(REPAIRS):
-            if kind is None:
-                return payment
-            await self._apply_news(id)
-            payment, seen = await self._both(gateway, id)
+        for left in reversed(range(REPAIRS + 1)):
+            payment = await self._payments.get(id)
+            attempts = await gateway.look(payment)
+            order = Order(await self._payments.of_order(payment.order_id), attempts)
+            if await self._is_senseless(order, payment, outcome):
+                return
+            seen = next(seen for mine, seen in order.shares() if mine.id == id)
             kind = difference(payment, seen)
-            outcome.repaired += kind is None
-        if kind is not None:
-            await self._report_difference(kind, payment, seen, outcome)
-        return payment
+            if kind is None:
+                outcome.repaired += left < REPAIRS
+                return
+            if left:
+                await self._apply_news(id)
+            else:
+                await self._report_difference(kind, payment, seen, outcome)
 
-    async def _both(
-        self, gateway: PaymentGateway, id: PaymentId
-    ) -> tuple[Payment, Snapshot | None]:
-        payment = await self._payments.get(id)
-        return payment, await gateway.look(payment)
+    async def _is_senseless(self, order: Order, payment: Payment, outcome: Outcome) -> bool:
+        """Whether what the gateway has of a payment is not to be believed."""
+        senseless = order.senseless()
+        for seen in senseless:
+            found = await self._looking.report_senseless(order.payments[0], seen)
+            outcome.incidents += found
+        return payment.reference in {seen.reference for seen in senseless}
 
     async def _apply_news(self, id: PaymentId) -> None:
         try:
@@ -227,6 +243,10 @@ def _counted(outcome: Outcome, event: str, **about: str) -> Iterator[None]:
     except Exception:
         outcome.unanswered += 1
         _log.exception(event, **about)
+
+
+def _named(order: Sequence[Payment], reference: str) -> Payment | None:
+    return next((each for each in order if each.reference == reference), None)
 
 
 def _amounts(seen: Snapshot | None) -> tuple[Money | None, int, str | None]:

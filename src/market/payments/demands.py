@@ -8,7 +8,7 @@ from market.shared.banking import Bank, RefundAccount
 from market.shared.errors import Invalid
 
 from .buyer import Buyer, BuyerField
-from .domain import Means, Method
+from .domain import OFFERED, Means, Method
 
 
 class BuyerNeeded(Invalid):
@@ -46,7 +46,7 @@ class Demands:
     @property
     def methods(self) -> list[Method]:
         """The ways to pay it offers."""
-        return [one for one in Method if one is Method.CARD or self.account_banks]
+        return [one for one in OFFERED if one is Method.CARD or self.account_banks]
 
     @property
     def asked(self) -> Mapping[BuyerField, Sequence[Method]]:

@@ -25,6 +25,7 @@ from market.shared.purchase import Invoice
 from .buyer import NOBODY, Buyer
 from .cancellation import TRY_AGAIN_AFTER, Cancellation
 from .record import ANY_TILL, Seen, Snapshot, Till
+from .record import Method as Method  # noqa: PLC0414 # callers have it from here
 
 
 class BankNeeded(Invalid):
@@ -43,11 +44,6 @@ class RefundAccountNeeded(Invalid):
     """A deposit can only go back to an account of the buyer's: say which."""
 
     code: ClassVar[str] = "refund_account_needed"
-
-
-class Method(StrEnum):
-    CARD = "CARD"
-    VIRTUAL_ACCOUNT = "VIRTUAL_ACCOUNT"
 
 
 class Status(StrEnum):
@@ -73,6 +69,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PARTIALLY_CANCELLED: frozenset({Status.CANCELLED}),
     Status.CANCELLED: frozenset(),
 }
+
+# How a buyer may ask to pay; what they then do at the checkout window is told by the record.
+OFFERED = (Method.CARD, Method.VIRTUAL_ACCOUNT)
 
 # Waiting for money: a trade has at most one such payment at a time.
 OPEN = (Status.READY, Status.VIRTUAL_ACCOUNT_ISSUED)
@@ -130,6 +129,9 @@ Event = Captured | Returned | AccountIssued | DepositedTwice
 class Payment:
     """One attempt to pay for a trade. `amount` is what we ask for, and nobody else's to say (P2).
 
+    `method` and `bank` are what its buyer chose here; `used` is how it was really paid, which the
+    gateway's record alone tells. Money that came under an `order` besides is a payment of its own.
+
     `captured` is what the gateway took, and `cancelled` how much of that it gave back, in minor
     units; `look_at` is when to ask the gateway again unasked, None for never. Only one that is
     `registered` may be paid at a window. `issuing_until` is how long somebody has its account
@@ -154,6 +156,8 @@ class Payment:
     reference: str | None = None
     paid_at: datetime | None = None
     failure: str | None = None
+    order: PaymentId | None = None
+    used: Method | None = None
     registered: bool = False
     issuing_until: datetime | None = None
     answers: int = 0
@@ -185,6 +189,39 @@ class Payment:
             look_at=now + LOOK_AT_AGES[0],
             buyer=buyer,
         )
+
+    @classmethod
+    def found(cls, id: PaymentId, order: "Payment", now: datetime) -> Self:
+        """Under an order that has its money, the gateway took more: that goes its own way."""
+        return cls(
+            id=id,
+            order=order.order_id,
+            trade_id=order.trade_id,
+            payer=order.payer,
+            title=order.title,
+            gateway=order.gateway,
+            method=order.method,
+            bank=order.bank,
+            amount=order.amount,
+            status=Status.EXPIRED,  # nobody waits for it
+            created_at=now,
+            look_at=None,
+        )
+
+    @property
+    def order_id(self) -> PaymentId:
+        """Our id for it at the gateway."""
+        return self.order or self.id
+
+    @property
+    def paid_with(self) -> Method:
+        """How it is paid, as far as that is known."""
+        return self.used or self.method
+
+    @property
+    def deposit_account(self) -> VirtualAccount | None:
+        """Where to deposit, as long as a deposit is awaited."""
+        return self.account if self.status is Status.VIRTUAL_ACCOUNT_ISSUED else None
 
     @property
     def cancellable(self) -> int:
@@ -279,7 +316,7 @@ class Payment:
         if not 0 < wanted <= left:
             raise ExceedsCancellable(payment_id=self.id, cancellable=left)
         known = account if by in {Party.BUYER, Party.OPERATOR} else None  # nobody else's to say
-        to_account = self.method is Method.VIRTUAL_ACCOUNT
+        to_account = self.paid_with is Method.VIRTUAL_ACCOUNT
         if to_account and known is None and by is Party.BUYER:
             raise RefundAccountNeeded(payment_id=self.id)
         waits = to_account and known is None
@@ -303,6 +340,7 @@ class Payment:
         if seen.state is not Seen.UNPAID:
             return []
         self._move(Status.VIRTUAL_ACCOUNT_ISSUED)
+        self.used = Method.VIRTUAL_ACCOUNT
         self.account = seen.account
         self.reference = seen.reference
         return [AccountIssued()]
@@ -312,6 +350,8 @@ class Payment:
             return []
         self._move(Status.PAID)
         self.captured = seen.captured
+        # Where a record does not say how it was paid, an account in it does.
+        self.used = seen.method or (Method.VIRTUAL_ACCOUNT if seen.account else self.used)
         self.reference = seen.reference
         self.paid_at = seen.paid_at or now
         self.failure = None
@@ -337,7 +377,7 @@ class Payment:
     def _mismatch(self, seen: Snapshot, till: Till) -> str | None:
         """What is wrong with money that arrived, the gravest first."""
         wrongs = {
-            "order": seen.order_id != self.id,
+            "order": seen.order_id != self.order_id,
             "store": till.store is not None and seen.store != till.store,
             # Play money never buys goods, nor real money a rehearsal; unsaid counts as wrong.
             "channel": till.test is not None and seen.test is not till.test,
@@ -366,12 +406,14 @@ class Payment:
 class Means:
     """How somebody wants to pay: by card, or into a virtual account at a bank.
 
-    Raises BankNeeded for an account nowhere.
+    Raises BankNeeded for an account nowhere, Invalid for a method that is not offered.
     """
 
     method: Method
     bank: Bank | None = None
 
     def __post_init__(self) -> None:
+        if self.method not in OFFERED:
+            raise Invalid("Pay by card, or into a virtual account.")
         if (self.method is Method.VIRTUAL_ACCOUNT) != (self.bank is not None):
             raise BankNeeded

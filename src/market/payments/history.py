@@ -22,6 +22,7 @@ class Door(StrEnum):
 
 class What(StrEnum):
     ASKED = "ASKED"  # begun: so much is asked for
+    FOUND = "FOUND"  # money came under the order of another payment, which had its own
     REGISTERED = "REGISTERED"  # the gateway knows how much, before any checkout
     LOOKED = "LOOKED"  # the gateway's record showed this
     EXPIRED = "EXPIRED"  # its trade waits for it no longer
@@ -49,6 +50,10 @@ class Entry:
     @classmethod
     def asked(cls, payment: Payment) -> Self:
         return cls(What.ASKED, payment.status, amount=payment.amount.amount)
+
+    @classmethod
+    def found(cls, payment: Payment) -> Self:
+        return cls(What.FOUND, payment.status)
 
     @classmethod
     def looked(cls, payment: Payment, before: Status, seen: Snapshot | None, door: Door) -> Self:

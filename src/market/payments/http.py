@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -47,6 +48,13 @@ LARGEST_WEBHOOK = 64 * 1024
 LONGEST_REASON = 200
 
 
+class Offered(StrEnum):
+    """How a buyer may ask to pay."""
+
+    CARD = "CARD"
+    VIRTUAL_ACCOUNT = "VIRTUAL_ACCOUNT"
+
+
 class BuyerIn(Struct):
     """What the payment company must be told of a buyer: where it needs something that is not given,
     the answer is `buyer_needed`, which names it."""
@@ -62,7 +70,7 @@ class BuyerIn(Struct):
 
 
 class PayIn(Struct):
-    method: Method
+    method: Offered
     bank: Annotated[str, Meta(max_length=20)] | None = None
     buyer: BuyerIn | None = None
 
@@ -95,8 +103,10 @@ class CheckoutOut(Struct):
 
 
 class PaymentOut(Struct):
-    """A payment; amounts in minor units. `checkout` is there as long as it can be paid by card,
-    `virtual_account` is where to deposit; both for the buyer alone."""
+    """A payment; amounts in minor units. `method` is how it was paid, as far as the gateway has
+    told: a checkout window may offer more than what was asked for. `checkout` is there as long as
+    it can be paid by card, `virtual_account` as long as a deposit is awaited there; both for the
+    buyer alone."""
 
     id: str
     trade_id: str
@@ -122,13 +132,13 @@ class PaymentOut(Struct):
             amount=payment.amount.amount,
             currency=payment.amount.currency,
             cancelled_amount=payment.cancelled,
-            method=payment.method,
+            method=payment.paid_with,
             status=payment.status,
             created_at=payment.created_at,
             paid_at=payment.paid_at,
             failure=payment.failure,
             checkout=CheckoutOut.of(checkout) if checkout else None,
-            virtual_account=payment.account if theirs else None,
+            virtual_account=payment.deposit_account if theirs else None,
         )
 
 
@@ -156,7 +166,7 @@ class PaymentController(Controller):
 
         async def work() -> PaymentOut:
             id = TradeId(path_id(trade_id))
-            means = Means(data.method, known_bank(data.bank) if data.bank else None)
+            means = Means(Method(data.method), known_bank(data.bank) if data.bank else None)
             buyer = data.buyer.read() if data.buyer else NOBODY
             payment = await payments.start(id, caller.id, means, buyer)
             return PaymentOut.of(payment, payments, caller.id)

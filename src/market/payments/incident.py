@@ -13,6 +13,10 @@ from market.shared.text import line
 UNKNOWN_AT_GATEWAY = "unknown_at_gateway"
 UNKNOWN_HERE = "unknown_here"
 AMOUNTS_DIFFER = "amounts_differ"
+# One order, and more than one attempt at it that took money.
+PAID_TWICE = "paid_twice"
+# Whom the market names when what an incident told of came to an end by itself.
+BY_ITSELF = "the market"
 
 
 class AlreadySettled(Conflict):

@@ -1,6 +1,7 @@
 """Incidents in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from market.kit.db import Database, Row
 from market.shared.errors import NotFound
 
 from .domain import Payment
-from .incident import Incident, Settlement
+from .incident import BY_ITSELF, Incident, Settlement
 
 # By name, never *: a statement prepared before a migration added a column works after it.
 _SELECT = """
@@ -48,6 +49,19 @@ class SqlIncidents:
             msgspec.json.encode(seen).decode(),
         )
         return added == 1
+
+    async def resolve(self, kind: str, subject: str, how: str, now: datetime) -> None:
+        await self._db.execute(
+            """
+            UPDATE incidents SET settled_at = $4, settled_by = $5, settlement = $3
+            WHERE kind = $1 AND subject = $2 AND settled_at IS NULL
+            """,
+            kind,
+            subject,
+            how,
+            now,
+            BY_ITSELF,
+        )
 
     async def get_for_update(self, id: int) -> Incident:
         row = await self._db.lock(_SELECT + "WHERE id = $1 FOR UPDATE", id)

@@ -65,8 +65,9 @@ class PaymentGateway(Protocol):
         """What the browser needs. Asks nobody."""
         ...
 
-    async def look(self, payment: Payment) -> Snapshot | None:
-        """Its own record of the payment (P3); None when it has none."""
+    async def look(self, payment: Payment) -> Sequence[Snapshot]:
+        """Its own record of every attempt under the payment's order, the newest first (P3); empty
+        when it has none. What makes no sense is among them, with its `trouble`."""
         ...
 
     async def approve(self, payment: Payment, token: str) -> None:
@@ -81,8 +82,9 @@ class PaymentGateway(Protocol):
         shows it. Raises GatewayRefused, OutcomeUnknown."""
         ...
 
-    async def close_account(self, payment: Payment) -> None:
-        """Takes no deposit any more. Raises GatewayRefused when it is closed or paid already."""
+    async def close_account(self, payment: Payment, reference: str) -> None:
+        """The attempt `reference` of its order takes no deposit any more. Raises GatewayRefused
+        when it is closed or paid already."""
         ...
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
@@ -96,7 +98,7 @@ class PaymentGateway(Protocol):
         """Its own records that changed in [since, until), at most 90 days, in pages unseen here.
 
         A hint rather than a witness: lists leave out, repeat, and move while they are read. What
-        makes no sense is passed over, with a warning in the log.
+        makes no sense is among them, with its `trouble`.
         """
         ...
 
@@ -140,6 +142,14 @@ class Payments(Protocol):
 
     async def get_for_update(self, id: PaymentId) -> Payment:
         """Locks the row, after its product and trade. Raises NotFound."""
+        ...
+
+    async def of_order(self, order_id: PaymentId) -> Sequence[Payment]:
+        """The payment that asks for money under an order, and then those found there besides."""
+        ...
+
+    async def of_order_for_update(self, order_id: PaymentId) -> Sequence[Payment]:
+        """The same, locked after their product and trade. Raises NotFound."""
         ...
 
     async def save(self, payment: Payment, entry: Entry | None = None) -> None:
@@ -317,6 +327,11 @@ class Incidents(Protocol):
 
         `seen` is shown to operators: neither account numbers nor secrets belong in it.
         """
+        ...
+
+    async def resolve(self, kind: str, subject: str, how: str, now: datetime) -> None:
+        """Closes an open one of this kind about this subject: what it told of has ended, and
+        `how` says by what."""
         ...
 
     async def get_for_update(self, id: int) -> Incident:

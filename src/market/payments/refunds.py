@@ -306,7 +306,7 @@ class RefundService:
     def _check(self, payment: Payment, account: RefundAccount | None) -> None:
         """Refuses an account that the payment company can't refund to, before anything is
         cancelled. Raises BankRefused, RefundPhoneNeeded."""
-        if account is not None and payment.method is Method.VIRTUAL_ACCOUNT:
+        if account is not None and payment.paid_with is Method.VIRTUAL_ACCOUNT:
             self._gateways.of(payment).demands.check_refund(account)
 
     async def _note(self, party: Party, by: MemberId, act: str, subject: str, reason: str) -> None:

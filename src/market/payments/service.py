@@ -29,6 +29,8 @@ from .domain import (
     Status,
 )
 from .history import Door, Entry, What
+from .incident import PAID_TWICE
+from .order import Order
 from .ports import (
     Books,
     Cancellations,
@@ -41,6 +43,7 @@ from .ports import (
     Payments,
     Purchases,
 )
+from .record import Snapshot, Till
 
 _log = structlog.get_logger()
 
@@ -121,7 +124,9 @@ class PaymentService:
                 return payment
         existing = await self._payments.find_open(trade_id)
         if existing is not None and existing.is_by(means):
-            return await self._say_of_buyer(existing.id, buyer)
+            # Mostly that is no news, and nothing to lock for.
+            news = existing.say_of_buyer(buyer)
+            return await self._say_of_buyer(existing.id, buyer) if news else existing
         if existing is not None:
             async with self._transactions.transaction():
                 await self._purchases.lock(trade_id)
@@ -210,10 +215,12 @@ class PaymentService:
     async def shut(self, payment: Payment | None) -> None:
         """Has an expired payment's virtual account closed, if the gateway can be told. Money that
         comes all the same is found, and goes back."""
-        if payment is None or payment.account is None:
-            return
+        if payment is not None and payment.account is not None and payment.reference is not None:
+            await self._close(payment, payment.reference)
+
+    async def _close(self, payment: Payment, reference: str) -> None:
         try:
-            await self._gateways.of(payment).close_account(payment)
+            await self._gateways.of(payment).close_account(payment, reference)
         except (GatewayTrouble, GatewayRefused) as trouble:
             _log.warning("account_left_open", payment_id=payment.id, trouble=trouble.code)
 
@@ -270,21 +277,63 @@ class PaymentService:
         payment = await self._payments.get(id)
         about.add(payment_id=id, trade_id=payment.trade_id)
         gateway = self._gateways.of(payment)
-        seen = await gateway.look(payment)
+        attempts = await gateway.look(payment)
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
-            payment = await self._payments.get_for_update(id)
-            before = payment.status
-            events = payment.apply(seen, self._clock.now(), gateway.till)
-            paid = [await self._record(payment, event) for event in events]
-            await self._settle_cancellation(payment)
-            await self._payments.save(payment, Entry.looked(payment, before, seen, door))
-            # A trade that is paid waits for no other attempt: nobody is to pay twice.
-            closed = await self.expire_open(payment.trade_id) if any(paid) else None
+            payments = await self._payments.of_order_for_update(payment.order_id)
+            order = Order(payments, attempts)
+            closed = await self._apply(order, gateway.till, door)
             if hint is not None:
                 await self._inbox.handled(hint.id)
         await self.shut(closed)
-        return payment
+        for seen in order.unwanted():
+            await self._close(payments[0], seen.reference)
+        return next(each for each in payments if each.id == id)
+
+    async def _apply(self, order: Order, till: Till, door: Door) -> Payment | None:
+        """What the record shows, to each payment of the order; which other attempt at the trade
+        was expired by it."""
+        paid: list[bool] = []
+        for bad in order.senseless():
+            await self.report_senseless(order.payments[0], bad)
+        for payment, seen in order.shares():
+            paid += await self._apply_to(payment, seen, till, door)
+        for more in order.besides():
+            found = await self._found(order.payments[0], more)
+            paid += await self._apply_to(found, more, till, door)
+        # A trade that is paid waits for no other attempt: nobody is to pay twice.
+        return await self.expire_open(order.payments[0].trade_id) if any(paid) else None
+
+    async def _apply_to(
+        self, payment: Payment, seen: Snapshot | None, till: Till, door: Door
+    ) -> Sequence[bool]:
+        before = payment.status
+        events = payment.apply(seen, self._clock.now(), till)
+        paid = [await self._record(payment, event) for event in events]
+        await self._settle_cancellation(payment)
+        await self._payments.save(payment, Entry.looked(payment, before, seen, door))
+        return paid
+
+    async def _found(self, order: Payment, seen: Snapshot) -> Payment:
+        """Money that came under an order besides is a payment of its own: it pays the trade if
+        the other did not, or goes back."""
+        found = Payment.found(PaymentId(self._ids.new()), order, self._clock.now())
+        await self._payments.add(found, Entry.found(found))
+        facts = {"reference": seen.reference, "amount": seen.captured.amount}
+        await self._incidents.report(PAID_TWICE, found, facts)
+        return found
+
+    async def report_senseless(self, payment: Payment, seen: Snapshot) -> bool:
+        """A record that makes no sense is not believed, and nothing of it is booked: operators are
+        told, once for what it says. False for a repeat."""
+        facts = {
+            "reference": seen.reference,
+            "captured": seen.captured.amount,
+            "returned": seen.returned,
+            "why": seen.trouble or seen.failure or seen.state.value,
+        }
+        which = f"{payment.id}: {' '.join(str(fact) for fact in facts.values())}"
+        return await self._incidents.report(seen.nonsense or "", payment, facts, which)
 
     async def _record(self, payment: Payment, event: Event) -> bool:
         """Whether it has paid its trade."""
@@ -334,7 +383,7 @@ class PaymentService:
         trade = payment.trade_id
         if await self._purchases.accept_payment(trade, payment.id, captured.at):
             return True
-        late_deposit = payment.method is Method.VIRTUAL_ACCOUNT
+        late_deposit = payment.paid_with is Method.VIRTUAL_ACCOUNT
         return late_deposit and await self._purchases.revive(trade, payment.id, captured.at)
 
     async def _owe_back(self, payment: Payment, reason: str) -> None:

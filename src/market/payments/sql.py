@@ -30,8 +30,12 @@ _PAYMENT = """
     SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
            captured_amount, captured_currency, cancelled_amount, reference, paid_at, failure,
            look_at, created_at, version, bank, account_bank, account_number, account_holder,
-           account_due_at, registered, issuing_until, answers, buyer
+           account_due_at, registered, issuing_until, answers, buyer, order_id, used_method
     FROM payments
+"""
+# The payment that was begun comes first.
+_ORDER = """
+    WHERE id = $1 OR order_id = $1 ORDER BY order_id NULLS FIRST, id
 """
 # When money went back only the ledger knows: the payment keeps the sum alone.
 _MOVED = """
@@ -62,8 +66,8 @@ _OPEN = """
 """
 _ADD = told_if_added("""
     INSERT INTO payments (id, trade_id, payer_id, title, gateway, method, amount, currency,
-                          status, look_at, created_at, bank, buyer)
-    VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+                          status, look_at, created_at, bank, buyer, order_id)
+    VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
     ON CONFLICT (trade_id) WHERE status IN ('READY', 'VIRTUAL_ACCOUNT_ISSUED') DO NOTHING
 """)
 
@@ -87,6 +91,7 @@ def _update(first: int) -> str:
         "issuing_until",
         "answers",
         "buyer",
+        "used_method",
     )
     changes = ", ".join(f"{name} = ${first + 1 + n}" for n, name in enumerate(columns))
     return (
@@ -132,6 +137,7 @@ class SqlPayments:
             payment.created_at,
             payment.bank,
             self._sealed(payment),
+            payment.order,
         )
         return added == 1
 
@@ -159,6 +165,15 @@ class SqlPayments:
             raise NotFound
         return self._payment(row)
 
+    async def of_order(self, order_id: PaymentId) -> Sequence[Payment]:
+        return [self._payment(row) for row in await self._db.fetch(_PAYMENT + _ORDER, order_id)]
+
+    async def of_order_for_update(self, order_id: PaymentId) -> Sequence[Payment]:
+        rows = await self._db.lock_all(_PAYMENT + _ORDER + " FOR UPDATE", order_id)
+        if not rows:
+            raise NotFound
+        return [self._payment(row) for row in rows]
+
     async def save(self, payment: Payment, entry: Entry | None = None) -> None:
         captured, account = payment.captured, payment.account
         told = arguments(payment.id, entry) if entry else [payment.id]
@@ -182,6 +197,7 @@ class SqlPayments:
             payment.issuing_until,
             payment.answers,
             self._sealed(payment),
+            payment.used,
         )
         if not saved:
             raise VersionConflict(payment_id=payment.id)
@@ -255,6 +271,8 @@ class SqlPayments:
             registered=row["registered"],
             issuing_until=row["issuing_until"],
             answers=row["answers"],
+            order=row["order_id"],
+            used=Method(row["used_method"]) if row["used_method"] else None,
             version=row["version"],
             bank=Bank(row["bank"]) if row["bank"] else None,
             account=_account(row),
@@ -285,10 +303,12 @@ class SqlReceipts:
     async def find(self, trade_id: TradeId) -> Receipt | None:
         row = await self._db.find(
             """
-            SELECT id, method, status, amount, currency, cancelled_amount
+            SELECT id, coalesce(used_method, method) AS method, status, amount, currency,
+                   cancelled_amount
             FROM payments WHERE trade_id = $1
-            -- The one that paid it, else the last attempt.
-            ORDER BY id = (SELECT payment_id FROM trades WHERE id = $1) DESC NULLS LAST, id DESC
+            -- The one that paid it, else the last that was begun.
+            ORDER BY id = (SELECT payment_id FROM trades WHERE id = $1) DESC NULLS LAST,
+                     order_id NULLS FIRST, id DESC
             LIMIT 1
             """,
             trade_id,

@@ -65,6 +65,10 @@ INCIDENTS: Mapping[str, str] = {
     "refund_refused": "결제사가 환불을 거절했어요. 까닭을 풀고 결제사 콘솔에서 취소하세요.",
     "refund_account_needed": "입금된 돈을 돌려줄 계좌를 몰라요. 구매자에게 물어보세요.",
     "returned_after_settlement": "판매자에게 정산한 뒤에 환불됐어요. 누가 부담할지 정하세요.",
+    "paid_twice": "같은 주문이 두 번 결제됐어요. 두 번째는 환불돼요. V2면 결제사 콘솔에서 하세요.",
+    "unreadable_record": "결제사 기록을 읽을 수 없어요. 결제사 콘솔에서 확인하세요.",
+    "unknown_status": "결제사 기록이 처음 보는 상태예요. 결제사 콘솔에서 확인하세요.",
+    "more_back_than_came": "결제사 기록에 결제된 것보다 많은 돈이 환불됐어요. 결제사에 문의하세요.",
     "deposited_twice": "가상계좌에 두 번 입금됐어요. 두 번째 입금을 돌려보내게 하세요.",
     "unknown_at_gateway": "장부에는 있는데 결제사에는 없는 돈이에요. 정산을 멈추고 문의하세요.",
     "unknown_here": "결제사에는 있는데 우리 결제가 아닌 돈이에요. 결제사 콘솔에서 찾아보세요.",
@@ -101,6 +105,7 @@ JOB_STATUS: Mapping[str, str] = {
 }
 _EVENTS: Mapping[str, str] = {
     "ASKED": "결제를 시작했어요",
+    "FOUND": "같은 주문에 한 번 더 결제된 돈을 찾았어요",
     "REGISTERED": "결제사에 금액을 등록했어요",
     "LOOKED": "결제사 기록을 확인했어요",
     "EXPIRED": "이 결제를 더는 기다리지 않아요",

@@ -177,6 +177,20 @@ EN: Mapping[str, str] = {
     "판매자에게 정산한 뒤에 환불됐어요. 누가 부담할지 정하세요.": (
         "Money went back after the seller was credited. Agree on who bears it."
     ),
+    "같은 주문에 한 번 더 결제된 돈을 찾았어요": "Found more money under the same order",
+    "같은 주문이 두 번 결제됐어요. 두 번째는 환불돼요. V2면 결제사 콘솔에서 하세요.": (
+        "One order was paid twice. The second is refunded automatically; on V2, do it in the "
+        "gateway's console."
+    ),
+    "결제사 기록을 읽을 수 없어요. 결제사 콘솔에서 확인하세요.": (
+        "The gateway's record can't be read. Check it in the gateway's console."
+    ),
+    "결제사 기록이 처음 보는 상태예요. 결제사 콘솔에서 확인하세요.": (
+        "The gateway's record has an unknown status. Check it in the gateway's console."
+    ),
+    "결제사 기록에 결제된 것보다 많은 돈이 환불됐어요. 결제사에 문의하세요.": (
+        "The gateway's record shows more refunded than was paid. Ask the gateway."
+    ),
     "가상계좌에 두 번 입금됐어요. 두 번째 입금을 돌려보내게 하세요.": (
         "Two deposits came to one virtual account. Have the second sent back."
     ),

@@ -24,7 +24,14 @@ TRADE_STATUS: Mapping[str, str] = {
     "PURCHASE_CONFIRMED": "구매확정",
     "CANCELLED": "거래 취소",
 }
-METHOD: Mapping[str, str] = {"CARD": "신용카드", "VIRTUAL_ACCOUNT": "가상계좌"}
+METHOD: Mapping[str, str] = {
+    "CARD": "신용카드",
+    "VIRTUAL_ACCOUNT": "가상계좌",
+    "TRANSFER": "계좌이체",
+    "MOBILE": "휴대폰 결제",
+    "EASY_PAY": "간편결제",
+    "OTHER": "다른 결제수단",
+}
 
 BANKS: Mapping[str, str] = {
     Bank.KOOKMIN: "국민은행",

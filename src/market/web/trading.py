@@ -87,7 +87,7 @@ async def scene(
     if party is Party.BUYER and receipt is not None:
         waiting = await refunds.waiting_for_account(trade.id)
         if receipt.method == "VIRTUAL_ACCOUNT":
-            account = (await payments.see(receipt.id, me.id)).account
+            account = (await payments.see(receipt.id, me.id)).deposit_account
     return Scene(trade, party, receipt, account, waiting)
 
 

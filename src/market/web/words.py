@@ -138,6 +138,10 @@ EN: Mapping[str, str] = {
     "결제 금액": "Total",
     "이 용품은 지금 맡아 두고 있어요. 결제 기한:": "Held for you until:",
     "신용카드": "Card",
+    "계좌이체": "Bank transfer",
+    "휴대폰 결제": "Mobile phone",
+    "간편결제": "Easy pay",
+    "다른 결제수단": "Another way",
     "결제창에서 바로 결제해요.": "Pay at once, in a checkout window.",
     "가상계좌": "Virtual account",
     "나만의 계좌를 만들어 드려요. 기한 안에 입금하면 돼요.": (

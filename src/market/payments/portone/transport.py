@@ -1,7 +1,7 @@
 """How both versions' calls travel, and what it means when one does not arrive."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import structlog
@@ -9,8 +9,9 @@ import structlog
 from market.kit.db import in_transaction
 from market.payments.cancellation import Cancellation
 from market.payments.ports import OutcomeUnknown
-from market.payments.record import Snapshot
+from market.payments.record import Seen, Snapshot
 from market.shared.errors import GatewayTrouble
+from market.shared.money import Money
 
 from .breaker import Breaker
 
@@ -93,20 +94,6 @@ def asked_back(cancellation: Cancellation) -> int:
     return cancellation.amount
 
 
-class Record(Protocol):
-    """A payment as either version shows it."""
-
-    def snapshot(self) -> Snapshot:
-        """Raises ValueError for what makes no sense."""
-        ...
-
-
-def readable(records: Iterable[Record]) -> Iterator[Snapshot]:
-    """Those of a list that make sense: one that does not must not hide all others."""
-    for record in records:
-        try:
-            snapshot = record.snapshot()
-        except ValueError as trouble:
-            _log.warning("record_unreadable", trouble=str(trouble))
-        else:
-            yield snapshot
+def unreadable(order_id: str, reference: str, why: ValueError) -> Snapshot:
+    """A record that makes no sense: of it no more is known than whose it is."""
+    return Snapshot(order_id, reference, Seen.UNKNOWN, Money(0), 0, trouble=str(why))

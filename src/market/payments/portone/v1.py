@@ -1,7 +1,7 @@
 """PortOne V1 (formerly I'mport) as our payment gateway."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from market.shared.money import Money
 
 from .breaker import Breaker
 from .companies import ANY, Company
-from .transport import PATIENCE, Transport, asked_back, readable
+from .transport import PATIENCE, Transport, asked_back
 from .wire_v1 import (
     AttemptsV1,
     Envelope,
@@ -29,7 +29,6 @@ from .wire_v1 import (
     Token,
     major,
     read,
-    telling,
 )
 
 T = TypeVar("T")
@@ -120,15 +119,14 @@ class PortOneV1:
             params["notice_url"] = self._account.notice_url
         return Checkout(self.version, self._account.sdk_url, self._account.code, params)
 
-    async def look(self, payment: Payment) -> Snapshot | None:
-        try:
-            if payment.reference is not None:
-                found = (await self._one(payment.reference)).response
-            else:
-                found = await self._any_attempt(payment)
-            return found.snapshot() if found else None
-        except ValueError as cause:
-            raise GatewayTrouble("The payment gateway names an impossible amount.") from cause
+    async def look(self, payment: Payment) -> Sequence[Snapshot]:
+        attempts = await self._attempts(payment.order_id)
+        known = payment.reference
+        if known is not None and all(each.imp_uid != known for each in attempts):
+            # A list may leave test channels out; what we know by name is shown all the same.
+            one = (await self._one(known)).response
+            attempts += [one] if one is not None else []
+        return [each.snapshot() for each in attempts]
 
     async def approve(self, payment: Payment, token: str) -> None:
         raise GatewayRefused("V1 has no manual approval.", payment_id=payment.id)
@@ -151,8 +149,8 @@ class PortOneV1:
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)
 
-    async def close_account(self, payment: Payment) -> None:
-        path = f"/vbanks/{payment.reference}"
+    async def close_account(self, payment: Payment, reference: str) -> None:
+        path = f"/vbanks/{reference}"
         answer = await self._call(PaymentV1, "DELETE", path, params=self._key())
         if answer.code != 0:
             raise GatewayRefused(answer.message or None, payment_id=payment.id)
@@ -161,7 +159,7 @@ class PortOneV1:
         currency = payment.captured.currency if payment.captured else payment.amount.currency
         body = {
             "imp_uid": payment.reference,
-            "merchant_uid": payment.id,
+            "merchant_uid": payment.order_id,
             # Never absent, never 0: either would mean "all of it".
             "amount": major(Money(asked_back(cancellation), currency)),
             # What we believe is left; on any other balance nothing is cancelled.
@@ -191,8 +189,8 @@ class PortOneV1:
             answer = await self._call(AttemptsV1, "GET", "/payments/status/all", params=asked)
             if answer.response is None:
                 raise GatewayTrouble(answer.message)
-            for snapshot in readable(answer.response.list):
-                yield snapshot
+            for attempt in answer.response.list:
+                yield attempt.snapshot()
             page = answer.response.next
 
     def _bank(self, bank: Bank) -> str:
@@ -218,11 +216,13 @@ class PortOneV1:
             PaymentV1, "GET", f"/payments/{imp_uid}", params={"include_sandbox": "true"}
         )
 
-    async def _any_attempt(self, payment: Payment) -> PaymentV1 | None:
-        path = f"/payments/findAll/{payment.id}"
-        params = {"sorting": "-started", "limit": "100"}
+    async def _attempts(self, order_id: str) -> list[PaymentV1]:
+        """Every attempt under a merchant_uid, the newest first; windows opened twice, accounts
+        asked for twice. Beyond the first thousand nobody began them in good faith."""
+        path = f"/payments/findAll/{order_id}"
+        params = {"sorting": "-started", "limit": str(LONGEST_PAGE)}
         answer = await self._call(AttemptsV1, "GET", path, params=params)
-        return telling(answer.response.list) if answer.response else None
+        return answer.response.list if answer.response else []
 
     async def _call(self, type_: type[T], method: str, path: str, **request: Any) -> Envelope[T]:
         """One call with a good token; a token they no longer know is renewed once."""

@@ -1,6 +1,6 @@
 """PortOne V2 as our payment gateway."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
+import structlog
 
 from market.payments.buyer import NOBODY, Buyer
 from market.payments.cancellation import Cancellation
@@ -21,10 +22,20 @@ from market.shared.errors import GatewayTrouble
 
 from .breaker import Breaker
 from .companies import ANY, Company
-from .transport import PATIENCE, Transport, asked_back, readable
-from .wire_v2 import REFUSALS, CancelledV2, ErrorV2, Nothing, PaymentsV2, PaymentV2, read
+from .transport import PATIENCE, Transport, asked_back
+from .wire_v2 import (
+    REFUSALS,
+    CancelledV2,
+    ErrorV2,
+    Nothing,
+    PaymentsV2,
+    PaymentV2,
+    TransactionsV2,
+    read,
+)
 
 T = TypeVar("T")
+_log = structlog.get_logger()
 
 LONGEST_PAGE = 100
 # PortOne lists (number + 1) × size payments at most.
@@ -52,6 +63,10 @@ class V2Account:
     test: bool
     notice_url: str | None = None
     company: Company = ANY
+
+
+class NewForm(OutcomeUnknown):
+    """The payment gateway answered in JSON, but in a form that nobody has announced."""
 
 
 class PortOneV2:
@@ -109,15 +124,16 @@ class PortOneV2:
             params["noticeUrls"] = [self._account.notice_url]
         return Checkout(self.version, self._account.sdk_url, self._account.store_id, params)
 
-    async def look(self, payment: Payment) -> Snapshot | None:
+    async def look(self, payment: Payment) -> Sequence[Snapshot]:
         try:
-            return (await self._record(payment)).snapshot()
+            deciding = (await self._record(payment)).snapshot()
         except GatewayRefused as refusal:
             if refusal.about.get("type") == "PAYMENT_NOT_FOUND":
-                return None
+                return []
             raise GatewayTrouble from refusal
-        except ValueError as cause:
-            raise GatewayTrouble("The payment gateway names an impossible amount.") from cause
+        # The payment alone shows one attempt of several.
+        others = await self._transactions(payment)
+        return [deciding, *(each for each in others if each.reference != deciding.reference)]
 
     async def approve(self, payment: Payment, token: str) -> None:
         # The checks are optional and advised: on any other amount nothing is charged.
@@ -171,12 +187,18 @@ class PortOneV2:
         }
         return {field: value for field, value in told.items() if value}
 
-    async def close_account(self, payment: Payment) -> None:
+    async def close_account(self, payment: Payment, reference: str) -> None:
+        # Of one payment's attempts V2 closes the one it goes by: it takes no other name.
         store = {"storeId": self._account.store_id}
         step = "/virtual-account/close"
         await self._call(Nothing, "POST", payment, step, params=store)
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
+        if payment.order is not None:
+            # V2 takes no name of an attempt: it might send back what paid the trade.
+            raise GatewayRefused(
+                "One of two attempts goes back in PortOne's console alone.", payment_id=payment.id
+            )
         body: dict[str, Any] = {
             "storeId": self._account.store_id,
             "amount": asked_back(cancellation),
@@ -200,7 +222,7 @@ class PortOneV2:
         except GatewayRefused as refusal:
             # Keys are forgotten after three hours, and a bank may take days: the balance that this
             # was refused for may be held by our own earlier wish, which is still to end.
-            if (await self._record(payment)).is_returning:
+            if (await self._record(payment)).snapshot().returning:
                 raise OutcomeUnknown from refusal
             raise
         # REQUESTED is done later by the payment company: the record will show it.
@@ -218,8 +240,8 @@ class PortOneV2:
             return
         page, number, listed = first, 0, 0
         while page.items:
-            for snapshot in readable(page.items):
-                yield snapshot
+            for item in page.items:
+                yield item.snapshot()
             listed += len(page.items)
             if listed >= page.page.total_count:
                 return
@@ -254,6 +276,17 @@ class PortOneV2:
         store = {"storeId": self._account.store_id}
         return await self._call(PaymentV2, "GET", payment, params=store)
 
+    async def _transactions(self, payment: Payment) -> Sequence[Snapshot]:
+        """Every attempt at the payment. PortOne calls this list unstable: in a form that is new, or
+        refused, it tells nothing, and the payment's own record has to do."""
+        store = {"storeId": self._account.store_id}
+        try:
+            found = await self._call(TransactionsV2, "GET", payment, "/transactions", params=store)
+        except (GatewayRefused, NewForm) as trouble:
+            _log.warning("attempts_unread", payment_id=payment.order_id, trouble=repr(trouble))
+            return []
+        return [each.snapshot() for each in found.items]
+
     async def _call(
         self,
         type_: type[T],
@@ -265,7 +298,7 @@ class PortOneV2:
     ) -> T:
         """One call about one payment. Raises GatewayRefused with the error's `type`."""
         credential = {"Authorization": f"PortOne {self._account.secret}"}
-        path = f"/payments/{quote(payment.id, safe='')}{step}"
+        path = f"/payments/{quote(payment.order_id, safe='')}{step}"
         headers = credential | (headers or {})
         response = await self._transport.send(method, path, headers=headers, **request)
         try:
@@ -273,7 +306,9 @@ class PortOneV2:
                 return read(type_, response.content)
             error = read(ErrorV2, response.content)
         except msgspec.MsgspecError as cause:
-            raise _refused_at_the_door(response.status_code) or OutcomeUnknown() from cause
+            known = isinstance(cause, msgspec.ValidationError)
+            trouble = NewForm() if known else OutcomeUnknown()
+            raise _refused_at_the_door(response.status_code) or trouble from cause
         raise _meaning(response.status_code, error, payment)
 
 

@@ -5,20 +5,47 @@ fields, statuses and types may appear unannounced, so only what decides over mon
 documented; what merely explains is read if it can be.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from market.payments.record import Seen, Snapshot
+from market.payments.record import (
+    Method,
+    RefundSeen,
+    RefundState,
+    Seen,
+    Snapshot,
+    Transfer,
+)
 from market.shared.banking import VirtualAccount
 from market.shared.money import Money
+
+from .transport import unreadable
 
 T = TypeVar("T")
 
 # Statuses of payments that took money; how much of it is still there, only the amounts tell.
 _TOOK_MONEY = {"PAID", "PARTIAL_CANCELLED", "CANCELLED"}
+
+_UNPAID = {"READY", "PENDING", "PAY_PENDING", "VIRTUAL_ACCOUNT_ISSUED"}
+_METHODS = {
+    "PaymentMethodCard": Method.CARD,
+    "PaymentMethodVirtualAccount": Method.VIRTUAL_ACCOUNT,
+    "PaymentMethodTransfer": Method.TRANSFER,
+    "PaymentMethodMobile": Method.MOBILE,
+    "PaymentMethodEasyPay": Method.EASY_PAY,
+}
+_TRANSFERS = {
+    "PENDING": Transfer.PENDING,
+    "COMPLETED": Transfer.COMPLETED,
+    "FAILED": Transfer.FAILED,
+    "PARTIAL_REFUND_FAILED": Transfer.FAILED,
+}
+_REFUND_STATES = {state.value: state for state in RefundState}
 
 # The refusals the documents list for the calls we make. A type that is on no list may mean
 # anything, "still at it" included, and is no ground for giving a refund up.
@@ -49,49 +76,61 @@ REFUSALS = frozenset(
 )
 
 
-class AmountV2(Struct):
-    """`total` is what was ordered, discounts of cards and points included."""
-
-    total: int
-    cancelled: int = 0
-
-
 class PaymentV2(Struct, rename="camel"):
+    """A payment, through the attempt that it goes by. Only its name must be as documented: what
+    else is wrong with it must neither hide other payments nor go unseen."""
+
     id: str
-    status: str
-    currency: str | None = None
-    amount: AmountV2 | None = None
-    transaction_id: str | None = None
-    store_id: str | None = None
+    status: Any = None
+    currency: Any = None
+    amount: Any = None
+    transaction_id: Any = None
+    store_id: Any = None
     channel: Any = None
     paid_at: Any = None
     failure: Any = None
     cancellations: Any = None
     method: Any = None
 
-    @property
-    def is_returning(self) -> bool:
-        """Whether a cancel was taken up and has not ended yet."""
-        listed = self.cancellations if isinstance(self.cancellations, list) else []
-        return any(_text(each, "status") == "REQUESTED" for each in listed)
-
     def snapshot(self) -> Snapshot:
-        """Our reading of it. Raises ValueError where money came, but not how much."""
+        """Our reading of it; where it makes no sense, why not."""
+        try:
+            return self._read()
+        except ValueError as trouble:
+            return unreadable(self.id, self._reference(), trouble)
+
+    def _reference(self) -> str:
+        # Always there, says the document; the payment's own name is as unique.
+        return self.transaction_id if isinstance(self.transaction_id, str) else self.id
+
+    def _read(self) -> Snapshot:
         state = self._state()
         captured, returned = self._money() if state is Seen.PAID else (Money(0), 0)
+        failure = _text(self.failure, "reason") or _text(self.failure, "pgMessage")
         return Snapshot(
             order_id=self.id,
-            # Always there, says the document; the payment's own name is as unique.
-            reference=self.transaction_id or self.id,
+            reference=self._reference(),
             state=state,
             captured=captured,
             returned=returned,
             paid_at=_moment(self.paid_at),
-            failure=_text(self.failure, "reason") or _text(self.failure, "pgMessage"),
-            store=self.store_id,
+            failure=str(self.status) if state is Seen.UNKNOWN else failure,
+            store=self.store_id if isinstance(self.store_id, str) else None,
             test=_TESTS.get(_text(self.channel, "type") or ""),
             account=self._account(),
+            method=self._method(),
+            refunds=self._refunds(),
+            transfer=_TRANSFERS.get(_text(self.method, "refundStatus") or ""),
         )
+
+    def _method(self) -> Method | None:
+        word = _text(self.method, "type")
+        return _METHODS.get(word, Method.OTHER) if word else None
+
+    def _refunds(self) -> Sequence[RefundSeen]:
+        listed = self.cancellations if isinstance(self.cancellations, list) else []
+        read = [_refund(each) for each in listed]
+        return tuple(refund for refund in read if refund is not None)
 
     def _account(self) -> VirtualAccount | None:
         number, due_at = _text(self.method, "accountNumber"), _text(self.method, "expiredAt")
@@ -102,22 +141,41 @@ class PaymentV2(Struct, rename="camel"):
         return VirtualAccount(bank or "", number, holder, due)
 
     def _money(self) -> tuple[Money, int]:
-        amount, currency = self.amount, self.currency
-        if amount is None or currency is None or not 0 <= amount.cancelled <= amount.total:
-            raise ValueError(f"payment {self.id} is {self.status} of {amount} {currency}")
-        return Money(amount.total, currency), amount.cancelled
+        """What came of the order, discounts of cards and points included, and what went back."""
+        total, cancelled = _whole(self.amount, "total"), _whole(self.amount, "cancelled", 0)
+        if total is None or cancelled is None or not isinstance(self.currency, str):
+            raise ValueError(f"{self.status} of {self.amount} {self.currency}")
+        return Money(total, self.currency), cancelled
 
     def _state(self) -> Seen:
         if self.status == "CANCELLED" and not self._money_came():
             return Seen.FAILED
         if self.status in _TOOK_MONEY:
             return Seen.PAID
-        return Seen.FAILED if self.status == "FAILED" else Seen.UNPAID
+        if self.status == "FAILED":
+            return Seen.FAILED
+        return Seen.UNPAID if self.status in _UNPAID else Seen.UNKNOWN
 
     def _money_came(self) -> bool:
         """A window or an account that was called off before it was paid took nothing: neither a
         payment time nor anything given back."""
-        return self.paid_at is not None or (self.amount is not None and self.amount.cancelled > 0)
+        return self.paid_at is not None or bool(_whole(self.amount, "cancelled"))
+
+
+class TransactionV2(PaymentV2, rename="camel", kw_only=True):
+    """One attempt at a payment, whose `id` is its own and `payment_id` the payment's."""
+
+    payment_id: str
+
+    def snapshot(self) -> Snapshot:
+        """See PaymentV2."""
+        return replace(PaymentV2.snapshot(self), order_id=self.payment_id, reference=self.id)
+
+
+class TransactionsV2(Struct):
+    """Every attempt at a payment, the newest first."""
+
+    items: list[TransactionV2]
 
 
 class PageV2(Struct, rename="camel"):
@@ -171,6 +229,19 @@ def read(type_: type[T], body: bytes) -> T:
 def _text(part: Any, name: str) -> str | None:
     value = part.get(name) if isinstance(part, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _whole(part: Any, name: str, absent: int | None = None) -> int | None:
+    value = part.get(name, absent) if isinstance(part, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _refund(shown: Any) -> RefundSeen | None:
+    """None for what is not as documented, or in a state that is new."""
+    id, state = _text(shown, "id"), _text(shown, "status")
+    amount = shown.get("totalAmount") if isinstance(shown, dict) else None
+    known = _REFUND_STATES.get(state or "")
+    return RefundSeen(id, known, amount) if id and known and isinstance(amount, int) else None
 
 
 def _moment(text: Any) -> datetime | None:
