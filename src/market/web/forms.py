@@ -17,6 +17,8 @@ from market.shared.errors import Invalid
 from market.shared.phone import phone_number
 from market.shared.text import clean, line, units, won
 
+from .form_body import FormBody
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -31,14 +33,10 @@ class Form:
 
     @classmethod
     async def of(cls, request: Request[Any, Any, State]) -> "Form":
-        fields: dict[str, str] = {}
-        files: dict[str, list[UploadFile]] = {}
-        for name, value in (await request.form()).multi_items():
-            if isinstance(value, UploadFile):
-                files.setdefault(name, []).append(value)
-            elif isinstance(value, str):
-                fields.setdefault(name, value)
-        return cls(fields, files)
+        """Reads the rest of the body: by now it is known who sent it, and that they may."""
+        body = FormBody.of(request)
+        await body.all()
+        return cls(body.fields, body.files)
 
     def raw(self, name: str) -> str:
         """As it was sent: to be shown again, or handed on as a secret."""

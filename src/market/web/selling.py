@@ -97,8 +97,8 @@ class SellingController(Controller):
         products: Products,
     ) -> Response[Any]:
         """Edits a product; trades already made keep their price (R10)."""
-        me, form = visitor.me, await Form.of(request)
-        product = await _own(product_id, visitor, products)
+        me, product = visitor.me, await _own(product_id, visitor, products)
+        form = await Form.of(request)
         wish, pictures = Wish(form), await _pictures(form, products)
         gone = [PhotoId(name[5:]) for name in form.values if _names_photo(name)]
         if not form.wrong:

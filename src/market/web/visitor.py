@@ -16,6 +16,8 @@ from market.members.service import BrowserPass, MemberService
 from market.shared.errors import Forbidden, Unauthenticated
 from market.shared.people import Caller
 
+from .form_body import FormBody
+
 Lang = Literal["ko", "en"]
 LANGUAGE_LASTS_S = 365 * 24 * 3600
 _AT_HOME = {"localhost", "127.0.0.1", "::1"}
@@ -90,6 +92,11 @@ class Visitor:
             raise SignInFirst
         return self.caller
 
+    def needs_member(self) -> None:
+        """Raises SignInFirst."""
+        if self.caller is None:
+            raise SignInFirst
+
 
 async def provide_visitor(request: Request[Any, Any, State]) -> Visitor:
     """The visitor of this request, found once."""
@@ -160,7 +167,8 @@ async def own_forms_only(
     visitor. Raises ForgedForm.
 
     Two walls: the browser says from which site a form comes, and the form carries a seal over the
-    session that no other site can read.
+    session that no other site can read. No more of the body is read than that takes: the rest comes
+    when the handler, too, has seen that this visitor may send it.
     """
     request: Request[Any, Any, State] = Request(connection.scope, connection.receive)
     visitor = await provide_visitor(request)
@@ -171,8 +179,11 @@ async def own_forms_only(
         raise ForgedForm
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise ForgedForm
-    given = (await request.form()).get("seal", "")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visitor.seal.encode()):
+    body = FormBody.of(request)
+    if body.has_files:
+        visitor.needs_member()  # of a stranger's files nothing is read
+    given = await body.token("seal")
+    if not hmac.compare_digest(given.encode(), visitor.seal.encode()):
         raise ForgedForm
 
 
