@@ -62,6 +62,7 @@ from market.payments.comparison import Comparison
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
+from market.payments.limits import PaymentLimits
 from market.payments.operators import OperatorDesk
 from market.payments.portone.transport import connections
 from market.payments.ports import Gateways, Seal, Sources
@@ -69,6 +70,7 @@ from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
+from market.payments.webhooks import WebhookReceiver
 from market.products.darkroom import PillowDarkroom
 from market.products.express import doors as product_doors
 from market.products.http import ROUTES as PRODUCT_ROUTES
@@ -119,7 +121,9 @@ class Market:
     counter: Counter
     payments: PaymentService
     refunds: RefundService
+    payment_limits: PaymentLimits
     inbox: SqlInbox
+    webhooks: WebhookReceiver
     seal: Seal
     sources: Sources
     sweep: Sweep
@@ -153,6 +157,8 @@ def assemble(
     listings = ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
+    counted = rate_limits if settings.rate_limits else NoRateLimits()
+    payment_limits = PaymentLimits(counted)
     codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
     members = MemberService(
         transactions=db,
@@ -224,7 +230,7 @@ def assemble(
         ),
         browsers=Browsers(settings.public_url),
         rate_limits=rate_limits,
-        doorkeeper=Doorkeeper(rate_limits if settings.rate_limits else NoRateLimits()),
+        doorkeeper=Doorkeeper(counted),
         addresses=Addresses(settings.trusted_proxies),
         products=listings,
         window=ShopWindow(listings, trades),
@@ -232,7 +238,9 @@ def assemble(
         counter=Counter(trades, idempotency),
         payments=paying,
         refunds=refunds,
+        payment_limits=payment_limits,
         inbox=inbox,
+        webhooks=WebhookReceiver(payments, inbox, payment_limits, gateways),
         seal=webhook_seal(settings),
         sources=webhook_sources(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
@@ -353,7 +361,8 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "trades", "payments", "refunds"),
-        *("counter", "window", "inbox", "seal", "sources", "clock", "idempotency"),
+        *("payment_limits", "webhooks"),
+        *("counter", "window", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),
         *("notices", "hearing", "shop"),
         *("console", "operators", "ledger"),

@@ -1,8 +1,8 @@
 """429 over HTTP: who is counted, and what a refusal spares and says."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,19 @@ from market.members import doorkeeper
 from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
 from market.members.tokens import JwtTokens
+from market.payments.limits import (
+    BEGIN_BY_MEMBER,
+    CANCEL_BY_MEMBER,
+    COMPLETE_BY_MEMBER,
+    UNKNOWN_FROM_ADDRESS,
+    WEBHOOKS_OF_PAYMENT,
+    PaymentLimits,
+)
 from market.payments.ports import Gateways
 from market.settings import Settings
+from market.shared.errors import RateLimited
+from market.shared.ids import MemberId
+from market.shared.limits import Limit
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, in_process, problem
@@ -180,3 +191,85 @@ async def test_429_is_documented(market: Market) -> None:
         paths = (await client.get("/openapi.json"))["paths"]
     for path in ("signup", "login", "refresh"):
         assert "429" in paths[f"/api/auth/{path}"]["post"]["responses"]
+
+
+CANCEL: Mapping[str, Any] = {"reason": "변심"}
+PAY: Mapping[str, Any] = {"method": "CARD"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "limit"),
+    [
+        ("/api/trades/{trade}/payment", PAY, BEGIN_BY_MEMBER),
+        ("/api/payments/{payment}/complete", None, COMPLETE_BY_MEMBER),
+        ("/api/payments/{payment}/cancel", CANCEL, CANCEL_BY_MEMBER),
+        ("/api/trades/{trade}/cancel", CANCEL, CANCEL_BY_MEMBER),
+    ],
+)
+async def test_what_reaches_the_gateway_is_counted_by_member(
+    client: Client, market: Market, path: str, body: Any, limit: Limit
+) -> None:
+    """However many payments somebody has; and whoever uses up their own turns takes no other's."""
+    counted = PaymentLimits(market.rate_limits)
+    take = {BEGIN_BY_MEMBER: counted.begin, COMPLETE_BY_MEMBER: counted.complete}
+    seller, buyer, other = [await client.member(name) for name in ("s", "b", "o")]
+    product = (await seller.product(2))["id"]
+    mine, theirs = await buyer.buy(product), await other.buy(product)
+    ids = {}
+    for trade in (mine, theirs):
+        paying = buyer if trade is mine else other
+        payment = await paying.post(f"/api/trades/{trade['id']}/payment", PAY)
+        ids[trade["id"]] = path.format(trade=trade["id"], payment=payment["id"])
+    me = MemberId((await buyer.get("/api/me"))["id"])
+    with suppress(RateLimited):  # the one that was begun counts already
+        for _ in range(limit.burst):
+            await take.get(limit, counted.cancel)(me)
+    refused = await buyer.call("POST", ids[mine["id"]], body)
+    assert problem(refused) == (429, "rate_limited")
+    assert (await other.call("POST", ids[theirs["id"]], body)).status_code in {200, 201}
+
+
+async def test_a_refusal_for_haste_is_not_kept_for_its_key(
+    client: Client, market: Market, clock: MovableClock
+) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    trade = await buyer.buy((await seller.product())["id"])
+    me = MemberId((await buyer.get("/api/me"))["id"])
+    for _ in range(BEGIN_BY_MEMBER.burst):
+        await PaymentLimits(market.rate_limits).begin(me)
+    path = f"/api/trades/{trade['id']}/payment"
+    refused = await buyer.call("POST", path, PAY, Idempotency_Key="k")
+    assert refused.status_code == 429
+    clock.move(seconds=float(refused.headers["retry-after"]))
+    assert (await buyer.call("POST", path, PAY, Idempotency_Key="k")).status_code == 201
+
+
+V1 = "/webhooks/portone/v1"
+
+
+async def test_unknown_orders_are_counted_by_address_and_payments_of_ours_are_not(
+    client: Client,
+) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    trade = await buyer.buy((await seller.product())["id"])
+    payment = await buyer.post(f"/api/trades/{trade['id']}/payment", PAY)
+    unknown = [
+        (await client.call("POST", V1, {"merchant_uid": f"{n:032x}"})).status_code
+        for n in range(UNKNOWN_FROM_ADDRESS.burst + 1)
+    ]
+    assert unknown == [200] * UNKNOWN_FROM_ADDRESS.burst + [429]
+    assert (await client.call("POST", V1, {"merchant_uid": payment["id"]})).status_code == 200
+
+
+async def test_a_flood_about_one_payment_makes_few_looks_and_silences_none(
+    client: Client, market: Market, clock: MovableClock
+) -> None:
+    """Its buyer knows its id, and could have the gateway asked for ever."""
+    seller, buyer = await client.member("s"), await client.member("b")
+    trade = await buyer.buy((await seller.product())["id"])
+    payment = await buyer.post(f"/api/trades/{trade['id']}/payment", PAY)
+    for looks in [1] * WEBHOOKS_OF_PAYMENT.burst + [0] * 3:
+        assert await client.post(V1, {"merchant_uid": payment["id"]}) == {"stored": True}
+        assert await market.sweep.hints() == looks
+    clock.move(seconds=WEBHOOKS_OF_PAYMENT.interval.total_seconds() + 1)
+    assert await market.sweep.hints() == 1

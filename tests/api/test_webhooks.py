@@ -7,14 +7,17 @@ from ipaddress import ip_network
 import pytest
 
 from market import settings as settings_module
-from market.app import Market
+from market.app import Market, assemble
 from market.kit.addresses import Addresses
 from market.kit.db import Database
+from market.kit.system import TimeOrderedIds
 from market.outside import webhook_sources
 from market.payments.portone.signature import SourceAddresses
-from market.settings import SettingsError
+from market.payments.ports import Gateways
+from market.settings import Settings, SettingsError
 from market.shared.errors import Unauthenticated
 from tests.support.acts import Acts
+from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, in_process, problem
 
@@ -95,3 +98,42 @@ def test_a_source_that_is_no_address_is_a_wrong_setting() -> None:
     env = {"MARKET_SECRET": "x" * 32, "PORTONE_V1_WEBHOOK_ADDRESSES": "52.78.100.19,portone"}
     with pytest.raises(SettingsError, match="PORTONE_V1_WEBHOOK_ADDRESSES"):
         webhook_sources(settings_module.from_environment(env))
+
+
+async def traces(db: Database) -> int:
+    """What webhooks leave: rows of their own, and of jobs."""
+    tables = ("webhooks", "pgqueuer", "pgqueuer_log")
+    return sum([await db.value(f"SELECT count(*) FROM {table}") for table in tables])  # noqa: S608
+
+
+STRANGE = (
+    {"imp_uid": "imp_1"},
+    {"merchant_uid": "f" * 32},
+    {"merchant_uid": "f" * 32, "imp_uid": "imp_1", "status": "paid"},
+    {"merchant_uid": "../../v1/payments"},
+)
+
+
+async def test_what_is_said_of_orders_that_are_not_ours_leaves_nothing(
+    acts: Acts, client: Client, db: Database
+) -> None:
+    await acts.payment(await acts.trade())
+    for hint in STRANGE:
+        assert await client.post(V1, hint) == {"stored": True}
+    assert await traces(db) == 0
+
+
+async def test_where_v1_is_not_in_use_there_is_no_door_for_its_webhooks(
+    settings: Settings, db: Database, clock: MovableClock
+) -> None:
+    v1, v2 = MemoryGateway(), MemoryGateway(version="V2")
+    before = assemble(settings, db, Gateways(v1), clock, TimeOrderedIds())
+    paid_by_v1 = await Acts(before, v1).payment(await Acts(before, v1).trade())
+    market = assemble(settings, db, Gateways(v2, v1), clock, TimeOrderedIds())
+    async with in_process(market) as anybody:
+        for hint in STRANGE:
+            assert problem(await anybody.call("POST", V1, hint)) == (404, "not_found")
+        assert await traces(db) == 0
+        # One that began before goes on where it began.
+        await anybody.post(V1, {"merchant_uid": paid_by_v1.id})
+    assert await market.sweep.hints() == 1

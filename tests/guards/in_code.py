@@ -498,4 +498,67 @@ TERMS = (
     ),
 )
 
-GUARDS = DEADLINES + LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES + TERMS
+_COUNTED = "api/test_rate_limits.py::test_what_reaches_the_gateway_is_counted_by_member"
+_FORMS = "pages/test_limits.py::test_forms_that_reach_the_gateway_are_counted_by_member"
+
+LIMITS = (
+    InCode(
+        "beginnings counted",
+        "src/market/payments/http.py",
+        "        await payment_limits.begin(caller.id)\n",
+        (_COUNTED,),
+    ),
+    InCode(
+        "completions counted",
+        "src/market/payments/http.py",
+        "        await payment_limits.complete(caller.id)\n",
+        (_COUNTED,),
+    ),
+    InCode(
+        "refunds counted",
+        "src/market/payments/http.py",
+        "        await payment_limits.cancel(caller.id)\n",
+        (_COUNTED,),
+    ),
+    InCode(
+        "trades called off counted",
+        "src/market/trades/http.py",
+        "        await payment_limits.cancel(caller.id)\n",
+        (_COUNTED,),
+    ),
+    InCode(
+        "beginnings counted, in the shop",
+        "src/market/web/buying.py",
+        "        await payment_limits.begin(visitor.me.id)\n",
+        (_FORMS,),
+    ),
+    InCode(
+        "trades called off counted, in the shop",
+        "src/market/web/trading.py",
+        "            await payment_limits.cancel(visitor.me.id)\n",
+        (_FORMS,),
+    ),
+    InCode(
+        "webhooks of one payment counted",
+        "src/market/payments/limits.py",
+        "return timedelta(seconds=haste.retry_after)",
+        ("api/test_rate_limits.py::test_a_flood_about_one_payment",),
+        "return timedelta()",
+    ),
+    InCode(
+        "webhooks of unknown orders counted",
+        "src/market/payments/webhooks.py",
+        "await self._limits.unknown_webhook(address)",
+        ("api/test_rate_limits.py::test_unknown_orders_are_counted_by_address",),
+        "pass",
+    ),
+    InCode(
+        "no door for V1's webhooks where V1 is not in use",
+        "src/market/payments/webhooks.py",
+        'elif self._gateways.today.version != "V1":',
+        ("api/test_webhooks.py::test_where_v1_is_not_in_use_there_is_no_door_for_its_webhooks",),
+        "elif not self._gateways.today.version:",
+    ),
+)
+
+GUARDS = DEADLINES + LOCKS + VERSIONS + SNAPSHOTS + ONCE + SIGNATURES + TERMS + LIMITS

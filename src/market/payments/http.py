@@ -29,20 +29,22 @@ from market.kit.http import (
 )
 from market.kit.idempotency import Scope
 from market.kit.problems import documented
-from market.shared import about
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
-from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId, well_formed
+from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.text import line
 
 from .buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, NOBODY, Buyer
 from .domain import Means, Method, Payment, Status
-from .ports import Checkout, Inbox, Seal, Sources
+from .limits import PaymentLimits
+from .ports import Checkout, Seal, Sources
 from .refunds import RefundService
 from .service import PaymentService
+from .webhooks import WebhookReceiver
 
 Service = NamedDependency[PaymentService]
+Limits = NamedDependency[PaymentLimits]
 
 LARGEST_WEBHOOK = 64 * 1024
 LONGEST_REASON = 200
@@ -151,7 +153,7 @@ class PaymentController(Controller):
 
     @post(
         "/trades/{trade_id:str}/payment",
-        responses=documented(401, 403, 404, 409, 422, 502, body=True),
+        responses=documented(401, 403, 404, 409, 422, 429, 502, body=True),
     )
     async def start(
         self,
@@ -160,9 +162,11 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
         once: Idempotent,
+        payment_limits: Limits,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
         """Begins to pay: the amount is ours to say, and registered with the gateway first."""
+        await payment_limits.begin(caller.id)
 
         async def work() -> PaymentOut:
             id = TradeId(path_id(trade_id))
@@ -188,7 +192,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/cancel",
         status_code=200,
-        responses=documented(401, 404, 409, 422, body=True)
+        responses=documented(401, 404, 409, 422, 429, body=True)
         | {202: ResponseSpec(PaymentOut, description="the money is on its way back")},
     )
     async def cancel(
@@ -199,6 +203,7 @@ class PaymentController(Controller):
         payments: Service,
         refunds: NamedDependency[RefundService],
         once: Idempotent,
+        payment_limits: Limits,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
         """Sends money back: `amount` of it, or all that is left, which calls the trade off.
@@ -211,6 +216,7 @@ class PaymentController(Controller):
         of at least 100 won and 1 % of the payment (`refund_too_small`); all of it always may.
         """
         id = PaymentId(path_id(payment_id))
+        await payment_limits.cancel(caller.id)
         under_way = False
 
         async def work() -> PaymentOut:
@@ -232,7 +238,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/complete",
         status_code=200,
-        responses=documented(401, 404, 409, 422, 502, body=True),
+        responses=documented(401, 404, 409, 422, 429, 502, body=True),
     )
     async def complete(
         self,
@@ -240,6 +246,7 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
         once: Idempotent,
+        payment_limits: Limits,
         data: JSONBody[CompleteIn | None] = None,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
@@ -248,6 +255,7 @@ class PaymentController(Controller):
         On a channel with manual approval the window gave a `payment_token`: this charges it.
         """
         token = data.payment_token if data else None
+        await payment_limits.complete(caller.id)
 
         async def work() -> PaymentOut:
             payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id, token)
@@ -265,19 +273,22 @@ class Stored(Struct):
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(401, body=True),
+    responses=documented(401, 404, 429, body=True),
 )
 async def receive_v1(
     request: Request[Any, Any, State],
-    inbox: NamedDependency[SkipValidation[Inbox]],
+    webhooks: NamedDependency[WebhookReceiver],
     sources: NamedDependency[SkipValidation[Sources]],
     addresses: NamedDependency[SkipValidation[Addresses]],
 ) -> Stored:
-    """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3)."""
+    """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3).
+
+    What it says of orders that are not ours leaves nothing; where V1 is not in use, and no payment
+    of V1 is meant, there is no such door.
+    """
     sources.admit(addresses.exactly(request))
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
-    order = body.get("merchant_uid", "")
-    await inbox.add("V1", _named(order), body)
+    await webhooks.unsigned(body.get("merchant_uid", ""), body, addresses.of(request))
     return Stored()
 
 
@@ -290,7 +301,7 @@ async def receive_v1(
 )
 async def receive_v2(
     request: Request[Any, Any, State],
-    inbox: NamedDependency[SkipValidation[Inbox]],
+    webhooks: NamedDependency[WebhookReceiver],
     seal: NamedDependency[SkipValidation[Seal]],
     clock: NamedDependency[SkipValidation[Clock]],
 ) -> Stored:
@@ -299,17 +310,8 @@ async def receive_v2(
     body = await request.body()
     seal.verify(request.headers, body, clock.now())
     hints = _event(body)
-    order = hints.get("paymentId", "")
-    await inbox.add("V2", _named(order), hints)
+    await webhooks.signed(hints.get("paymentId", ""), hints)
     return Stored()
-
-
-def _named(order: str) -> PaymentId | None:
-    """The payment a webhook speaks of, if it can be one of ours."""
-    if not well_formed(order):
-        return None
-    about.add(payment_id=order)
-    return PaymentId(order)
 
 
 # The last is for what is nested deeper than anybody can read.
@@ -319,8 +321,8 @@ _EVENT_HINTS = ("storeId", "paymentId", "transactionId", "cancellationId")
 
 
 def _event(body: bytes) -> Mapping[str, str]:
-    """What a V2 webhook tells. PortOne adds types and fields unannounced, so one without a payment
-    is kept like any other, and nothing comes of it. Raises Invalid for what is no JSON object."""
+    """What a V2 webhook tells. PortOne adds types and fields unannounced: nothing comes of one
+    without a payment. Raises Invalid for what is no JSON object."""
     try:
         given = msgspec.json.decode(body, type=dict[str, Any])
     except _NO_JSON as cause:

@@ -25,7 +25,11 @@ class SqlInbox:
         self._clock = clock
 
     async def add(
-        self, gateway: str, payment_id: PaymentId | None, body: Mapping[str, str]
+        self,
+        gateway: str,
+        payment_id: PaymentId | None,
+        body: Mapping[str, str],
+        after: timedelta = timedelta(),
     ) -> None:
         async with self._db.transaction():
             # One hint per payment waits, however many come. Only until it is taken up: what comes
@@ -40,9 +44,9 @@ class SqlInbox:
                 gateway,
                 payment_id,
                 msgspec.json.encode(body, order="sorted").decode(),
-                self._clock.now(),
+                self._clock.now() + after,
             )
-            if added:
+            if added and not after:
                 await self._wake_ups.enqueue(WAKE)
 
     async def waiting(self, limit: int) -> Sequence[Hint]:

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from market.shared.errors import Conflict, GatewayTrouble
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
+from market.shared.limits import Limit
 from market.shared.money import Money
 from market.shared.people import Party
 from market.shared.purchase import Invoice
@@ -345,6 +346,14 @@ class Incidents(Protocol):
     async def save(self, incident: Incident) -> None: ...
 
 
+class RateLimits(Protocol):
+    """Counts turns, for all processes together."""
+
+    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+        """Takes a turn of each key in this order, until one has none left. Raises RateLimited."""
+        ...
+
+
 class Seal(Protocol):
     """Tells a gateway's own webhooks from anybody else's."""
 
@@ -377,10 +386,14 @@ class Inbox(Protocol):
     """Webhooks, kept before they are answered and handled after."""
 
     async def add(
-        self, gateway: str, payment_id: PaymentId | None, body: Mapping[str, str]
+        self,
+        gateway: str,
+        payment_id: PaymentId | None,
+        body: Mapping[str, str],
+        after: timedelta = timedelta(),
     ) -> None:
-        """Keeps one, and wakes a worker in the same transaction. A repeat that still waits to be
-        handled adds nothing."""
+        """Keeps one, and wakes a worker in the same transaction, unless it is to wait. A repeat
+        that still waits to be handled adds nothing."""
         ...
 
     async def waiting(self, limit: int) -> Sequence[Hint]: ...

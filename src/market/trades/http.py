@@ -42,7 +42,7 @@ from market.shared.purchase import Receipt
 from market.shared.text import line
 
 from .domain import LONGEST_REASON, Order, Status, Trade
-from .ports import Refunds
+from .ports import CancelLimits, Refunds
 from .service import TradeService
 
 Service = NamedDependency[TradeService]
@@ -288,7 +288,7 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/cancel",
         status_code=200,
-        responses=documented(401, 404, 409, 422, body=True)
+        responses=documented(401, 404, 409, 422, 429, body=True)
         | {202: ResponseSpec(TradeOut, description="the refund is under way")},
     )
     async def cancel(
@@ -298,6 +298,7 @@ class TradeController(Controller):
         caller: SignedIn,
         trades: Service,
         refunds: NamedDependency[SkipValidation[Refunds]],
+        payment_limits: NamedDependency[SkipValidation[CancelLimits]],
         once: Idempotent,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
@@ -308,6 +309,7 @@ class TradeController(Controller):
         `refund_refused` when the gateway would not send it: the trade then goes on as it was.
         """
         id = TradeId(path_id(trade_id))
+        await payment_limits.cancel(caller.id)
         under_way = False
 
         async def work() -> TradeOut:

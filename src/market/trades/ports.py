@@ -124,6 +124,14 @@ class Notices(Protocol):
         ...
 
 
+class CancelLimits(Protocol):
+    """How often one member may call trades off."""
+
+    async def cancel(self, member: MemberId) -> None:
+        """Raises RateLimited."""
+        ...
+
+
 class Refunds(Protocol):
     """Calling a trade off, with the money it may hold."""
 

@@ -13,6 +13,7 @@ from market.payments.buyer import NOBODY
 from market.payments.demands import BankRefused
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as Paid
+from market.payments.limits import PaymentLimits
 from market.payments.ports import GatewayRefused
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
@@ -32,6 +33,7 @@ from .visitor import Here, Shop, Visitor
 Trades = NamedDependency[TradeService]
 Payments = NamedDependency[PaymentService]
 Refunds = NamedDependency[RefundService]
+Limits = NamedDependency[PaymentLimits]
 House = NamedDependency[Shop]
 Asked = Request[Any, Any, State]
 
@@ -79,6 +81,7 @@ class BuyingController(Controller):
         trades: Trades,
         payments: Payments,
         refunds: Refunds,
+        payment_limits: Limits,
     ) -> Response[Any]:
         """Begins to pay, the amount being ours to say (P2)."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
@@ -89,6 +92,7 @@ class BuyingController(Controller):
         buyer = buyer_in(form, payments.demands.of(method)) if method else NOBODY
         if method is None or form.wrong:
             return _checkout(shop, visitor, seen, payments, form)
+        await payment_limits.begin(visitor.me.id)
         try:
             means = Means(method, bank)
             payment = await payments.start(seen.trade.id, visitor.me.id, means, buyer)
@@ -123,25 +127,40 @@ class BuyingController(Controller):
 
     @post("/payments/{payment_id:str}/complete")
     async def complete(
-        self, payment_id: FromPath[str], request: Asked, visitor: Here, payments: Payments
+        self,
+        payment_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        payments: Payments,
+        payment_limits: Limits,
     ) -> Response[Any]:
         """The window has closed: looks at the gateway's record, whatever the window said (P3)."""
         form = await Form.of(request)
         token = form.raw("payment_token")[:500] or None
-        return await _looked(PaymentId(path_id(payment_id)), visitor, payments, token)
+        await payment_limits.complete(visitor.me.id)
+        id = PaymentId(path_id(payment_id))
+        return await _looked(id, visitor, payments, token)
 
     @get("/payments/{payment_id:str}/return")
     async def come_back(
-        self, payment_id: FromPath[str], request: Asked, visitor: Here, payments: Payments
+        self,
+        payment_id: FromPath[str],
+        visitor: Here,
+        payments: Payments,
+        payment_limits: Limits,
     ) -> Response[Any]:
         """Where a phone's browser lands after the window: looking twice changes nothing (P5)."""
         id = PaymentId(path_id(payment_id))
+        await payment_limits.complete(visitor.me.id)
         # On a channel with manual approval this charges, so it must not come from a mere link.
         return await _looked(id, visitor, payments, None)
 
 
 async def _looked(
-    id: PaymentId, visitor: Visitor, payments: PaymentService, token: str | None
+    id: PaymentId,
+    visitor: Visitor,
+    payments: PaymentService,
+    token: str | None,
 ) -> Response[Any]:
     me = visitor.me
     try:

@@ -16,6 +16,7 @@ from market.kit.http import path_id
 from market.payments.cancellation import RefundRefused
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import RefundAccountNeeded
+from market.payments.limits import PaymentLimits
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.products.service import ProductService
@@ -33,6 +34,7 @@ from .visitor import Here, Shop, Visitor
 Trades = NamedDependency[TradeService]
 Payments = NamedDependency[PaymentService]
 Refunds = NamedDependency[RefundService]
+Limits = NamedDependency[PaymentLimits]
 House = NamedDependency[Shop]
 Asked = Request[Any, Any, State]
 
@@ -183,6 +185,7 @@ class TradingController(Controller):
         trades: Trades,
         payments: Payments,
         refunds: Refunds,
+        payment_limits: Limits,
     ) -> Response[Any]:
         """결제취소: what was paid goes back, and then the unit is on sale again."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
@@ -191,6 +194,7 @@ class TradingController(Controller):
         demands = await _demands(seen, refunds)
         account = account_in(form, demands) if asks_account(seen) else None
         if not form.wrong:
+            await payment_limits.cancel(visitor.me.id)
             try:
                 await refunds.cancel_purchase(seen.trade.id, visitor.me.id, reason, account)
                 return go(f"/trades/{trade_id}", say="cancelled")
@@ -225,6 +229,7 @@ class TradingController(Controller):
         trades: Trades,
         payments: Payments,
         refunds: Refunds,
+        payment_limits: Limits,
     ) -> Response[Any]:
         """Where a deposit that came too late or wrong is to go back to (P6)."""
         seen = await scene(trade_id, visitor, trades, payments, refunds)
@@ -235,6 +240,7 @@ class TradingController(Controller):
         account = account_in(form, demands)
         if account is None or form.wrong:
             return _refund_account_page(shop, visitor, seen, demands, form)
+        await payment_limits.cancel(visitor.me.id)
         try:
             await refunds.send_to(seen.waits_for_account, visitor.me.id, account)
         except RefundRefused as refusal:
