@@ -72,6 +72,8 @@ from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.payments.webhooks import WebhookReceiver
 from market.products.darkroom import PillowDarkroom
+from market.products.drafts import DraftService
+from market.products.drafts_sql import SqlDrafts
 from market.products.express import doors as product_doors
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.http import ShopWindow
@@ -116,6 +118,7 @@ class Market:
     browsers: Browsers
     addresses: Addresses
     products: ProductService
+    drafts: DraftService
     window: ShopWindow
     trades: TradeService
     counter: Counter
@@ -233,6 +236,7 @@ def assemble(
         doorkeeper=Doorkeeper(counted),
         addresses=Addresses(settings.trusted_proxies),
         products=listings,
+        drafts=DraftService(db, SqlDrafts(db), clock, ids),
         window=ShopWindow(listings, trades),
         trades=trades,
         counter=Counter(trades, idempotency),
@@ -360,7 +364,7 @@ def _dependencies() -> dict[str, Provide]:
         return Provide(provide)
 
     names = (
-        *("members", "products", "trades", "payments", "refunds"),
+        *("members", "products", "drafts", "trades", "payments", "refunds"),
         *("payment_limits", "webhooks"),
         *("counter", "window", "seal", "sources", "clock", "idempotency"),
         *("doorkeeper", "addresses", "social", "browsers"),

@@ -65,7 +65,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
 
 async def forget(market: Market, stopping: Callable[[], bool] = lambda: False) -> None:
     """Drops what has served its time: answers to old keys, sessions that ended, limits that
-    are free again, codes nobody took, what jobs have left in their log."""
+    are free again, codes nobody took, forms nobody sent again, what jobs have left in their log."""
     await purge(
         {
             "idempotency_keys": market.idempotency.forget_old,
@@ -73,6 +73,7 @@ async def forget(market: Market, stopping: Callable[[], bool] = lambda: False) -
             "webhooks": market.inbox.forget_handled,
             "limits": market.rate_limits.forget_old,
             "codes": market.codes.forget_old,
+            "drafts": market.drafts.purge_expired,
             "job_log": market.job_log.forget_old,
             "job_statistics": market.job_log.forget_statistics,
         },

@@ -368,6 +368,20 @@ SIGNATURES = (
         "True",
     ),
     InCode(
+        "the seal of a session that ended compared",
+        "src/market/web/visitor.py",
+        "hmac.compare_digest(given.encode(), ours.encode())",
+        ("pages/test_drafts.py::test_a_form_that_nobody_was_shown_keeps_nothing[seal]",),
+        "True",
+    ),
+    InCode(
+        "a form of one member is not kept for another",
+        "src/market/web/visitor.py",
+        "    if visitor.caller is not None and visitor.caller.id != member:\n"
+        "        raise ForgedForm\n",
+        ("pages/test_drafts.py::test_what_is_kept_for_one_member_is_not_there_for_another",),
+    ),
+    InCode(
         "a form comes from a page of ours",
         "src/market/web/visitor.py",
         "    if origin is not None and not _ours(origin, request):\n        raise ForgedForm\n",

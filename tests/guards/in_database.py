@@ -21,6 +21,8 @@ CONSTRAINTS = {
     ],
     "product_texts": ["product_texts_product_id_fkey"],
     "photos": ["photos_place", "photos_position", "photos_product_id_fkey", "photos_size"],
+    "drafts": ["drafts_member_id_fkey"],
+    "draft_photos": ["draft_photos_draft_id_fkey", "draft_photos_place"],
     "notices": [
         "notices_kind",
         "notices_member_id_fkey",

@@ -51,6 +51,8 @@ class Guest:
         for line in answer.headers.get_list("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
             self.cookies[name] = value.strip('"')
+            if not self.cookies[name]:
+                del self.cookies[name]
         return answer
 
 

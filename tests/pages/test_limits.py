@@ -7,14 +7,18 @@ from dataclasses import replace
 import pytest
 
 from market.app import Market
+from market.kit.db import Database
 from market.payments.limits import PaymentLimits
+from market.products.drafts import DRAFTS_MAX
 from market.settings import Settings
 from market.shared.errors import RateLimited
 from market.shared.ids import MemberId
 from tests.support.acts import Acts
 from tests.support.browser import browsing
+from tests.web.person import CHAIR
 
 from .conftest import Guest
+from .forms import Fields, sent
 
 
 @pytest.fixture
@@ -61,3 +65,12 @@ async def test_forms_that_reach_the_gateway_are_counted_by_member(
             await browser.open(page)
             assert (await browser.send(path, **fields)).status_code == 429, path
         assert await browser.status(f"/payments/{payment.id}/return") == 429
+
+
+async def test_forms_of_a_member_who_is_signed_out_are_counted(guest: Guest, db: Database) -> None:
+    await guest.sign_up()
+    fields = {**Fields((await guest.get("/sell")).text, "/sell").values, **CHAIR}
+    await guest.send("/signout")
+    answers = [(await sent(guest, "/sell", fields)).status_code for _ in range(21)]
+    assert answers == [303] * 20 + [429]
+    assert await db.value("SELECT count(*) FROM drafts") == DRAFTS_MAX

@@ -77,7 +77,7 @@ async def test_what_is_no_photo_is_refused(market: Market, body: bytes) -> None:
 async def test_a_refused_photo_lists_nothing_and_says_so(guest: Guest) -> None:
     await guest.sign_up()
     refused = await guest.send("/sell", files=[photo(b"no photo")], **CHAIR)
-    assert (refused.status_code, "보여 줄 수 없는 사진" in refused.text) == (400, True)
+    assert (refused.status_code, "올릴 수 없는 파일" in refused.text) == (400, True)
     assert "원목 의자" not in (await guest.get("/")).text
 
 

@@ -52,6 +52,9 @@ REFUSED = {
     """,
     "photos_size": "UPDATE photos SET width = 1281",
     "product_texts_product_id_fkey": "UPDATE product_texts SET product_id = gen_random_uuid()",
+    "drafts_member_id_fkey": "UPDATE drafts SET member_id = gen_random_uuid()",
+    "draft_photos_draft_id_fkey": "UPDATE draft_photos SET draft_id = gen_random_uuid()",
+    "draft_photos_place": "UPDATE draft_photos SET place = 6",
     "photos_product_id_fkey": "UPDATE photos SET product_id = gen_random_uuid()",
     "notices_member_id_fkey": "UPDATE notices SET member_id = gen_random_uuid()",
     "notices_trade_id_fkey": "UPDATE notices SET trade_id = gen_random_uuid()",
@@ -202,6 +205,7 @@ async def busy(acts: Acts, market: Market, gateway: MemoryGateway) -> None:
     await market.products.change(
         trade.product_id, trade.seller.id, Change(), add=[Picture(4, 3, b"full", b"small")]
     )
+    await market.drafts.keep(trade.seller.id, {}, [Picture(4, 3, b"full", b"small")])
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})

@@ -20,7 +20,7 @@ class Person:
     """One browser context: nobody shares cookies with anybody."""
 
     def __init__(self, browser: Browser, url: str, **device: Any) -> None:
-        self.url = url
+        self.url, self.email = url, ""
         device.setdefault("locale", "ko-KR")
         context = browser.new_context(base_url=url, **device)
         context.set_default_timeout(PATIENCE_MS)
@@ -59,7 +59,7 @@ class Person:
 
     def sign_up(self, nickname: str, next: str = "/") -> "Person":
         self.go(f"/signup?next={next}")
-        email = f"shopper{next_number()}@example.com"
+        email = self.email = f"shopper{next_number()}@example.com"
         _named[self.url, nickname] += 1
         again = _named[self.url, nickname]
         nickname += str(again) if again > 1 else ""  # one member's alone
@@ -67,6 +67,20 @@ class Person:
         self.press("가입하기")
         expect(self.page.locator(".nav-me")).to_have_text(nickname)
         return self
+
+    def sign_in_again(self) -> None:
+        """On the sign-in page that the market asks for."""
+        self.page.wait_for_url(re.compile("/signin"))
+        self.fill(email=self.email, password=PASSWORD)
+        self.press("로그인")
+        expect(self.page.locator(".nav-me")).to_be_visible()
+
+    def sign_out_in_another_tab(self) -> None:
+        other = self.page.context.new_page()
+        other.goto("/me", wait_until="domcontentloaded")
+        other.get_by_role("button", name="로그아웃").click()
+        expect(other.locator(".nav-me")).to_have_count(0)
+        other.close()
 
     def sell(self, photo: bytes | None = None, **fields: str) -> str:
         """Lists something; the path of its page."""

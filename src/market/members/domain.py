@@ -156,6 +156,10 @@ class Session:
         """Whether its member has just shown who they are."""
         return self.created_at is not None and now - self.created_at <= FRESH_FOR
 
+    def ended_before(self, moment: datetime) -> bool:
+        """Whether it was over by then, revoked or expired."""
+        return min(self.revoked_at or self.expires_at, self.expires_at) < moment
+
     def rotate(self, spent: str, fresh: str, now: datetime, life: timedelta) -> None:
         """Spends one token for the next. Raises TokenInvalid, TokenExpired, TokenReused.
 

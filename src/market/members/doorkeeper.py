@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from market.shared.ids import MemberId
 from market.shared.limits import Limit
 
 from .domain import normal_email
@@ -17,6 +18,9 @@ SIGN_IN_FROM_ADDRESS_TO_ACCOUNT = Limit(20, timedelta(minutes=10))
 SIGN_IN_TO_ACCOUNT = Limit(200, timedelta(hours=1))
 REFRESH_FROM_ADDRESS = Limit(600, timedelta(minutes=10))
 SOCIAL_FROM_ADDRESS = Limit(300, timedelta(minutes=10))
+
+# Nobody signs in for these: whoever has a page of an ended session can send its form.
+FORMS_OF_SIGNED_OUT = Limit(20, timedelta(hours=1))
 
 
 class Doorkeeper:
@@ -56,3 +60,7 @@ class Doorkeeper:
     async def social(self, address: str) -> None:
         """Each step of a social sign-in that a client asks us for."""
         await self._limits.take([(SOCIAL_FROM_ADDRESS, f"social\0{address}")])
+
+    async def form_of_signed_out(self, member: MemberId) -> None:
+        """A form to be kept for a member until they sign in again."""
+        await self._limits.take([(FORMS_OF_SIGNED_OUT, f"form\0{member}")])

@@ -28,6 +28,8 @@ from .nicknames import nickname as named
 from .ports import Members, Passwords, Sessions, Tokens
 
 BATCH_SIZE = 1_000
+# A form that was shown during a session is still known as its member's for so long after the end.
+FORMS_LAST = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,14 @@ class MemberService:
         """Whose browser it is. Raises TokenExpired, and TokenInvalid also for a session that was
         ended."""
         return await self._behind(self._tokens.read_cookie(cookie, self._clock.now()))
+
+    async def shown_to(self, id: SessionId) -> MemberId | None:
+        """Whose form it is that carries this session's seal, though it may have ended since; None
+        when it ended longer than `FORMS_LAST` ago."""
+        session = await self._sessions.find(id)
+        if session is None or session.ended_before(self._clock.now() - FORMS_LAST):
+            return None
+        return session.member_id
 
     async def _behind(self, claims: AccessClaims) -> Caller:
         caller = await self._sessions.find_caller(claims)

@@ -174,18 +174,13 @@ class SqlSessions:
             session.created_at,
         )
 
+    async def find(self, id: SessionId) -> Session | None:
+        row = await self._db.find(_SESSION + "WHERE id = $1", id)
+        return _session(row) if row else None
+
     async def find_for_update(self, id: SessionId) -> Session | None:
         row = await self._db.lock(_SESSION + "WHERE id = $1 FOR UPDATE", id)
-        if row is None:
-            return None
-        return Session(
-            row["id"],
-            row["member_id"],
-            row["current_token_id"],
-            row["expires_at"],
-            row["revoked_at"],
-            row["created_at"],
-        )
+        return _session(row) if row else None
 
     async def save(self, session: Session) -> None:
         await self._db.execute(
@@ -235,6 +230,17 @@ class SqlSessions:
     async def forget_ended(self, limit: int = PORTION) -> int:
         """Drops at most so many of the sessions whose last token has expired; how many."""
         return await drop(self._db, "sessions", "expires_at < now()", limit)
+
+
+def _session(row: Row) -> Session:
+    return Session(
+        row["id"],
+        row["member_id"],
+        row["current_token_id"],
+        row["expires_at"],
+        row["revoked_at"],
+        row["created_at"],
+    )
 
 
 def _member(row: Row) -> Member:

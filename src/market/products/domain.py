@@ -4,7 +4,7 @@ Of `quantity` units, `taken` are in a live trade, of which `confirmed` are their
 The status is never set: it follows these three numbers (R9).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,16 @@ class Photo:
     place: int
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form that could not be saved yet: its texts by field, and the places of the photos that
+    are kept with it, which count from 1."""
+
+    id: str
+    fields: Mapping[str, str]
+    places: Sequence[int]
 
 
 def free_places(kept: Sequence[Photo], wanted: int) -> Sequence[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from market.shared.errors import Invalid
@@ -10,7 +11,7 @@ from market.shared.page import Page, Slice
 from market.shared.purchase import Deal
 from market.shared.text import clean
 
-from .domain import Photo, Product, Status
+from .domain import Draft, Photo, Product, Status
 
 LARGEST_PHOTO = 8 * 1024 * 1024
 # As it looks: a Korean letter may be typed as three characters.
@@ -109,6 +110,34 @@ class Photos(Protocol):
 
     async def read(self, id: PhotoId, *, small: bool) -> bytes:
         """A JPEG. Raises NotFound."""
+        ...
+
+
+class Drafts(Protocol):
+    """Keeps drafts, each with its photos; none is ever changed."""
+
+    async def add(
+        self, draft: Draft, member: MemberId, pictures: Sequence[Picture], now: datetime
+    ) -> None: ...
+
+    async def keep_newest(self, member: MemberId, count: int) -> None:
+        """Deletes all older ones of the member."""
+        ...
+
+    async def find(self, member: MemberId, id: str, since: datetime) -> Draft | None:
+        """The member's own, if it was made after `since`."""
+        ...
+
+    async def pictures(self, id: str, places: Sequence[int]) -> Sequence[Picture]:
+        """Those at these places, in order."""
+        ...
+
+    async def small_photo(self, member: MemberId, id: str, place: int) -> bytes:
+        """A JPEG of the member's own draft. Raises NotFound."""
+        ...
+
+    async def purge(self, until: datetime, limit: int) -> int:
+        """Deletes at most `limit` drafts that were made until then; how many."""
         ...
 
 

@@ -15,16 +15,19 @@ from market.kit.problems import Problem
 from market.shared.errors import MarketError, Unauthenticated
 
 from .page import go, render
-from .visitor import Visitor, local_path, provide_visitor, stranger
+from .visitor import SignedOut, Visitor, local_path, provide_visitor, stranger
 
 Visit = Request[Any, Any, State]
 # Faces of the market that are not for browsers, whatever they say they accept.
 _MACHINES = ("/api/", "/webhooks/", "/health/", "/metrics", "/docs", "/openapi", "/static/")
 
 
-def on_unauthenticated(request: Visit, _: Unauthenticated) -> Response[Any]:
+def on_unauthenticated(request: Visit, error: Unauthenticated) -> Response[Any]:
     """Sends a stranger to the sign-in page, and from there back."""
-    return go("/signin", next=_came_from(request))
+    back = _came_from(request)
+    if isinstance(error, SignedOut):
+        return go("/signin", next=back, refused=error.code)
+    return go("/signin", next=back)
 
 
 def on_market_error(request: Visit, error: MarketError) -> Response[Any]:

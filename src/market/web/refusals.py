@@ -68,8 +68,12 @@ CODES: Mapping[str, tuple[str, str]] = {
     ),
     "own_product": ("내가 파는 용품은 살 수 없어요.", "You can't buy what you sell."),
     "photo_refused": (
-        "보여 줄 수 없는 사진이에요. 8MB, 1억 1천만 화소까지 돼요(PNG 2,400만, WebP 1,200만).",
-        "We can't show that photo: at most 8 MB and 110 megapixels (PNG 24, WebP 12).",
+        "올릴 수 없는 파일이에요. 8MB, 1억 1천만 화소까지 돼요(PNG 2,400만, WebP 1,200만).",
+        "That file can't be used: at most 8 MB and 110 megapixels (PNG 24, WebP 12).",
+    ),
+    "photos_expired": (
+        "전에 올린 사진의 보관 기간이 지났어요. 사진을 다시 선택해 주세요.",
+        "The photos you added before are no longer kept. Choose them again.",
     ),
     "body_too_large": ("보낸 것이 너무 커요.", "That is too large."),
     "quantity_below_taken": (
@@ -95,6 +99,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     "too_many_refunds": (
         "부분 환불을 더 할 수 없어요. 전액 결제취소는 할 수 있어요.",
         "No more partial refunds of this payment; all that is left can still go back.",
+    ),
+    "signed_out": (
+        "로그아웃된 상태예요. 다시 로그인하면 이어서 할 수 있어요.",
+        "You have been signed out. Sign in again to continue.",
     ),
     "sold_out": (
         "아쉽게도 방금 다 팔렸어요.",

@@ -1,7 +1,7 @@
 """Selling and editing."""
 
 import hashlib
-import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -11,66 +11,82 @@ from litestar.params import FromPath
 
 from market.kit.http import path_id, revisions
 from market.kit.idempotency import Answer, Idempotency, InProgress, Key, Scope
+from market.members.doorkeeper import Doorkeeper
 from market.products.domain import (
-    LONGEST_DESCRIPTION,
-    LONGEST_NAME,
     MOST_PHOTOS,
-    MOST_UNITS,
-    MOST_WON,
     Change,
+    Draft,
     Product,
     QuantityBelowTaken,
     Stale,
 )
+from market.products.drafts import DraftService
 from market.products.ports import LARGEST_PHOTO, Picture
 from market.products.service import ProductService
-from market.shared.errors import Conflict, Invalid, NotFound
-from market.shared.ids import MemberId, PhotoId, ProductId, well_formed
+from market.shared.errors import Conflict, NotFound
+from market.shared.ids import MemberId, ProductId
 from market.shared.money import Money
 
 from .errors import kept_refusal
 from .forms import Form
-from .page import go, render
-from .visitor import Here, Shop, Visitor
+from .page import HEADERS, go
+from .product_form import ProductForm, form_page, resumed
+from .visitor import KEEPS_FORMS, Here, Shop, SignedOut, Visitor
 
 Products = NamedDependency[ProductService]
+Drafts = NamedDependency[DraftService]
+Door = NamedDependency[Doorkeeper]
 House = NamedDependency[Shop]
 Keys = NamedDependency[Idempotency]
 Asked = Request[Any, Any, State]
 
 LARGEST_FORM = MOST_PHOTOS * LARGEST_PHOTO + 256 * 1024
+_JPEG_HEADERS = {
+    **HEADERS,
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class SellingController(Controller):
     """A seller's forms."""
 
     @get("/sell")
-    async def sell_page(self, visitor: Here, shop: House) -> Response[Any]:
-        _ = visitor.me
-        return _form_page(shop, visitor, None, None)
+    async def sell_page(
+        self, request: Asked, visitor: Here, shop: House, drafts: Drafts
+    ) -> Response[Any]:
+        draft = await _draft(request, visitor, drafts)
+        return form_page(shop, visitor, None, resumed(draft) if draft else None, draft)
 
-    @post("/sell", request_max_body_size=LARGEST_FORM)
+    @post("/sell", request_max_body_size=LARGEST_FORM, opt={KEEPS_FORMS: True})
     async def sell(
         self,
         request: Asked,
         visitor: Here,
         shop: House,
         products: Products,
+        drafts: Drafts,
         idempotency: Keys,
+        doorkeeper: Door,
     ) -> Response[Any]:
         """Puts a product up for sale, with its photos; once, however often the form is sent."""
-        me, form = visitor.me, await Form.of(request)
-        wish, pictures = Wish(form), await _pictures(form, products)
-        if form.wrong:
-            return _form_page(shop, visitor, None, form)
+        if visitor.signed_out:
+            await doorkeeper.form_of_signed_out(visitor.signed_out)
+            sent = await ProductForm.read(request, visitor.signed_out, products, drafts)
+            return _to_sign_in(visitor, "/sell", await sent.keep(drafts))
+        me = visitor.me
+        sent = await ProductForm.read(request, me.id, products, drafts)
+        if sent.form.wrong:
+            return form_page(shop, visitor, None, sent.form, await sent.keep_photos(drafts))
 
         async def listed() -> Answer:
+            wish, price = sent.wish, Money(sent.wish.price)
             product = await products.list_new(
-                me.person, wish.name, Money(wish.price), wish.quantity, wish.description, pictures
+                me.person, wish.name, price, wish.quantity, wish.description, sent.pictures
             )
             return Answer(201, product.id.encode())
 
-        key = _key(me.id, form, pictures)
+        key = _key(me.id, sent.form, sent.added)
         try:
             answer = await idempotency.answer(key, Scope.ONE_TRANSACTION, listed)
         except InProgress:
@@ -81,13 +97,24 @@ class SellingController(Controller):
 
     @get("/products/{product_id:str}/edit")
     async def edit_page(
-        self, product_id: FromPath[str], visitor: Here, shop: House, products: Products
+        self,
+        product_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        products: Products,
+        drafts: Drafts,
     ) -> Response[Any]:
         product = await _own(product_id, visitor, products)
-        photos = await products.photos_of(product.id)
-        return _form_page(shop, visitor, product, None, photos)
+        draft = await _draft(request, visitor, drafts)
+        form = resumed(draft) if draft else None
+        return form_page(shop, visitor, product, form, draft, await products.photos_of(product.id))
 
-    @post("/products/{product_id:str}/edit", request_max_body_size=LARGEST_FORM)
+    @post(
+        "/products/{product_id:str}/edit",
+        request_max_body_size=LARGEST_FORM,
+        opt={KEEPS_FORMS: True},
+    )
     async def edit(
         self,
         product_id: FromPath[str],
@@ -95,60 +122,69 @@ class SellingController(Controller):
         visitor: Here,
         shop: House,
         products: Products,
+        drafts: Drafts,
+        doorkeeper: Door,
     ) -> Response[Any]:
         """Edits a product; trades already made keep their price (R10)."""
-        me, product = visitor.me, await _own(product_id, visitor, products)
-        form = await Form.of(request)
-        wish, pictures = Wish(form), await _pictures(form, products)
-        gone = [PhotoId(name[5:]) for name in form.values if _names_photo(name)]
-        if not form.wrong:
-            change = Change(wish.name, wish.price, wish.quantity, wish.description)
-            seen = revisions(f'"{form.raw("revision")}"') if "revision" in form.values else None
-            try:
-                await products.change(
-                    product.id, me.id, change, seen=seen, add=pictures, remove=gone
-                )
-                return go(f"/products/{product.id}", say="edited")
-            except Stale as error:
-                form.fault("stale", error.code)
-                product = await _own(product_id, visitor, products)
-            except QuantityBelowTaken as error:
-                form.fault("quantity", error.code)
-            except Conflict as error:
-                form.fault("photos", error.code)
+        if visitor.signed_out:
+            await doorkeeper.form_of_signed_out(visitor.signed_out)
+            path = f"/products/{path_id(product_id)}/edit"
+            sent = await ProductForm.read(request, visitor.signed_out, products, drafts)
+            return _to_sign_in(visitor, path, await sent.keep(drafts))
+        product = await _own(product_id, visitor, products)
+        sent = await ProductForm.read(request, visitor.me.id, products, drafts)
+        if not sent.form.wrong and await _changed(product, sent, products):
+            return go(f"/products/{product.id}", say="edited")
+        if "stale" in sent.form.wrong:
+            product = await _own(product_id, visitor, products)
+        draft = await sent.keep_photos(drafts)
         photos = await products.photos_of(product.id)
-        return _form_page(shop, visitor, product, form, photos)
+        return form_page(shop, visitor, product, sent.form, draft, photos)
+
+    @get("/drafts/{draft_id:str}/photos/{place:int}")
+    async def draft_photo(
+        self, draft_id: FromPath[str], place: FromPath[int], visitor: Here, drafts: Drafts
+    ) -> Response[bytes]:
+        """A photo that waits with its form, for its owner alone."""
+        body = await drafts.small_photo(visitor.me.id, path_id(draft_id), place)
+        return Response(body, media_type="image/jpeg", headers=_JPEG_HEADERS)
 
 
-class Wish:
-    """What the form says of a product."""
+async def _changed(product: Product, sent: ProductForm, products: ProductService) -> bool:
+    """Makes the change; or notes in the form why it can't be made."""
+    wish, form = sent.wish, sent.form
+    change = Change(wish.name, wish.price, wish.quantity, wish.description)
+    seen = revisions(f'"{form.raw("revision")}"') if "revision" in form.values else None
+    try:
+        await products.change(
+            product.id, sent.owner, change, seen=seen, add=sent.pictures, remove=sent.removed
+        )
+    except Stale as error:
+        form.fault("stale", error.code)
+    except QuantityBelowTaken as error:
+        form.fault("quantity", error.code)
+    except Conflict as error:
+        form.fault("photos", error.code)
+    return not form.wrong
 
-    def __init__(self, form: Form) -> None:
-        self.name = form.line("name", most=LONGEST_NAME)
-        self.price = form.won("price", 1, MOST_WON)
-        self.quantity = form.units("quantity", 1, MOST_UNITS)
-        self.description = form.text("description", most=LONGEST_DESCRIPTION, least=0)
+
+async def _draft(request: Asked, visitor: Visitor, drafts: DraftService) -> Draft | None:
+    """The visitor's own draft that the address names."""
+    return await drafts.find(visitor.me.id, request.query_params.get("draft", ""))
 
 
-def _key(seller: MemberId, form: Form, pictures: list[Picture]) -> Key:
+def _to_sign_in(visitor: Visitor, path: str, draft: Draft) -> Response[Any]:
+    """To the form as it was; whoever is not signed in again by now does that first."""
+    back = f"{path}?draft={draft.id}"
+    return go(back) if visitor.caller else go("/signin", next=back, refused=SignedOut.code)
+
+
+def _key(seller: MemberId, form: Form, added: Sequence[Picture]) -> Key:
     """The same form with the same in it. Who goes back and changes it lists something else."""
     said = hashlib.sha256(repr(sorted(form.values.items())).encode())
-    for picture in pictures:
+    for picture in added:
         said.update(picture.full)
     return Key(seller, f"sell {said.hexdigest()}", said.digest())
-
-
-async def _pictures(form: Form, products: ProductService) -> list[Picture]:
-    """The photos that were sent, made ours; before any transaction, for that takes a while."""
-    files = form.files("photos")
-    if len(files) > MOST_PHOTOS:
-        form.fault("photos", "too_many_photos")
-        return []
-    try:
-        return [await products.develop(await file.read()) for file in files]
-    except Invalid as error:
-        form.fault("photos", error.code)
-        return []
 
 
 async def _own(product_id: str, visitor: Visitor, products: ProductService) -> Product:
@@ -157,29 +193,3 @@ async def _own(product_id: str, visitor: Visitor, products: ProductService) -> P
     if product.seller.id != visitor.me.id:
         raise NotFound
     return product
-
-
-def _names_photo(name: str) -> bool:
-    return name.startswith("gone-") and well_formed(name[5:])
-
-
-def _status(form: Form | None) -> int:
-    if form is None:
-        return 200
-    return 412 if "stale" in form.wrong else 400
-
-
-def _form_page(
-    shop: Shop, visitor: Visitor, product: Product | None, form: Form | None, photos: Any = ()
-) -> Response[str]:
-    return render(
-        shop,
-        "product_form.html",
-        visitor,
-        status=_status(form),
-        product=product,
-        form=form,
-        photos=photos,
-        most_photos=MOST_PHOTOS,
-        once=secrets.token_hex(16),
-    )

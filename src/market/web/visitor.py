@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,18 +14,27 @@ from litestar.handlers.base import BaseRouteHandler
 
 from market.members.service import BrowserPass, MemberService
 from market.shared.errors import Forbidden, Unauthenticated
+from market.shared.ids import MemberId, SessionId, well_formed
 from market.shared.people import Caller
 
 from .form_body import FormBody
 
 Lang = Literal["ko", "en"]
 LANGUAGE_LASTS_S = 365 * 24 * 3600
+# A handler with this option takes forms of sessions that have ended, to keep what is in them.
+KEEPS_FORMS = "keeps_forms"
 _AT_HOME = {"localhost", "127.0.0.1", "::1"}
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 
 
 class SignInFirst(Unauthenticated):
     """Sign in to see this page."""
+
+
+class SignedOut(SignInFirst):
+    """You have been signed out since this page was loaded. Sign in again to go on."""
+
+    code = "signed_out"
 
 
 class ForgedForm(Forbidden):
@@ -73,7 +82,8 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody before a page. `bearer` names their session, or a stranger's browser."""
+    """Somebody before a page. `bearer` names their session, or a stranger's browser. `signed_out`
+    is the member whom the form was shown that they send, where its session has ended since."""
 
     caller: Caller | None
     lang: Lang
@@ -84,6 +94,7 @@ class Visitor:
     say: str = ""
     refused: str = ""
     newcomer: bool = False
+    signed_out: MemberId | None = None
 
     @property
     def me(self) -> Caller:
@@ -96,6 +107,11 @@ class Visitor:
         """Raises SignInFirst."""
         if self.caller is None:
             raise SignInFirst
+
+    @property
+    def session(self) -> str:
+        """The session that a form is shown to; empty for a stranger."""
+        return self.caller.session_id if self.caller else ""
 
 
 async def provide_visitor(request: Request[Any, Any, State]) -> Visitor:
@@ -113,7 +129,7 @@ async def _visitor(request: Request[Any, Any, State]) -> Visitor:
     if caller is None:
         return stranger(request)
     unread = await market.notices.unread(caller.id)
-    return _visit(request, caller, f"session {caller.session_id}", unread=unread)
+    return _visit(request, caller, _bearer(caller.session_id), unread=unread)
 
 
 def stranger(request: Request[Any, Any, State]) -> Visitor:
@@ -161,10 +177,10 @@ async def _caller(members: MemberService, cookie: str | None) -> Caller | None:
 
 
 async def own_forms_only(
-    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """The guard of every page that changes something: the form is one that we showed to this very
-    visitor. Raises ForgedForm.
+    visitor. Raises ForgedForm, and SignedOut where their session has ended since.
 
     Two walls: the browser says from which site a form comes, and the form carries a seal over the
     session that no other site can read. No more of the body is read than that takes: the rest comes
@@ -180,11 +196,40 @@ async def own_forms_only(
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise ForgedForm
     body = FormBody.of(request)
-    if body.has_files:
-        visitor.needs_member()  # of a stranger's files nothing is read
     given = await body.token("seal")
     if not hmac.compare_digest(given.encode(), visitor.seal.encode()):
+        session = body.fields.get("session", "")
+        await _of_an_ended_session(request, visitor, handler, given, session)
+    elif body.has_files:
+        visitor.needs_member()  # of a stranger's files nothing is read
+
+
+async def _of_an_ended_session(
+    request: Request[Any, Any, State],
+    visitor: Visitor,
+    handler: BaseRouteHandler,
+    given: str,
+    session: str,
+) -> None:
+    """Nothing is changed by a form of a session that has ended, but what its member typed need not
+    be lost. Raises SignedOut, ForgedForm."""
+    market = request.app.state.market
+    ours = market.shop.seal(_bearer(session))
+    if not well_formed(session) or not hmac.compare_digest(given.encode(), ours.encode()):
         raise ForgedForm
+    member: MemberId | None = await market.members.shown_to(SessionId(session))
+    if visitor.caller is not None and visitor.caller.id != member:
+        raise ForgedForm
+    if member is not None and handler.opt.get(KEEPS_FORMS):
+        request.state.visitor = replace(visitor, signed_out=member)
+    elif visitor.caller is None:
+        raise SignedOut
+    else:
+        raise ForgedForm
+
+
+def _bearer(session: str) -> str:
+    return f"session {session}"
 
 
 def _ours(origin: str, request: Request[Any, Any, State]) -> bool:

@@ -109,6 +109,15 @@ EN: Mapping[str, str] = {
     "휴대폰 번호": "Mobile number",
     "예금주 휴대폰 번호": "Account holder's mobile number",
     "복사했어요": "Copied",
+    "올릴 수 없는 파일이에요: {names}. 8MB, 1억 1천만 화소까지 돼요(PNG 2,400만, WebP 1,200만).": (
+        "These files can't be used: {names}."
+        " A photo has at most 8 MB and 110 megapixels (PNG 24, WebP 12)."
+    ),
+    "보관한 사진": "Photos added so far",
+    "저장하지 못했지만 사진은 남아 있어요. 다시 고르지 않아도 돼요.": (
+        "Not saved yet, but your photos are still here. You don't need to choose them again."
+    ),
+    "빼기": "Leave out",
     "비밀번호 만들기": "Set a password",
     "새 비밀번호": "New password",
     "비밀번호 없이 계속하기": "Continue without a password",

@@ -1,4 +1,5 @@
-// Deadlines that count down, and numbers to be copied. Everything else works without.
+// Deadlines that count down, numbers to be copied, and fields that a sign-in does not empty.
+// Everything else works without.
 "use strict";
 
 // What stands in for scripts goes away when they really run, not when they merely may.
@@ -57,3 +58,35 @@ document.addEventListener("click", async (event) => {
 });
 // Browsers offer it on encrypted pages and on one's own machine alone.
 if (navigator.clipboard) document.documentElement.classList.add("copies");
+
+// A form that was sent after its member was signed out leads to the sign-in and back, and a window
+// that was closed unpaid to the checkout: this tab keeps what was typed until the next page of the
+// shop, no longer. Passwords, account numbers and files are never kept.
+const TYPED = "typed";
+const typedFields = (form) => [...form.elements].filter((field) => field.matches(
+  "textarea, select, input:not([type=hidden], [type=password], [type=file], [autocomplete=off])"));
+
+document.addEventListener("submit", ({ target: form }) => {
+  // Forms with files are kept by the market, photos and all. (A field may be called "method".)
+  if (!form.matches("[method=post]:not([enctype])") || form.closest(".door")) return;
+  const values = typedFields(form).map((field) => [field.name, field.type, field.value,
+    field.checked]);
+  sessionStorage.setItem(TYPED, JSON.stringify({ action: form.getAttribute("action"), values }));
+}, true);
+
+const fillTyped = () => {
+  if (document.querySelector(".door, #checkout")) return; // still on the way to the form
+  const { action, values = [] } = JSON.parse(sessionStorage.getItem(TYPED) || "{}");
+  sessionStorage.removeItem(TYPED);
+  const form = [...document.querySelectorAll("main form")].find((one) =>
+    one.getAttribute("action") === action);
+  if (!form) return;
+  for (const [name, type, value, checked] of values) {
+    const choice = type === "radio" || type === "checkbox";
+    const field = typedFields(form).find((one) =>
+      one.name === name && (!choice || one.value === value));
+    if (choice && field) field.checked = checked;
+    else if (field && !field.value) field.value = value;
+  }
+};
+fillTyped();

@@ -98,18 +98,9 @@ document.addEventListener("submit", (event) => {
   // As it would go without this script: the market answers the same.
   begin(form).catch(() => form.submit());
 });
-// What a buyer said of themselves is not asked for twice: this tab keeps it until it is closed.
-const details = () => document.querySelectorAll("#begin .buyer input");
-document.addEventListener("submit", () => {
-  for (const field of details()) sessionStorage.setItem(field.name, field.value);
-}, true);
-const fillDetails = () => {
-  for (const field of details()) field.value ||= sessionStorage.getItem(field.name) || "";
-};
 
 // What the browser kept of a page is over: its window is gone, and the payment may be paid.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 addEventListener("popstate", () => location.reload());
 
 showButton();
-fillDetails();
