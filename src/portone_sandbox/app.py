@@ -11,6 +11,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.types import Receive, Scope, Send
 
 from portone_sandbox.checkout.routes import router as checkout_router
 from portone_sandbox.control.routes import router as control_router
@@ -20,6 +21,7 @@ from portone_sandbox.dashboard.routes import router as dashboard_router
 from portone_sandbox.fault_injection import FaultInjectionMiddleware
 from portone_sandbox.oauth.kakao import router as kakao_router
 from portone_sandbox.oauth.naver import router as naver_router
+from portone_sandbox.routing import RoutingMiddleware
 from portone_sandbox.v1.routes import refuse_http as refuse_http_v1
 from portone_sandbox.v1.routes import router as v1_router
 from portone_sandbox.v2.responses import refuse_http as refuse_http_v2
@@ -33,7 +35,23 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def build(sandbox: SandboxState) -> FaultInjectionMiddleware:
+class Application:
+    """The whole sandbox as an ASGI application."""
+
+    def __init__(self, app: Litestar, sandbox: SandboxState) -> None:
+        self._faults = FaultInjectionMiddleware(app, sandbox)
+        self._app = RoutingMiddleware(self._faults)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a call, or the lifespan."""
+        await self._app(scope, receive, send)
+
+    def close(self) -> None:
+        """Release held requests: the sandbox is shutting down."""
+        self._faults.close()
+
+
+def build(sandbox: SandboxState) -> Application:
     """Build the application around one sandbox's state."""
     # Runs inside the event loop, which the sender's events belong to.
     sender = Sender(sandbox)
@@ -69,7 +87,7 @@ def build(sandbox: SandboxState) -> FaultInjectionMiddleware:
         state=State({"sandbox": sandbox}),
         logging_config=None,
     )
-    return FaultInjectionMiddleware(app, sandbox)
+    return Application(app, sandbox)
 
 
 def crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -7,7 +7,6 @@ import stat
 import time
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote
 
 import msgspec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,8 +49,6 @@ class FaultInjectionMiddleware:
         if scope.get("method") is None:  # lifespan
             await self._app(scope, receive, send)
             return
-        _mark_escaped_slashes(scope)
-        _route_root_calls(scope)
         version = scope["path"][1:3].upper()
         if version == "V2" and (key := _key_of(scope)) is not None:
             await self._serialize_by_key(key, scope, receive, send)
@@ -196,19 +193,3 @@ def _open_files() -> list[int]:
         with suppress(OSError):
             return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
     return []
-
-
-def _mark_escaped_slashes(scope: Scope) -> None:
-    raw = scope.get("raw_path") or b""
-    if b"%2f" in raw.lower():
-        marked = raw.decode("ascii", "replace").partition("?")[0]
-        for escape in ("%2F", "%2f"):
-            marked = marked.replace(escape, SLASH)
-        scope["path"] = unquote(marked)
-
-
-def _route_root_calls(scope: Scope) -> None:
-    """V2 is at the root, too: PortOne's JavaScript SDK keeps a base URL's origin alone."""
-    scheme = dict(scope["headers"]).get(b"authorization", b"")[:8]
-    if scheme == b"PortOne " and not scope["path"].startswith(("/v1/", "/v2/", "/control/")):
-        scope["path"] = "/v2" + scope["path"]

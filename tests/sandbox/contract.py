@@ -136,8 +136,10 @@ class Contract:
         path = request.url.raw_path.decode().partition("?")[0]
         document = self.documents.get(path[1:3].upper())
         found = document.find(request.method, path[3:]) if document else None
-        if document is None or found is None or response.status_code in (429, 500):
-            return  # the control panel, unknown paths, and errors that a fault asked for
+        if document is None or found is None or response.status_code in (429, 500, 501):
+            return  # the control panel, unknown paths, errors that a fault asked for, not played
+        if request.method == "HEAD":
+            return  # no body
         response.read()
         if response.headers["content-type"].startswith("text/html"):
             return  # garbage, asked for

@@ -63,7 +63,7 @@ def test_the_balance_tells_the_parts_that_are_left(client: Client) -> None:
     assert balance["amount"] == 1100
     assert balance["primary"] == {"tax_free": 0, "supply": 500, "vat": 50, "service": 0}
     assert [h["primary"]["vat"] for h in balance["histories"]] == [100, 50]
-    assert client.v1("POST", path).status_code == 405
+    assert client.v1("PUT", path).status_code == 405
     assert client.v1("GET", "/payments/imp_0/balance").status_code == 404
 
 

@@ -103,6 +103,19 @@ async def read_fields(request: Request[Any, Any, Any]) -> Fields:
     return Fields(values | decoded)
 
 
+def read_list(request: Request[Any, Any, Any], fields: Fields, name: str) -> list[str]:
+    """A list in the many ways clients write one: `a[]=`, `a[0]=`, `a=` repeated, or with commas.
+
+    A posted list counts as well.
+    """
+    listed = re.compile(rf"{re.escape(name)}\[\d*\]")
+    # Litestar keeps no order among different names.
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"))
+    found = [value for key, value in pairs if listed.fullmatch(key)]
+    bare = [value for key, value in pairs if key == name] or fields.texts(name)
+    return found or [part for text in bare for part in text.split(",") if part]
+
+
 def _form(body: bytes) -> dict[str, object]:
     """Form fields; `a[]=1&a[]=2` is a list, `extra[requester]=admin` a nested object."""
     try:

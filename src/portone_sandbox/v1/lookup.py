@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from litestar import Response, get
+from litestar import HttpMethod, Response, route
 from litestar.params import FromPath
 
 from portone_sandbox.core.errors import InvalidRequest, PaymentNotFound
-from portone_sandbox.core.fields import Fields
+from portone_sandbox.core.fields import Fields, read_fields, read_list
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
@@ -19,6 +19,8 @@ from portone_sandbox.v1.schema import (
     v1_status,
 )
 
+# PortOne documents GET; older clients post their lookups.
+LOOKUP_VERBS = [HttpMethod.GET, HttpMethod.POST]
 _NOT_FOUND = "존재하지 않는 결제정보입니다."
 _PERIOD_MAX = timedelta(days=90)
 _IDS_MAX = 100
@@ -43,11 +45,14 @@ def _bad(message: str) -> Response[bytes]:
     return envelope(None, code=-1, message=message, status=400)
 
 
-def _query(request: AnyRequest) -> Fields:
+async def _query(request: AnyRequest) -> Fields:
+    """The query's fields; those of the body as well, if the lookup is posted."""
+    if request.method == "POST":
+        return await read_fields(request)
     return Fields(dict(request.query_params.items()))
 
 
-@get("/payments/{imp_uid:str}")
+@route("/payments/{imp_uid:str}", http_method=LOOKUP_VERBS, status_code=200)
 async def get_payment(
     request: AnyRequest, imp_uid: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
@@ -56,12 +61,13 @@ async def get_payment(
         payment = visible(sandbox.get_payment(imp_uid))
     except PaymentNotFound:
         return not_found()
-    if sandbox.settings.v1_lookup_hides_test and not _query(request).flag("include_sandbox"):
+    asked_for_tests = (await _query(request)).flag("include_sandbox")
+    if sandbox.settings.v1_lookup_hides_test and not asked_for_tests:
         return not_found()
     return envelope(show_payment(payment, sandbox.settings))
 
 
-@get("/payments/{imp_uid:str}/balance")
+@route("/payments/{imp_uid:str}/balance", http_method=LOOKUP_VERBS, status_code=200)
 async def get_balance(imp_uid: FromPath[str], sandbox: SandboxDep) -> Response[bytes]:
     """Tax parts of one payment, with their history."""
     try:
@@ -70,11 +76,12 @@ async def get_balance(imp_uid: FromPath[str], sandbox: SandboxDep) -> Response[b
         return not_found()
 
 
-@get("/payments")
+@route("/payments", http_method=LOOKUP_VERBS, status_code=200)
 async def get_payments(request: AnyRequest, sandbox: SandboxDep) -> Response[bytes]:
     """Up to 100 payments by id; 207 when some are unknown."""
-    imp_uids = request.query_params.getall("imp_uid[]", [])
-    merchant_uids = request.query_params.getall("merchant_uid[]", [])
+    query = await _query(request)
+    imp_uids = read_list(request, query, "imp_uid")
+    merchant_uids = read_list(request, query, "merchant_uid")
     wanted = len(imp_uids) + len(merchant_uids)
     if wanted > _IDS_MAX:
         return envelope([], code=1, message=f"한 번에 {_IDS_MAX}건까지 조회할 수 있습니다.")
@@ -92,11 +99,13 @@ async def get_payments(request: AnyRequest, sandbox: SandboxDep) -> Response[byt
     return envelope(shown, status=200 if len(shown) == wanted else 207)
 
 
-@get(
+@route(
     [
         "/payments/find/{merchant_uid:str}",
         "/payments/find/{merchant_uid:str}/{payment_status:str}",
-    ]
+    ],
+    http_method=LOOKUP_VERBS,
+    status_code=200,
 )
 async def find_payment(
     request: AnyRequest,
@@ -110,14 +119,17 @@ async def find_payment(
     found = _of_status(sandbox, _attempts(sandbox, merchant_uid), payment_status)
     if not found:
         return not_found()
-    return envelope(show_payment(_sorted(found, _sorting(request))[0], sandbox.settings))
+    newest = _sorted(found, _sorting(await _query(request)))[0]
+    return envelope(show_payment(newest, sandbox.settings))
 
 
-@get(
+@route(
     [
         "/payments/findAll/{merchant_uid:str}",
         "/payments/findAll/{merchant_uid:str}/{payment_status:str}",
-    ]
+    ],
+    http_method=LOOKUP_VERBS,
+    status_code=200,
 )
 async def find_payments(
     request: AnyRequest,
@@ -131,10 +143,10 @@ async def find_payments(
     attempts = _attempts(sandbox, merchant_uid)
     if not attempts:
         return not_found()
-    return _page(request, sandbox, _of_status(sandbox, attempts, payment_status))
+    return _page(await _query(request), sandbox, _of_status(sandbox, attempts, payment_status))
 
 
-@get("/payments/status/{payment_status:str}")
+@route("/payments/status/{payment_status:str}", http_method=LOOKUP_VERBS, status_code=200)
 async def list_by_status(
     request: AnyRequest, payment_status: FromPath[str], sandbox: SandboxDep
 ) -> Response[bytes]:
@@ -142,13 +154,13 @@ async def list_by_status(
     if payment_status not in STATUSES:
         return _bad("올바르지 않은 payment_status 입니다.")
     try:
-        since, until = _window(_query(request), sandbox.now())
+        since, until = _window(await _query(request), sandbox.now())
     except InvalidRequest as refusal:
         return _bad(refusal.message)
     found = [p for p in sandbox.store.list_payments(since, until) if p.version == "V1"]
     if sandbox.settings.v1_list_hides_test:
         found = []
-    return _page(request, sandbox, _of_status(sandbox, found, payment_status))
+    return _page(await _query(request), sandbox, _of_status(sandbox, found, payment_status))
 
 
 LOOKUPS = [get_payment, get_balance, get_payments, find_payment, find_payments, list_by_status]
@@ -176,8 +188,8 @@ def _window(query: Fields, now: datetime) -> tuple[datetime, datetime]:
     return start, end + timedelta(seconds=1)
 
 
-def _sorting(request: AnyRequest) -> str:
-    sorting = request.query_params.get("sorting") or "-started"
+def _sorting(query: Fields) -> str:
+    sorting = query.text("sorting") or "-started"
     return sorting if sorting.lstrip("-") in _SORT_KEYS else "-started"
 
 
@@ -193,8 +205,7 @@ def _sorted(payments: list[Payment], sorting: str) -> list[Payment]:
     return sorted(newest_first, key=moment, reverse=sorting.startswith("-"))
 
 
-def _page(request: AnyRequest, sandbox: SandboxState, payments: list[Payment]) -> Response[bytes]:
-    query = _query(request)
+def _page(query: Fields, sandbox: SandboxState, payments: list[Payment]) -> Response[bytes]:
     try:
         page, limit = query.integer("page") or 1, query.integer("limit") or _ROWS_DEFAULT
     except InvalidRequest as refusal:
@@ -203,5 +214,5 @@ def _page(request: AnyRequest, sandbox: SandboxState, payments: list[Payment]) -
         return _bad("page 또는 limit 이 올바르지 않습니다.")
     if page > 1 and (page - 1) * limit >= len(payments):
         return _bad("데이터 범위를 넘어선 page 입니다.")
-    in_order = _sorted(payments, _sorting(request))
+    in_order = _sorted(payments, _sorting(query))
     return envelope(show_page(in_order, page, limit, sandbox.settings))

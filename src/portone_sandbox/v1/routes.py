@@ -1,8 +1,9 @@
 """V1's REST API: tokens, registered amounts, lookups and cancels, at PortOne's own paths."""
 
-from litestar import Response, Router, get, post, put
+from litestar import Response, Router, post, put, route
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
+from litestar.status_codes import HTTP_501_NOT_IMPLEMENTED
 
 from portone_sandbox.core import payment_flow
 from portone_sandbox.core.cancellations import CancelRequest, cancel, find_attempt_of
@@ -19,11 +20,13 @@ from portone_sandbox.core.errors import (
 )
 from portone_sandbox.core.fields import Fields, read_fields
 from portone_sandbox.core.money import to_major
+from portone_sandbox.core.operations import not_played
 from portone_sandbox.core.payments import Order, Payment, RefundAccount
 from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.v1.auth import issue_token, require_token
-from portone_sandbox.v1.lookup import LOOKUPS, visible
+from portone_sandbox.v1.lookup import LOOKUP_VERBS, LOOKUPS, visible
+from portone_sandbox.v1.operations import OPERATIONS
 from portone_sandbox.v1.schema import MERCHANT_UID_LENGTH_MAX, envelope, show_payment, unix
 from portone_sandbox.v1.virtual_accounts import VBANKS
 
@@ -76,7 +79,7 @@ async def change_prepared(request: AnyRequest, sandbox: SandboxDep) -> Response[
     return envelope(_show_order(_register(sandbox, merchant_uid, fields)))
 
 
-@get("/payments/prepare/{merchant_uid:str}")
+@route("/payments/prepare/{merchant_uid:str}", http_method=LOOKUP_VERBS, status_code=200)
 async def get_prepared(merchant_uid: FromPath[str], sandbox: SandboxDep) -> Response[bytes]:
     """Read a registered amount; only 200 and 401 are documented, so unknown is code 1."""
     order = sandbox.store.find_order(read_path(merchant_uid))
@@ -158,8 +161,12 @@ def refuse(_: AnyRequest, refusal: Refused) -> Response[bytes]:
     return envelope(None, code=1, message=refusal.message)
 
 
-def refuse_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Unknown paths and methods."""
+def refuse_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Unknown paths and methods; those that PortOne has are named."""
+    operation = OPERATIONS.find(request.method, request.url.path.removeprefix("/v1"))
+    if operation:
+        message = not_played(operation)
+        return envelope(None, code=-1, message=message, status=HTTP_501_NOT_IMPLEMENTED)
     return envelope(None, code=-1, message=error.detail, status=error.status_code)
 
 

@@ -7,10 +7,13 @@ from datetime import timedelta
 import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
+from litestar.status_codes import HTTP_501_NOT_IMPLEMENTED
 
 from portone_sandbox.core.errors import InvalidRequest, Refused
+from portone_sandbox.core.operations import not_played
 from portone_sandbox.core.request import AnyRequest
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.v2.operations import OPERATIONS
 
 RESPONSE_RETENTION = timedelta(hours=3)
 # An RFC 8941 string: 16–256 ASCII characters in double quotes.
@@ -105,7 +108,11 @@ def refuse(_: AnyRequest, refusal: Refused) -> Response[bytes]:
     return _response(show_refusal(refusal))
 
 
-def refuse_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Unknown paths and methods."""
+def refuse_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Unknown paths and methods; those that PortOne has are named."""
+    operation = OPERATIONS.find(request.method, request.url.path.removeprefix("/v2"))
+    if operation:
+        shown = {"type": "NOT_PLAYED", "message": not_played(operation)}
+        return respond(shown, HTTP_501_NOT_IMPLEMENTED)
     kind = "NOT_FOUND" if error.status_code == 404 else "INVALID_REQUEST"  # noqa: PLR2004
     return respond({"type": kind, "message": error.detail}, error.status_code)
