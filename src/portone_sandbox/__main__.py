@@ -9,19 +9,21 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import click
+import msgspec
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from portone_sandbox.app import build
-from portone_sandbox.core.settings import Settings
+from portone_sandbox import __version__
+from portone_sandbox.app import Application, build
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.store import Store
-from portone_sandbox.fault_injection import FaultInjectionMiddleware
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="portone-sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -29,8 +31,8 @@ from portone_sandbox.fault_injection import FaultInjectionMiddleware
     show_default=True,
     envvar="SANDBOX_PORT",
     show_envvar=True,
-    type=click.IntRange(1, 65535),
-    help="Port to listen on.",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 finds a free one.",
 )
 @click.option(
     "--data",
@@ -54,31 +56,52 @@ from portone_sandbox.fault_injection import FaultInjectionMiddleware
     help="Where V2 webhooks go, unless a payment names its own noticeUrls.",
 )
 def main(
-    host: str, port: int, data: Path, webhook_url_v1: str | None, webhook_url_v2: str | None
+    host: str,
+    port: int,
+    data: Path,
+    webhook_url_v1: str | None,
+    webhook_url_v2: str | None,
 ) -> None:
     """A local PortOne: both REST APIs (/v1, /v2), webhooks, banks and faults (/control).
 
     Needs no account and no network. The keys to use are at /control/credentials.
     """
-    _require_free(host, port)
-    settings = Settings(webhook_url_v1=webhook_url_v1, webhook_url_v2=webhook_url_v2)
-    sandbox = SandboxState(_open(data), settings)
-    click.echo(f"portone-sandbox listens on http://{host}:{port} (state in {data})")
-    asyncio.run(_serve(sandbox, host, port))
+    flags = {"webhook_url_v1": webhook_url_v1, "webhook_url_v2": webhook_url_v2}
+    address, port = _free_address(host, port)
+    sandbox = _state(data, {name: value for name, value in flags.items() if value is not None})
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"portone-sandbox listens on http://{shown}:{port} (state in {data})")
+    asyncio.run(_serve(sandbox, address, port))
 
 
-def _require_free(host: str, port: int) -> None:
-    """Report a port in use in one line, before a server wraps it into a traceback."""
+def _free_address(host: str, port: int) -> tuple[str, int]:
+    """The host's address, and the port, or a free one for 0.
+
+    Ends the program with one line if they cannot be used.
+    """
     try:
-        with socket.create_server((host, port)):
-            return
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(address[:2], family=family) as probe:
+            return str(address[0]), int(probe.getsockname()[1])
+    except socket.gaierror as error:
+        _fail(f"{host} is no address to listen on ({error.strerror}): set --host to another one")
     except OSError as error:
-        click.echo(
+        _fail(
             f"port {port} on {host} cannot be used ({os.strerror(error.errno or 0)}):"
-            " set SANDBOX_PORT or --port to a free one",
-            err=True,
+            " set SANDBOX_PORT or --port to a free one"
         )
-        sys.exit(1)
+
+
+def _state(data: Path, flags: dict[str, object]) -> SandboxState:
+    try:
+        return SandboxState(_open(data), flags)
+    except msgspec.ValidationError as error:
+        _fail(f"{error}: set --webhook-url-v1 and --webhook-url-v2 to URLs")
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(1)
 
 
 def _open(data: Path) -> Store:
@@ -86,19 +109,15 @@ def _open(data: Path) -> Store:
     try:
         return Store(data)
     except (sqlite3.Error, OSError) as error:
-        click.echo(
-            f"{data} cannot be used ({error}): set SANDBOX_DATA or --data to another file",
-            err=True,
-        )
-        sys.exit(1)
+        _fail(f"{data} cannot be used ({error}): set SANDBOX_DATA or --data to another file")
 
 
-async def _serve(sandbox: SandboxState, host: str, port: int) -> None:
+async def _serve(sandbox: SandboxState, address: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     app = build(sandbox)
     server = Server(
         app,
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.ASGI,
         log_enabled=False,
@@ -112,9 +131,13 @@ async def _serve(sandbox: SandboxState, host: str, port: int) -> None:
         loop.add_signal_handler(number, _end, app, server.stop)
     await server.serve()
     sandbox.store.close()
+    # The server's threads may still be busy with idle connections. They panic when they meet an
+    # event loop or an interpreter that is gone, so the process ends before either is taken down.
+    sys.stdout.flush()
+    os._exit(0)
 
 
-def _end(app: FaultInjectionMiddleware, stop: Callable[[], object]) -> None:
+def _end(app: Application, stop: Callable[[], object]) -> None:
     """Release held requests first: the server waits for running requests."""
     app.close()
     stop()

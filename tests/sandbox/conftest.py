@@ -29,7 +29,7 @@ def every_answer() -> Contract | None:
 def client(sandbox: SandboxProcess, every_answer: Contract | None) -> Iterator[Client]:
     """The sandbox, empty and with every default."""
     client = Client(sandbox.url, every_answer.check if every_answer else None)
-    client.control("POST", "reset", status=204)
+    client.control("POST", "reset", {"keep": []}, status=204)
     client.keys = client.control("GET", "credentials")
     yield client
     client.close()

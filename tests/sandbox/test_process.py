@@ -8,15 +8,22 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+import portone_sandbox
+from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.store import Store
+
 from .client import Client
-from .process import SandboxProcess, free_port, running
+from .process import COMMAND, SandboxProcess, free_port, running
 from .test_v2 import CARD, instant
 
 # What the market needs and the sandbox must not.
@@ -238,3 +245,139 @@ def test_racing_payments_of_one_order_pay_it_once(client: Client) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(pay, range(8))) == [200] + [409] * 7
+
+
+@pytest.mark.parametrize("host", ["::1", "127.0.0.1", "localhost"])
+def test_it_listens_on_any_local_address_and_finds_a_port(tmp_path: Path, host: str) -> None:
+    with started("--host", host, "--port", "0", data=tmp_path) as (process, line):
+        found = re.search(r"http://(\S+):(\d+) ", line)
+        assert found is not None
+        assert found[1] == ("[::1]" if host == "::1" else host)
+        url = f"http://{found[1]}:{found[2]}"
+        client = Client(url)
+        client.v1_paid("order-1")
+        client.fault("timeout_before", path="/payments")
+        with pytest.raises(httpx.TransportError):
+            client.v1("GET", "/payments/find/order-1")
+        client.close()
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@contextlib.contextmanager
+def started(
+    *arguments: str, data: Path, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The program on a file of its own, and its first line."""
+    settings = {"SANDBOX_DATA": str(data / "sandbox.sqlite"), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [*COMMAND, *arguments],
+        env={**os.environ, **settings, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        wait_for(line)
+        yield process, line
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(line: str) -> None:
+    """Wait until the sandbox that printed this line serves."""
+    url, deadline = line.split(" ")[3], time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/health", trust_env=False).status_code == 200:
+                return
+    raise AssertionError(f"{line} does not serve")
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_an_address_that_is_not_here_is_said_in_one_line(tmp_path: Path, host: str) -> None:
+    data = str(tmp_path / "sandbox.sqlite")
+    ended = run("-m", "portone_sandbox", "--host", host, SANDBOX_DATA=data)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert host in line
+
+
+def test_it_knows_its_version() -> None:
+    shown = run("-m", "portone_sandbox", "--version").stdout
+    assert shown == f"portone-sandbox, version {portone_sandbox.__version__}\n"
+
+
+def test_a_flag_is_of_its_run_and_a_change_of_the_file(tmp_path: Path) -> None:
+    first, second = "http://127.0.0.1:9/first", "http://127.0.0.1:9/second"
+
+    def url_of(line: str) -> str | None:
+        settings = httpx.get(f"{line.split(' ')[3]}/control/settings", trust_env=False).json()
+        url: str | None = settings["webhook_url_v2"]
+        return url
+
+    def change(line: str, **named: object) -> None:
+        httpx.put(f"{line.split(' ')[3]}/control/settings", json=named, trust_env=False)
+
+    flags = ("--port", "0", "--webhook-url-v2", first)
+    with started(*flags, data=tmp_path) as (_, line):
+        assert url_of(line) == first
+        change(line, account_expiry="fail")
+    with started("--port", "0", data=tmp_path) as (_, line):
+        assert url_of(line) is None  # the flag was the other run's
+        change(line, webhook_url_v2=second)
+    with started("--port", "0", data=tmp_path) as (_, line):
+        assert url_of(line) == second
+    with started(*flags, data=tmp_path) as (_, line):
+        assert url_of(line) == first  # the flag wins over the file
+        change(line, webhook_url_v2=None)
+        assert url_of(line) is None  # and a later change over the flag
+        reset = f"{line.split(' ')[3]}/control/reset"
+        httpx.post(reset, trust_env=False)
+        assert url_of(line) == first
+
+
+NO_URLS = ["notaurl", "", "ftp://127.0.0.1/", "http://", "http://[/", "http://a b/", "//host/x"]
+
+
+@pytest.mark.parametrize("url", NO_URLS)
+def test_a_webhook_goes_to_a_url_or_is_refused(client: Client, url: str) -> None:
+    for name in ("webhook_url_v1", "webhook_url_v2"):
+        refusal = client.control("PUT", "settings", {name: url}, 400)
+        assert "URL" in refusal["detail"]
+        assert client.control("GET", "settings")[name] is None
+
+
+def test_a_flag_that_is_no_url_is_said_in_one_line(tmp_path: Path) -> None:
+    for flag in ("--webhook-url-v1", "--webhook-url-v2"):
+        data = str(tmp_path / "sandbox.sqlite")
+        ended = run("-m", "portone_sandbox", "--port", "0", flag, "notaurl", SANDBOX_DATA=data)
+        assert ended.returncode == 1
+        (line,) = ended.stderr.splitlines()
+        assert "notaurl" in line
+
+
+def test_settings_of_another_version_are_dropped(tmp_path: Path) -> None:
+    data = tmp_path / "sandbox.sqlite"
+    store = Store(data)
+    stored = {"gone": 1, "webhook_url_v1": "notaurl", "account_expiry": "fail"}
+    store.put_note("settings", msgspec.json.encode(stored))
+    store.close()
+    sandbox = SandboxState(Store(data))
+    assert (sandbox.settings.account_expiry, sandbox.settings.webhook_url_v1) == ("fail", None)
+    sandbox.store.close()
+
+
+def test_it_ends_without_a_word_though_lines_stay_open(tmp_path: Path) -> None:
+    for round in range(4):
+        data = tmp_path / str(round)
+        with started("--port", "0", data=data) as (process, line):
+            with httpx.Client(base_url=line.split(" ")[3], trust_env=False) as http:
+                for path in ("/", "/control/settings", "/v2/payments/x", "/sdk/v1.js"):
+                    http.get(path)
+                process.terminate()
+                _, err = process.communicate(timeout=10)
+            assert (process.returncode, err) == (0, "")

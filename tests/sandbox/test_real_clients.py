@@ -121,6 +121,52 @@ def test_portones_host_names_decide_too(client: Client) -> None:
     assert client.http.get("/payments/order-2", headers=headers).json()["type"] == "UNAUTHORIZED"
 
 
+def test_a_client_that_keeps_its_token_survives_a_reset(client: Client) -> None:
+    secret = client.keys["v2"]["api_secret"]
+    login = client.v2_ok("POST", "/login/api-secret", {"apiSecret": secret})
+    v1, v2 = client.token, f"Bearer {login['accessToken']}"
+    client.control("POST", "reset", status=204)
+    client.v1_paid("order-1")
+    client.v2_paid("order-2")
+    path = "/v1/payments/find/order-1"
+    assert client.http.get(path, headers={"Authorization": v1}).status_code == 200
+    path = "/v2/payments/order-2"
+    assert client.http.get(path, headers={"Authorization": v2}).status_code == 200
+    client.control("POST", "reset", {"keep": []}, status=204)
+    assert client.http.get(path, headers={"Authorization": v2}).status_code == 401
+    assert client.http.get("/v1/payments/x", headers={"Authorization": v1}).status_code == 401
+
+
+def test_a_reset_keeps_what_it_is_told_to(client: Client) -> None:
+    everything = ["keys", "settings", "faults", "clock", "tokens"]
+    keys = {"v1": client.keys["v1"] | {"imp_code": "imp12345678"}}
+    for keep in (everything, [], ["settings"], ["clock", "faults"]):
+        client.control("PUT", "credentials", keys)
+        client.set(account_expiry="fail")
+        client.fault("error_500", path="/never")
+        client.control("POST", "clock", {"advance": 3600})
+        client.control("POST", "reset", {"keep": keep}, 204)
+        kept = {
+            "keys": client.control("GET", "credentials")["v1"]["imp_code"] == "imp12345678",
+            "settings": client.control("GET", "settings")["account_expiry"] == "fail",
+            "faults": bool(client.control("GET", "faults")["items"]),
+            "clock": client.control("GET", "clock")["offset_seconds"] > 3000,
+        }
+        assert kept == {part: part in keep for part in kept}
+        client.control("POST", "reset", {"keep": []}, 204)
+    client.control("POST", "reset", {"keep": ["payments"]}, 400)
+
+
+def test_a_tokens_life_is_told_truly_after_the_clock_was_put_back(client: Client) -> None:
+    keys = {name: client.keys["v1"][name] for name in ("imp_key", "imp_secret")}
+    client.advance(hours=24 * 400)
+    first = client.http.post("/v1/users/getToken", json=keys).json()["response"]
+    client.control("POST", "reset", status=204)
+    again = client.http.post("/v1/users/getToken", json=keys).json()["response"]
+    assert again["access_token"] == first["access_token"]
+    assert again["expired_at"] - again["now"] == 1800
+
+
 @pytest.mark.parametrize(
     "path", ["/health", "/", "/control/settings", "/sdk/v1.js", "/static/dashboard.css"]
 )

@@ -19,7 +19,7 @@ from portone_sandbox.core.payments import Payment, RefundStatus, VersionParam, t
 from portone_sandbox.core.problem import problem_document
 from portone_sandbox.core.request import AnyRequest, SandboxDep
 from portone_sandbox.core.settings import CancelMode, Credentials, Settings
-from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.state import Kept, SandboxState
 from portone_sandbox.v1.schema import v1_status
 from portone_sandbox.webhooks.sender import SenderDep
 
@@ -72,6 +72,12 @@ class ClockRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     advance: float | None = None
     at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class ResetRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The parts of the state that a reset keeps."""
+
+    keep: list[Kept] = msgspec.field(default_factory=lambda: ["tokens"])
 
 
 class FlushRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -245,20 +251,20 @@ async def get_settings(sandbox: SandboxDep) -> Settings:
 @put("/settings")
 async def put_settings(request: AnyRequest, sandbox: SandboxDep) -> Settings:
     """Change the named settings; omitted ones stay."""
-    current = msgspec.to_builtins(sandbox.settings)
-    changes = await _read(request, dict[str, object])
+    named = await _read(request, dict[str, object])
     try:
-        sandbox.change_settings(msgspec.convert({**current, **changes}, Settings))
+        sandbox.change_settings(named)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from error
     return sandbox.settings
 
 
 @post("/reset", status_code=204)
-async def reset(sandbox: SandboxDep, sender: SenderDep) -> None:
-    """Delete everything, and return to the settings of the start."""
+async def reset(request: AnyRequest, sandbox: SandboxDep, sender: SenderDep) -> None:
+    """Delete everything that is not to be kept, and return to the settings of the start."""
+    body = await _read(request, ResetRequest)
     sender.cancel_deliveries()
-    sandbox.reset()
+    sandbox.reset(body.keep)
 
 
 def _page(request: AnyRequest, rows: list[Row]) -> tuple[list[Row], str | None]:

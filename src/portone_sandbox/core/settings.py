@@ -1,6 +1,7 @@
 """Credentials, channels, and one switch per undocumented behaviour of PortOne."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -157,7 +158,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     webhook_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a company behind a channel that does not exist."""
+        """Raise ValueError for what is no URL, and for a company behind an unknown channel."""
+        for url in (self.webhook_url_v1, self.webhook_url_v2):
+            if url is not None:
+                _check_url(url)
         unknown = set(self.companies) - {channel.key for channel in self.channels}
         if unknown:
             raise ValueError(f"no channel has the key {', '.join(sorted(unknown))}")
@@ -178,3 +182,13 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     def default_channel(self, version: Version) -> Channel | None:
         """The first channel of a version."""
         return next((c for c in self.channels if c.version == version), None)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        complete = None
+    if not complete or " " in url or not url.isprintable():
+        raise ValueError(f"{url!r} is no http or https URL")

@@ -2,8 +2,9 @@
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -20,49 +21,83 @@ _IMP_UID_DIGITS = 12  # samples show "imp_" and twelve digits
 FORGED_SECRET = "whsec_Zm9yZ2VkLXNlY3JldC1vZi1hbi1hdHRhY2tlcg=="  # noqa: S105 - an attacker's
 
 
+# Parts of the state that a reset can keep, and the notes that hold them. `*` ends a prefix.
+Kept = Literal["keys", "settings", "faults", "clock", "tokens"]
+_NOTES: dict[Kept, tuple[str, ...]] = {
+    "keys": ("credentials",),
+    "settings": ("settings",),
+    "faults": ("faults", "next_fault"),
+    "clock": ("clock_offset",),
+    "tokens": ("v1_token", "v2_tokens", "oauth_token_*"),
+}
+_KEPT_BY_DEFAULT: tuple[Kept, ...] = ("tokens",)
+
+
 class SandboxState:
     """One sandbox. Its methods never await, so each request's change is atomic."""
 
-    def __init__(self, store: Store, initial_settings: Settings | None = None) -> None:
+    def __init__(self, store: Store, flags: Mapping[str, object] | None = None) -> None:
+        """Open a sandbox; `flags` are the settings that this run was started with.
+
+        Raises msgspec.ValidationError for flags that are no settings.
+        """
         self.store = store
         self.clock = Clock(store)
         self.faults = Faults(store)
         self.wake_sender: Callable[[], None] = lambda: None
-        self._initial_settings = initial_settings or Settings()
-        self.settings = self._load_settings()
+        # A flag is of its run, a change by a test is of the file; the later one of both holds.
+        self._initial_flags = dict(flags or {})
+        self._flags = dict(self._initial_flags)
+        self._changes = self._load_changes()
+        self.settings = self._effective(self._changes, self._flags)
         self.credentials = self._load_credentials()
 
-    def _load_settings(self) -> Settings:
+    def _load_changes(self) -> dict[str, object]:
         stored = self.store.get_note("settings")
-        if stored is None:
-            return msgspec.structs.replace(self._initial_settings)
-        settings = msgspec.json.decode(stored, type=Settings)
-        # Command-line options override stored settings.
-        settings.webhook_url_v1 = self._initial_settings.webhook_url_v1 or settings.webhook_url_v1
-        settings.webhook_url_v2 = self._initial_settings.webhook_url_v2 or settings.webhook_url_v2
-        return settings
+        changes = msgspec.json.decode(stored, type=dict[str, object]) if stored else {}
+        try:
+            self._effective(changes, {})
+        except msgspec.ValidationError:
+            # Another version stored them: drop what this one does not take.
+            return {name: value for name, value in changes.items() if _is_valid(name, value)}
+        return changes
+
+    @staticmethod
+    def _effective(changes: Mapping[str, object], flags: Mapping[str, object]) -> Settings:
+        return msgspec.convert({**changes, **flags}, Settings)
 
     def _load_credentials(self) -> Credentials:
         stored = self.store.get_note("credentials")
         return msgspec.json.decode(stored, type=Credentials) if stored else Credentials()
 
-    def change_settings(self, settings: Settings) -> None:
-        """Apply new settings, and store them."""
-        self.settings = settings
-        self.store.put_note("settings", msgspec.json.encode(settings))
+    def change_settings(self, named: Mapping[str, object]) -> None:
+        """Change the named settings, and store them; raises msgspec.ValidationError."""
+        changes = {**self._changes, **named}
+        flags = {name: value for name, value in self._flags.items() if name not in named}
+        self.settings = self._effective(changes, flags)
+        self._changes, self._flags = changes, flags
+        self.store.put_note("settings", msgspec.json.encode(changes))
 
     def change_credentials(self, credentials: Credentials) -> None:
         """Apply new credentials, and store them."""
         self.credentials = credentials
         self.store.put_note("credentials", msgspec.json.encode(credentials))
 
-    def reset(self) -> None:
-        """Delete payments, webhooks, faults and settings; reset the clock."""
-        self.store.clear()
-        self.clock.reset()
-        self.faults.clear()
-        self.settings = msgspec.structs.replace(self._initial_settings)
-        self.credentials = Credentials()
+    def reset(self, keep: Collection[Kept] = _KEPT_BY_DEFAULT) -> None:
+        """Delete payments, webhooks, and everything else that is not to be kept.
+
+        Clients cache tokens, so that these are kept unless the caller says otherwise.
+        """
+        self.store.clear([name for kept in keep for name in _NOTES[kept]])
+        if "clock" not in keep:
+            self.clock.reset()
+        if "faults" not in keep:
+            self.faults.clear()
+        if "settings" not in keep:
+            self._changes, self._flags = {}, dict(self._initial_flags)
+            self.settings = self._effective(self._changes, self._flags)
+        if "keys" not in keep:
+            self.credentials = Credentials()
 
     def now(self) -> datetime:
         """The sandbox's time, UTC."""
@@ -162,3 +197,11 @@ class SandboxState:
 def new_webhook_id() -> str:
     """An id for one message, as a webhook-id header shows it."""
     return f"wh_{uuid.uuid4().hex}"
+
+
+def _is_valid(name: str, value: object) -> bool:
+    try:
+        msgspec.convert({name: value}, Settings)
+    except msgspec.ValidationError:
+        return False
+    return True

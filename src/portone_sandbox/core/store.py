@@ -1,7 +1,7 @@
 """Persistence: one SQLite file that survives SIGKILL."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS answers (
 # Savepoints of one name nest: each statement means the innermost.
 _OUTER = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _INNER = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner"))
-_TABLES = ("notes", "orders", "payments", "webhooks", "answers")
+_TABLES = ("orders", "payments", "webhooks", "answers")
 
 
 class Store:
@@ -74,11 +74,13 @@ class Store:
         finally:
             self._depth -= 1
 
-    def clear(self) -> None:
-        """Delete every row."""
+    def clear(self, kept_notes: Sequence[str] = ()) -> None:
+        """Delete every row, except notes by name; `*` in a name stands for any text."""
+        spared = " AND ".join("name NOT GLOB ?" for _ in kept_notes) or "true"
         with self.transaction():
             for table in _TABLES:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
+            self._db.execute(f"DELETE FROM notes WHERE {spared}", kept_notes)  # noqa: S608
 
     # notes: small named values (settings, tokens, clock, faults, counters)
 
