@@ -108,6 +108,8 @@ def _sandbox_environment(settings: Settings) -> dict[str, str]:
     return {
         "SANDBOX_PORT": str(settings.sandbox_port),
         "SANDBOX_DATA": str(settings.sandbox_state),
+        # Its page shows refused calls; here they would drown what the demo says.
+        "SANDBOX_LOG": os.environ.get("SANDBOX_LOG", "none"),
         "SANDBOX_WEBHOOK_URL_V1": f"http://127.0.0.1:{settings.port}/webhooks/portone/v1",
         "SANDBOX_WEBHOOK_URL_V2": f"http://127.0.0.1:{settings.port}/webhooks/portone/v2",
     }

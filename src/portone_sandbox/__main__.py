@@ -20,6 +20,7 @@ from portone_sandbox import __version__
 from portone_sandbox.app import Application, build
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.store import Store
+from portone_sandbox.terminal import LogLevel, printer
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,12 +56,25 @@ from portone_sandbox.core.store import Store
     show_envvar=True,
     help="Where V2 webhooks go, unless a payment names its own noticeUrls.",
 )
+@click.option(
+    "--log",
+    default="all",
+    show_default=True,
+    envvar="SANDBOX_LOG",
+    show_envvar=True,
+    type=click.Choice(["all", "refused", "none"]),
+    help="Which calls to print, with the reason of each refusal.",
+)
+@click.option("--quiet", is_flag=True, help="The same as --log none.")
 def main(
     host: str,
     port: int,
     data: Path,
     webhook_url_v1: str | None,
     webhook_url_v2: str | None,
+    log: LogLevel,
+    *,
+    quiet: bool,
 ) -> None:
     """A local PortOne: both REST APIs (/v1, /v2), webhooks, banks and faults (/control).
 
@@ -69,6 +83,7 @@ def main(
     flags = {"webhook_url_v1": webhook_url_v1, "webhook_url_v2": webhook_url_v2}
     address, port = _free_address(host, port)
     sandbox = _state(data, {name: value for name, value in flags.items() if value is not None})
+    sandbox.journal.on_entry = printer("none" if quiet else log)
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"portone-sandbox listens on http://{shown}:{port} (state in {data})")
     asyncio.run(_serve(sandbox, address, port))

@@ -21,6 +21,7 @@ from portone_sandbox.dashboard.routes import router as dashboard_router
 from portone_sandbox.fault_injection import FaultInjectionMiddleware
 from portone_sandbox.oauth.kakao import router as kakao_router
 from portone_sandbox.oauth.naver import router as naver_router
+from portone_sandbox.recording import RecordingMiddleware
 from portone_sandbox.routing import RoutingMiddleware
 from portone_sandbox.v1.routes import refuse_http as refuse_http_v1
 from portone_sandbox.v1.routes import router as v1_router
@@ -40,7 +41,7 @@ class Application:
 
     def __init__(self, app: Litestar, sandbox: SandboxState) -> None:
         self._faults = FaultInjectionMiddleware(app, sandbox)
-        self._app = RoutingMiddleware(self._faults)
+        self._app = RoutingMiddleware(RecordingMiddleware(self._faults, sandbox))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a call, or the lifespan."""

@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from portone_sandbox.core.errors import Refused
 from portone_sandbox.core.faults import FaultRule
+from portone_sandbox.core.journal import explain
 from portone_sandbox.core.request import SLASH
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.v2.responses import show_refusal
@@ -74,11 +75,13 @@ class FaultInjectionMiddleware:
             path = scope["path"][3:].replace(SLASH, "/")
             rule = self._sandbox.faults.take_for_call(version, str(method), path)
             if self._over_rate_limit():
+                explain("rate_limit_per_second is exceeded")
                 await _respond(send, *_error_of(version, "error_429"))
                 return
         if rule is None:
             await self._app(scope, receive, send)
         else:
+            explain(f"{rule.id}: {rule.fault}")
             await self._apply_fault(rule, version, scope, receive, send)
 
     def _over_rate_limit(self) -> bool:

@@ -10,6 +10,7 @@ from portone_sandbox.v2.operations import OPERATIONS as V2
 
 from .client import Client
 from .contract import Document
+from .test_journal import entries
 
 PLAYED_V1 = {
     "POST /users/getToken",
@@ -72,6 +73,7 @@ def test_the_two_of_the_list_are_named(client: Client) -> None:
     }
     key = client.v2("GET", "/billing-keys/x")
     assert key.json()["message"] == "GET /billing-keys/{billingKey} is not played by the sandbox"
+    assert "not played" in entries(client)[0]["reason"]
     # What PortOne does not have either is not found.
     assert client.v1("GET", "/nowhere").status_code == 404
     assert client.v2("GET", "/nowhere").status_code == 404

@@ -1,6 +1,7 @@
 """The sandbox as a program: alone, killed, restarted, and asked by many at once."""
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -358,6 +359,34 @@ def test_a_flag_that_is_no_url_is_said_in_one_line(tmp_path: Path) -> None:
         assert ended.returncode == 1
         (line,) = ended.stderr.splitlines()
         assert "notaurl" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "lines"),
+    [((), 2), (("--log", "refused"), 1), (("--log", "none"), 0), (("--quiet",), 0)],
+)
+def test_the_terminal_says_why(tmp_path: Path, flags: tuple[str, ...], lines: int) -> None:
+    with started("--port", "0", *flags, data=tmp_path) as (process, line):
+        client = Client(line.split(" ")[3])
+        assert client.token
+        client.v1("GET", "/payments/imp_0")
+        client.close()
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    printed = out.splitlines()
+    assert (len(printed), err) == (lines, "")
+    if lines:
+        assert "V1 GET /v1/payments/imp_0 404 – code -1" in printed[-1]
+
+
+def test_a_terminal_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    with started("--port", "0", data=tmp_path) as (process, line):
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        client = Client(line.split(" ")[3])
+        for number in range(100):  # of 100 bytes each, and then some
+            client.v1("GET", f"/payments/imp_{number}{'x' * 1000 if number == 50 else ''}")
+        client.close()
 
 
 def test_settings_of_another_version_are_dropped(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from portone_sandbox.core.assets import SDKS, STATIC, Asset, render
 from portone_sandbox.core.banks import Bank
 from portone_sandbox.core.errors import AlreadyPaid, InvalidRequest, PaymentNotFound, Refused
 from portone_sandbox.core.fields import Fields
+from portone_sandbox.core.journal import explain
 from portone_sandbox.core.locale import KST, Language
 from portone_sandbox.core.payments import Failure, Method, Payment, Status
 from portone_sandbox.core.request import AnyRequest, SandboxDep
@@ -76,6 +77,7 @@ async def open_window(request: AnyRequest, sandbox: SandboxDep) -> Response[byte
             payment = payment_flow.open_checkout(sandbox, sdk_request.opening)
             save_window(sandbox, payment.tx_id, window)
     except Refused as refusal:
+        explain(refusal.message)
         return _json_response({"result": reader.refusal_result(call, refusal)})
     return _json_response(
         {

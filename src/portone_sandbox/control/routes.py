@@ -25,6 +25,7 @@ from portone_sandbox.webhooks.sender import SenderDep
 
 Body = TypeVar("Body")
 Row = TypeVar("Row")
+_ENTRIES_DEFAULT = 100
 
 
 class OpenWindowRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -189,6 +190,35 @@ async def get_webhooks(request: AnyRequest, sandbox: SandboxDep) -> dict[str, ob
     return {"items": page, "next_cursor": next_cursor}
 
 
+@get("/journal")
+async def get_journal(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]:
+    """Every call with the reason of its refusal, newest first, in memory only.
+
+    `payment_id` selects the calls that name an order or one of its attempts, `status` those with
+    that status, `refused=true` those with a reason; `limit` counts [100].
+    """
+    query = Fields(dict(request.query_params.items()))
+    wanted = query.integer("limit")
+    limit = _ENTRIES_DEFAULT if wanted is None else wanted
+    if limit < 1:
+        raise InvalidRequest("limit is a count")
+    payment_id = query.text("payment_id")
+    found = sandbox.journal.find(
+        ids=None if payment_id is None else _ids_of(sandbox, payment_id),
+        status=query.integer("status"),
+        refused=query.flag("refused"),
+        limit=limit,
+    )
+    return {"items": found, "next_cursor": None}
+
+
+def _ids_of(sandbox: SandboxState, payment_id: str) -> set[str]:
+    """An order's id with those of its attempts, by either."""
+    direct = sandbox.store.find_payment(payment_id)
+    order_id = direct.order_id if direct else payment_id
+    return {order_id, *(p.tx_id for p in sandbox.store.list_attempts(order_id))}
+
+
 @post("/webhooks/settle", status_code=200)
 async def flush_webhooks(request: AnyRequest, sender: SenderDep) -> dict[str, object]:
     """Wait until no webhook is due or being sent, so that a test need not poll."""
@@ -329,6 +359,7 @@ def router() -> Router:
             finish_refund,
             get_payments,
             get_webhooks,
+            get_journal,
             flush_webhooks,
             get_faults,
             add_fault,

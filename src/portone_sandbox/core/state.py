@@ -11,6 +11,7 @@ import msgspec
 from portone_sandbox.core.clock import Clock
 from portone_sandbox.core.errors import PaymentNotFound
 from portone_sandbox.core.faults import Faults
+from portone_sandbox.core.journal import Journal
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.settings import Credentials, Settings
 from portone_sandbox.core.store import Store
@@ -44,6 +45,7 @@ class SandboxState:
         self.store = store
         self.clock = Clock(store)
         self.faults = Faults(store)
+        self.journal = Journal()
         self.wake_sender: Callable[[], None] = lambda: None
         # A flag is of its run, a change by a test is of the file; the later one of both holds.
         self._initial_flags = dict(flags or {})
@@ -84,11 +86,12 @@ class SandboxState:
         self.store.put_note("credentials", msgspec.json.encode(credentials))
 
     def reset(self, keep: Collection[Kept] = _KEPT_BY_DEFAULT) -> None:
-        """Delete payments, webhooks, and everything else that is not to be kept.
+        """Delete payments, webhooks, the journal, and everything else that is not to be kept.
 
         Clients cache tokens, so that these are kept unless the caller says otherwise.
         """
         self.store.clear([name for kept in keep for name in _NOTES[kept]])
+        self.journal.clear()
         if "clock" not in keep:
             self.clock.reset()
         if "faults" not in keep:

@@ -47,6 +47,7 @@ async def show(
     lang: FromQuery[Language] = "ko",
     page: FromQuery[int] = 1,
     sends: FromQuery[int] = 1,
+    calls: FromQuery[bool] = False,
     done: FromQuery[str] = "",
     refused: FromQuery[str] = "",
 ) -> Response[str]:
@@ -71,6 +72,8 @@ async def show(
         sends=sends,
         older_sends=len(webhooks) > _PAGE,
         faults=sandbox.faults.rules,
+        calls=sandbox.journal.find(refused=not calls, limit=_PAGE),
+        all_calls=calls,
         settings=_settings(sandbox.settings),
         bank_names={bank.name: bank.korean for bank in banks.BY_NAME.values()},
         done=texts.get(f"done_{done}", ""),

@@ -10,6 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from portone_sandbox.core.errors import Unauthorized
+from portone_sandbox.core.journal import explain
 from portone_sandbox.core.state import SandboxState
 
 TOKEN_TTL = timedelta(minutes=30)
@@ -62,6 +63,7 @@ async def require_token(
     given = headers.get("authorization") or headers.get("x-imptokenheader") or ""
     problem = _problem_of(sandbox, given.removeprefix("Bearer ").strip())
     if problem:
+        explain(problem)
         raise Unauthorized("Unauthorized")
 
 

@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from portone_sandbox.core.errors import InvalidRequest, PaymentNotFound
 from portone_sandbox.core.fields import Fields, read_fields, read_list
+from portone_sandbox.core.journal import explain
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
@@ -63,6 +64,7 @@ async def get_payment(
         return not_found()
     asked_for_tests = (await _query(request)).flag("include_sandbox")
     if sandbox.settings.v1_lookup_hides_test and not asked_for_tests:
+        explain("test payment: include_sandbox=true is missing (v1_lookup_hides_test)")
         return not_found()
     return envelope(show_payment(payment, sandbox.settings))
 
@@ -94,6 +96,8 @@ async def get_payments(request: AnyRequest, sandbox: SandboxDep) -> Response[byt
         for p in found
         if p and p.version == "V1" and not sandbox.settings.v1_list_hides_test
     ]
+    if found and sandbox.settings.v1_list_hides_test:
+        explain("test payments: v1_list_hides_test hides them")
     if not shown:
         return envelope([], code=-1, message=_NOT_FOUND, status=404)
     return envelope(shown, status=200 if len(shown) == wanted else 207)
@@ -168,6 +172,7 @@ LOOKUPS = [get_payment, get_balance, get_payments, find_payment, find_payments, 
 
 def _attempts(sandbox: SandboxState, merchant_uid: str) -> list[Payment]:
     if sandbox.settings.v1_list_hides_test:
+        explain("test payments: v1_list_hides_test hides them")
         return []
     return sandbox.store.list_attempts(read_path(merchant_uid), "V1")
 

@@ -10,6 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from portone_sandbox.core.errors import Forbidden, Unauthorized
+from portone_sandbox.core.journal import explain
 from portone_sandbox.core.state import SandboxState
 
 ACCESS_TOKEN_TTL = timedelta(minutes=30)
@@ -55,12 +56,27 @@ async def require_credential(
         ends_at = _load(sandbox).access.get(given)
         if ends_at is not None and ends_at > sandbox.now():
             return
+    explain(_problem_of(scheme.lower()))
     raise Unauthorized("인증 정보가 올바르지 않습니다.")
+
+
+def _problem_of(scheme: str) -> str:
+    """Why a credential is refused."""
+    match scheme:
+        case "":
+            return "no credential in Authorization"
+        case "portone":
+            return "the API secret is not the one of /control/credentials"
+        case "bearer":
+            return "the access token is unknown or has expired"
+        case _:
+            return "Authorization is neither `PortOne <API secret>` nor `Bearer <access token>`"
 
 
 def check_store(sandbox: SandboxState, store_id: str | None) -> None:
     """Check that a named store is the credential's own; raises Forbidden."""
     if store_id is not None and store_id != sandbox.credentials.v2.store_id:
+        explain(f"storeId is not {sandbox.credentials.v2.store_id}")
         raise Forbidden("접근 권한이 없는 상점 아이디입니다.")
 
 
