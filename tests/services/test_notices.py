@@ -6,6 +6,7 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.payments.cancellation import RefundRefused
 from market.payments.domain import Means, Method
 from market.shared.banking import Bank
 from market.shared.notice import Kind
@@ -110,3 +111,78 @@ async def test_what_came_meanwhile_stays_unread(acts: Acts, market: Market) -> N
     assert await market.notices.unread(buyer.id) == 1
     assert await market.notices.unread(trade.seller.id) == 1
     assert seen.created_at <= datetime.now(UTC)
+
+
+async def words(market: Market, person: Person) -> list[tuple[Kind, int | None, str | None]]:
+    """The same, with how much it is about and why."""
+    page = await market.notices.page(person.id, Slice(50))
+    return [(notice.kind, notice.amount, notice.reason) for notice in page.items]
+
+
+async def test_a_part_that_goes_back_is_told_to_both_with_its_amount_and_reason(
+    acts: Acts, market: Market
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.refunds.cancel(payment_id, trade.seller.id, 300, "a scratch", None)
+    for person in (trade.buyer, trade.seller):
+        assert (await words(market, person))[0] == (Kind.REFUNDED, 300, "a scratch")
+    await market.refunds.cancel(payment_id, trade.buyer.id, None, "no, thanks", None)
+    assert (await words(market, trade.buyer))[0] == (Kind.REFUNDED, 700, "no, thanks")
+    assert (await words(market, trade.seller))[0] == (Kind.CANCELLED, None, "no, thanks")
+
+
+async def test_money_that_the_gateways_console_sent_back_is_told_as_such(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    for amount in (300, 700):
+        gateway.give_back(payment_id, amount)
+        await market.payments.synchronize(payment_id)
+        told = [one for one in await words(market, trade.buyer) if one[0] is Kind.REFUNDED]
+        assert told[0] == (Kind.REFUNDED, amount, "cancelled_at_gateway")
+    assert (Kind.CANCELLED, None, "cancelled_at_gateway") in await words(market, trade.seller)
+
+
+async def test_money_back_after_the_sale_is_told_to_its_buyer_alone(
+    acts: Acts, market: Market
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    await market.trades.approve(trade.id, trade.seller.id)
+    await market.trades.confirm(trade.id, trade.buyer.id)
+    operator = (await acts.member()).id
+    await market.refunds.cancel(payment_id, operator, 300, "it broke", None, operator=True)
+    assert (await words(market, trade.buyer))[0] == (Kind.REFUNDED, 300, "it broke")
+    assert Kind.REFUNDED not in await told(market, trade.seller)
+
+
+async def test_what_was_never_the_trades_money_is_no_matter_of_its_seller(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade = await acts.trade()
+    payment = await acts.payment(trade)
+    gateway.pay(payment.id, 999)
+    gateway.give_back(payment.id, 99)  # and the rest is to follow
+    await market.payments.synchronize(payment.id)
+    await market.sweep.cancellations()
+    reasons = [one for one in await words(market, trade.buyer) if one[0] is Kind.REFUNDED]
+    assert (Kind.REFUNDED, 900, "wrong_amount") in reasons
+    assert await told(market, trade.seller) == []
+
+
+async def test_a_refused_refund_is_told_to_the_party_who_asked(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.refuse = "not this month"
+    refused = (Kind.REFUND_REFUSED, 300, "not this month")
+    for asker, other in ((trade.buyer, trade.seller), (trade.seller, trade.buyer)):
+        before = await words(market, other)
+        with pytest.raises(RefundRefused):
+            await market.refunds.cancel(payment_id, asker.id, 300, "a scratch", None)
+        assert (await words(market, asker))[0] == refused
+        assert await words(market, other) == before
+    operator = (await acts.member()).id
+    with pytest.raises(RefundRefused):
+        await market.refunds.cancel(payment_id, operator, 300, "why", None, operator=True)
+    for person in (trade.buyer, trade.seller):
+        assert (await words(market, person)).count(refused) == 1

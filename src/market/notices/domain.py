@@ -12,7 +12,8 @@ CONFIRM_PLEASE_AFTER = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something happened to a trade of the member's; `buying` says on which side they are."""
+    """Something happened to a trade of the member's; `buying` says on which side they are. `amount`
+    is in minor units, `reason` somebody's words or a code of ours."""
 
     id: str
     kind: Kind
@@ -21,3 +22,5 @@ class Notice:
     buying: bool
     created_at: datetime
     read_at: datetime | None
+    amount: int | None
+    reason: str | None

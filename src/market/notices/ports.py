@@ -21,6 +21,8 @@ class Notices(Protocol):
         kind: Kind,
         source: str,
         now: datetime,
+        amount: int | None,
+        reason: str | None,
     ) -> None:
         """A repeat adds nothing."""
         ...

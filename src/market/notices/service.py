@@ -23,13 +23,19 @@ class NoticeService:
         self._at_once = at_once
 
     async def tell(
-        self, trade_id: TradeId, kind: Kind, to: Sequence[MemberId], source: str
+        self,
+        trade_id: TradeId,
+        kind: Kind,
+        to: Sequence[MemberId],
+        source: str,
+        amount: int | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Tells each of them, once per `source`: what it came of, as a payment's id. Within the
-        transaction of what is told."""
+        """Tells each of them, once per `source`: what it came of, as a payment's id; how much it is
+        about, in minor units, and why. Within the transaction of what is told."""
         now = self._clock.now()
         for member in to:
-            await self._notices.add(member, trade_id, kind, source, now)
+            await self._notices.add(member, trade_id, kind, source, now, amount, reason)
 
     async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
         return await self._notices.page(member, wanted)

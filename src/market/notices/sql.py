@@ -24,11 +24,13 @@ class SqlNotices:
         kind: Kind,
         source: str,
         now: datetime,
+        amount: int | None,
+        reason: str | None,
     ) -> None:
         await self._db.execute(
             """
-            INSERT INTO notices (member_id, trade_id, kind, source, created_at)
-            VALUES ($1, $2, $3, $4, $5)
+            INSERT INTO notices (member_id, trade_id, kind, source, created_at, amount, reason)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT ON CONSTRAINT notices_once DO NOTHING
             """,
             member,
@@ -36,12 +38,15 @@ class SqlNotices:
             kind,
             source,
             now,
+            amount,
+            reason,
         )
 
     async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
         rows = await self._db.fetch(
             """
-            SELECT n.id, n.trade_id, n.kind, n.created_at, n.read_at, t.product_name,
+            SELECT n.id, n.trade_id, n.kind, n.created_at, n.read_at, n.amount, n.reason,
+                   t.product_name,
                    t.buyer_id = n.member_id AS buying
             FROM notices n JOIN trades t ON t.id = n.trade_id
             WHERE n.member_id = $1 AND ($2::uuid IS NULL OR n.id < $2)
@@ -112,4 +117,6 @@ def _notice(row: Row) -> Notice:
         row["buying"],
         row["created_at"],
         row["read_at"],
+        row["amount"],
+        row["reason"],
     )

@@ -32,7 +32,8 @@ from market.kit.problems import documented
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
-from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
+from market.shared.ids import CancellationId, PaymentId, TradeId
+from market.shared.people import Caller
 from market.shared.text import line
 
 from .buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, NOBODY, Buyer
@@ -124,9 +125,10 @@ class PaymentOut(Struct):
     virtual_account: VirtualAccount | None
 
     @classmethod
-    def of(cls, payment: Payment, payments: PaymentService, viewer: MemberId) -> "PaymentOut":
-        """As its buyer sees it, or, without the means to pay, its seller."""
-        theirs = payment.payer == viewer
+    def of(cls, payment: Payment, payments: PaymentService, viewer: Caller) -> "PaymentOut":
+        """As its buyer sees it, or, without the means to pay, its seller; why a card was declined
+        is no matter of theirs."""
+        theirs = payment.payer == viewer.id
         checkout = payments.checkout(payment) if theirs and payment.opens_window else None
         return cls(
             id=payment.id,
@@ -138,7 +140,7 @@ class PaymentOut(Struct):
             status=payment.status,
             created_at=payment.created_at,
             paid_at=payment.paid_at,
-            failure=payment.failure,
+            failure=payment.failure if theirs or viewer.operator else None,
             checkout=CheckoutOut.of(checkout) if checkout else None,
             virtual_account=payment.deposit_account if theirs else None,
         )
@@ -173,7 +175,7 @@ class PaymentController(Controller):
             means = Means(Method(data.method), known_bank(data.bank) if data.bank else None)
             buyer = data.buyer.read() if data.buyer else NOBODY
             payment = await payments.start(id, caller.id, means, buyer)
-            return PaymentOut.of(payment, payments, caller.id)
+            return PaymentOut.of(payment, payments, caller)
 
         return await once(work, status=201, scope=Scope.WITH_GATEWAY)
 
@@ -187,7 +189,7 @@ class PaymentController(Controller):
         """A payment, for the parties of its trade and operators."""
         id = PaymentId(path_id(payment_id))
         payment = await payments.see(id, caller.id, operator=caller.operator)
-        return PaymentOut.of(payment, payments, caller.id)
+        return PaymentOut.of(payment, payments, caller)
 
     @post(
         "/payments/{payment_id:str}/cancel",
@@ -228,7 +230,7 @@ class PaymentController(Controller):
                 id, caller.id, data.amount, reason, account, wish, operator=caller.operator
             )
             under_way = await refunds.is_under_way(id)
-            return PaymentOut.of(payment, payments, caller.id)
+            return PaymentOut.of(payment, payments, caller)
 
         def status(_: PaymentOut) -> int:
             return 202 if under_way else 200
@@ -259,7 +261,7 @@ class PaymentController(Controller):
 
         async def work() -> PaymentOut:
             payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id, token)
-            return PaymentOut.of(payment, payments, caller.id)
+            return PaymentOut.of(payment, payments, caller)
 
         return await once(work, scope=Scope.WITH_GATEWAY)
 

@@ -10,7 +10,7 @@ from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.limits import Limit
 from market.shared.money import Money
 from market.shared.people import Party
-from market.shared.purchase import Invoice
+from market.shared.purchase import Invoice, Refunded
 
 from .cancellation import Cancellation
 from .demands import Demands
@@ -271,7 +271,9 @@ class Purchases(Protocol):
         """Whether the trade was confirmed, and this payment's money is the seller's."""
         ...
 
-    async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
+    async def money_returned(
+        self, id: TradeId, payment_id: PaymentId, refunded: Refunded, at: datetime
+    ) -> None:
         """All of a payment went back: its trade is dead, the unit on sale again."""
         ...
 
@@ -279,8 +281,14 @@ class Purchases(Protocol):
         """Some of its money is to go back, and it goes on. Raises NotFound, InvalidTransition."""
         ...
 
-    async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
-        """So much of a payment is back by now, in minor units."""
+    async def partly_returned(self, id: TradeId, payment_id: PaymentId, refunded: Refunded) -> None:
+        """A part of a payment is back."""
+        ...
+
+    async def returned_after_sale(
+        self, id: TradeId, payment_id: PaymentId, refunded: Refunded
+    ) -> None:
+        """Money of a confirmed trade is back: the sale stands, and its buyer is told."""
         ...
 
     async def account_needed(self, id: TradeId, source: str) -> None:
@@ -291,8 +299,11 @@ class Purchases(Protocol):
         """What was to go back of a payment is back."""
         ...
 
-    async def refund_failed(self, id: TradeId, payment_id: PaymentId) -> None:
-        """A payment can't go back: the trade it paid goes on."""
+    async def refund_failed(
+        self, id: TradeId, payment_id: PaymentId, by: Party, amount: int, why: str, source: str
+    ) -> None:
+        """A payment can't go back: the trade it paid goes on, and the party who asked is told why,
+        once per `source`."""
         ...
 
     async def due(self, limit: int) -> Sequence[TradeId]:

@@ -358,7 +358,14 @@ class RefundService:
             else:
                 await self._tell_of(payment, refused, refusal.detail)
                 if refused.refuse(refusal.detail, self._clock.now()):
-                    await self._purchases.refund_failed(payment.trade_id, payment.id)
+                    await self._purchases.refund_failed(
+                        payment.trade_id,
+                        payment.id,
+                        refused.by,
+                        refused.amount,
+                        refusal.detail,
+                        refused.id,
+                    )
                 elif refused.waits_for_account:
                     again = f"{refused.id}: refused"
                     await self._purchases.account_needed(payment.trade_id, again)

@@ -12,6 +12,7 @@ from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
+from market.shared.purchase import CAME_TOO_LATE, CANCELLED_AT_GATEWAY, Refunded
 from market.shared.transactions import Transactions
 
 from .buyer import NOBODY, Buyer
@@ -354,15 +355,24 @@ class PaymentService:
         now, trade_id = self._clock.now(), payment.trade_id
         settled = await self._purchases.is_settled(trade_id, payment.id)
         await self._books.returned(payment.id, event.amount, event.total, now, settled=settled)
+        back = Refunded(event.amount.amount, event.total, await self._why_returned(payment, event))
         if settled:
             # The seller has been credited with it: for people to sort out.
-            back = {"amount": event.amount.amount}
+            seen = {"amount": event.amount.amount}
             which = f"{payment.id}: {event.total} back"
-            await self._incidents.report("returned_after_settlement", payment, back, which)
+            await self._incidents.report("returned_after_settlement", payment, seen, which)
+            await self._purchases.returned_after_sale(trade_id, payment.id, back)
         elif event.everything:
-            await self._purchases.money_returned(trade_id, payment.id, now)
+            await self._purchases.money_returned(trade_id, payment.id, back, now)
         else:
-            await self._purchases.partly_returned(trade_id, payment.id, event.total)
+            await self._purchases.partly_returned(trade_id, payment.id, back)
+
+    async def _why_returned(self, payment: Payment, event: Returned) -> str | None:
+        """The reason of the refund that this was, or a code of ours; None for what may be both."""
+        asked = await self._cancellations.find_open_for_update(payment.id)
+        if asked is None:
+            return CANCELLED_AT_GATEWAY
+        return asked.reason if asked.amount == event.amount.amount else None
 
     async def _hand_over(self, payment: Payment, captured: Captured) -> bool:
         """Gives the money to its trade; what is wrong or comes too late goes back in full (P4)."""
@@ -372,11 +382,11 @@ class PaymentService:
                 payment,
                 {"amount": captured.amount.amount, "currency": captured.amount.currency},
             )
-            await self._owe_back(payment, f"wrong {captured.mismatch}")
+            await self._owe_back(payment, f"wrong_{captured.mismatch}")
             return False
         taken = await self._taken(payment, captured)
         if not taken:
-            await self._owe_back(payment, "the purchase could no longer take it")
+            await self._owe_back(payment, CAME_TOO_LATE)
         return taken
 
     async def _taken(self, payment: Payment, captured: Captured) -> bool:

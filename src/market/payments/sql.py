@@ -14,7 +14,7 @@ from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import CancellationId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.people import Party
-from market.shared.purchase import Receipt
+from market.shared.purchase import Receipt, Refund
 
 from .buyer import NOBODY, Buyer
 from .cancellation import Cancellation, CancellationInProgress, CancellationStatus
@@ -304,7 +304,11 @@ class SqlReceipts:
         row = await self._db.find(
             """
             SELECT id, coalesce(used_method, method) AS method, status, amount, currency,
-                   cancelled_amount
+                   cancelled_amount, failure,
+                   ARRAY (SELECT ROW (c.amount, c.reason, c.asked_by, c.status, c.created_at)
+                          FROM cancellations c
+                          WHERE c.payment_id = payments.id AND c.status <> 'FAILED'
+                          ORDER BY c.created_at, c.id) AS refunds
             FROM payments WHERE trade_id = $1
             -- The one that paid it, else the last that was begun.
             ORDER BY id = (SELECT payment_id FROM trades WHERE id = $1) DESC NULLS LAST,
@@ -315,8 +319,15 @@ class SqlReceipts:
         )
         if row is None:
             return None
-        total = Money(row["amount"], row["currency"])
-        return Receipt(row["id"], row["method"], row["status"], total, row["cancelled_amount"])
+        return Receipt(
+            row["id"],
+            row["method"],
+            row["status"],
+            Money(row["amount"], row["currency"]),
+            row["cancelled_amount"],
+            row["failure"],
+            [Refund(one[0], one[1], Party(one[2]), one[3], one[4]) for one in row["refunds"]],
+        )
 
 
 class SqlCancellations:

@@ -1,11 +1,17 @@
 """What crosses from products to trades to payments when somebody buys."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .ids import MemberId, PaymentId, ProductId, TradeId
 from .money import Money
-from .people import Person
+from .people import Party, Person
+
+# Reasons of the market's own, beside the parties' words: codes, which pages put into words.
+NOT_PAID_IN_TIME = "not_paid_in_time"
+CANCELLED_AT_GATEWAY = "cancelled_at_gateway"
+CAME_TOO_LATE = "came_too_late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,11 @@ class Invoice:
     buyer_id: MemberId
     title: str
     total: Money
+
+
+def fee_due(fee: int, price: int, refunded: int) -> int:
+    """The market's share of a trade of which a part was refunded, in minor units."""
+    return fee * (price - refunded) // price
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +64,42 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True)
+class Refunded:
+    """Money that went back to a buyer, in minor units: `amount` now, `total` with all before.
+
+    `reason` is the asker's own, or a code of ours; None where it is not known.
+    """
+
+    amount: int
+    total: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund as both parties see it (D5): REQUESTED while it is under way, or SUCCEEDED."""
+
+    amount: int
+    reason: str
+    requested_by: Party
+    status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """The payment that paid a trade, else the latest attempt, as its parties see it beside it."""
+    """The payment that paid a trade, else the latest attempt, as its parties see it beside it;
+    `failure` is the gateway's reason for one that failed."""
 
     id: PaymentId
     method: str
     status: str
     total: Money
     cancelled_amount: int
+    failure: str | None
+    refunds: Sequence[Refund]
+
+    def without_attempts(self, paid_by: PaymentId | None) -> "Receipt":
+        """For the seller: why a card was declined, and what became of money that never was the
+        trade's, is the buyer's own affair."""
+        return self if self.id == paid_by else replace(self, failure=None, refunds=[])

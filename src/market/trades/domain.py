@@ -18,7 +18,15 @@ from market.shared.errors import Conflict, Forbidden, InvalidTransition, NotFoun
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
 from market.shared.money import Money
 from market.shared.people import Party, Person
-from market.shared.purchase import Deal, Invoice, Offer, Settlement
+from market.shared.purchase import (
+    CANCELLED_AT_GATEWAY,
+    NOT_PAID_IN_TIME,
+    Deal,
+    Invoice,
+    Offer,
+    Settlement,
+    fee_due,
+)
 
 
 class AlreadyBought(Conflict):
@@ -76,7 +84,6 @@ MAY_CANCEL: Mapping[Party, frozenset[Status]] = {
 Pair: TypeAlias = tuple[ProductId, MemberId]
 
 LONGEST_REASON = 200
-NOT_PAID_IN_TIME = "not paid in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +187,21 @@ class Trade:
         )
 
     @property
+    def is_live(self) -> bool:
+        """Not called off: its unit is taken."""
+        return self.status is not Status.CANCELLED
+
+    @property
     def held(self) -> Money:
         """The price less what went back of it: what the next step is about."""
         return Money(self.price.amount - self.refunded, self.price.currency)
+
+    @property
+    def fee_due(self) -> Money:
+        """The market's share of what is held: it shrinks with the price, rounded down like the
+        whole. What was called off owes none."""
+        due = fee_due(self.fee.amount, self.price.amount, self.refunded) if self.is_live else 0
+        return Money(due, self.price.currency)
 
     @property
     def holds_money(self) -> bool:
@@ -197,8 +216,11 @@ class Trade:
     def told_of_its_end(self) -> Sequence[MemberId]:
         """Its parties, but for the one who called it off."""
         asked = self.cancelling.by if self.cancelling else None
-        sides = {Party.BUYER: self.buyer.id, Party.SELLER: self.seller.id}
-        return [member for party, member in sides.items() if party is not asked]
+        return [member for party, member in self.sides.items() if party is not asked]
+
+    @property
+    def sides(self) -> Mapping[Party, MemberId]:
+        return {Party.BUYER: self.buyer.id, Party.SELLER: self.seller.id}
 
     def party(self, member: MemberId, *, operator: bool = False) -> Party:
         """Which side a member is on; an operator who is on neither is on the market's.
@@ -219,9 +241,13 @@ class Trade:
         self._for_the(Party.BUYER, payer)
         if self.status is not Status.AWAITING_PAYMENT:
             raise InvalidTransition(trade_id=self.id, status=self.status)
-        if self.hold_expires_at <= now:
+        if self.is_over(now):
             raise HoldExpired(trade_id=self.id)
         return Invoice(self.id, self.buyer.id, self.product_name, self.price)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time to pay has run out."""
+        return self.status is Status.AWAITING_PAYMENT and self.hold_expires_at <= now
 
     def accept_payment(self, payment_id: PaymentId, at: datetime) -> bool:
         """Takes a payment's money; False when it can't, and the money must go back (P5).
@@ -283,10 +309,7 @@ class Trade:
         self._for_the(Party.BUYER, by)
         self._move(Status.PURCHASE_CONFIRMED, expected)
         self.confirmed_at = at
-        held = self.held
-        # The market's share shrinks with the price, rounded down like the whole.
-        fee = Money(self.fee.amount * held.amount // self.price.amount, held.currency)
-        return Settlement(self.id, self.seller.id, held, fee)
+        return Settlement(self.id, self.seller.id, self.held, self.fee_due)
 
     def cancel(
         self, by: Party, reason: str, at: datetime, payment_id: PaymentId | None = None
@@ -340,7 +363,7 @@ class Trade:
         if payment_id != self.payment_id or not self.holds_money:
             return False
         if self.cancelling is None:
-            self.cancelling = Cancelling(Party.MARKET, "cancelled at the payment gateway", at)
+            self.cancelling = Cancelling(Party.MARKET, CANCELLED_AT_GATEWAY, at)
         self._die(at)
         return True
 
@@ -354,7 +377,7 @@ class Trade:
 
     def expire(self, now: datetime) -> bool:
         """Ends a hold that ran out unpaid (the deadline is the trade's, not the payment's)."""
-        if self.status is not Status.AWAITING_PAYMENT or now < self.hold_expires_at:
+        if not self.is_over(now):
             return False
         self.cancelling = Cancelling(Party.MARKET, NOT_PAID_IN_TIME, now)
         self._die(now)

@@ -55,8 +55,18 @@ class BoughtOut(Struct):
     name: str
 
 
+class RefundOut(Struct):
+    """Money of a payment that went back or is on its way, in minor units: who asked for it, why."""
+
+    amount: int
+    reason: str
+    requested_by: Party
+    status: str
+    created_at: datetime
+
+
 class ReceiptOut(Struct):
-    """A trade's latest payment; amounts in minor units."""
+    """A trade's latest payment; amounts in minor units. `failure` is the gateway's reason."""
 
     id: str
     method: str
@@ -64,6 +74,8 @@ class ReceiptOut(Struct):
     amount: int
     currency: str
     cancelled_amount: int
+    failure: str | None
+    refunds: list[RefundOut]
 
     @classmethod
     def of(cls, receipt: Receipt) -> "ReceiptOut":
@@ -74,6 +86,11 @@ class ReceiptOut(Struct):
             receipt.total.amount,
             receipt.total.currency,
             receipt.cancelled_amount,
+            receipt.failure,
+            [
+                RefundOut(one.amount, one.reason, one.requested_by, one.status, one.created_at)
+                for one in receipt.refunds
+            ],
         )
 
 

@@ -118,9 +118,16 @@ class Notices(Protocol):
     """Tells members what became of a trade of theirs."""
 
     async def tell(
-        self, trade_id: TradeId, kind: Kind, to: Sequence[MemberId], source: str
+        self,
+        trade_id: TradeId,
+        kind: Kind,
+        to: Sequence[MemberId],
+        source: str,
+        amount: int | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Once per member, kind and `source`; within the caller's transaction."""
+        """Once per member, kind and `source`; within the caller's transaction. `amount` is in minor
+        units of the trade's currency."""
         ...
 
 

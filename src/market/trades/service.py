@@ -11,7 +11,7 @@ from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
 from market.shared.notice import Kind
 from market.shared.page import Page, Slice
 from market.shared.people import Party, Person
-from market.shared.purchase import Deal, Invoice, Receipt
+from market.shared.purchase import Deal, Invoice, Receipt, Refunded
 from market.shared.transactions import Transactions
 
 from .domain import RUNNING, Holdings, Order, Status, Trade
@@ -136,22 +136,47 @@ class TradeService:
         """A trade and what was paid for it. Raises NotFound for all but its parties (R5) and
         operators."""
         trade = await self._trades.get(id)
-        trade.party(viewer, operator=operator)
-        return trade, await self._receipts.find(id)
+        party = trade.party(viewer, operator=operator)
+        receipt = await self._receipts.find(id)
+        if receipt is not None and party is Party.SELLER:
+            receipt = receipt.without_attempts(trade.payment_id)
+        return trade, receipt
+
+    def is_over(self, trade: Trade) -> bool:
+        """Whether its time to pay has run out, though no worker may have ended it yet."""
+        return trade.is_over(self._clock.now())
+
+    def may_be_paid(self, trade: Trade) -> bool:
+        return trade.status is Status.AWAITING_PAYMENT and not self.is_over(trade)
 
     async def deals(self, product_id: ProductId, member: MemberId) -> Sequence[Deal]:
         """R5: a buyer's own trades of a product, or for its seller each buyer's."""
         return [trade.deal for trade in await self._trades.of_product(product_id, member)]
 
     async def purchases(
-        self, member: MemberId, status: Status | None, wanted: Slice
+        self,
+        member: MemberId,
+        status: Status | None,
+        wanted: Slice,
+        *,
+        cancelled_too: bool = False,
     ) -> Page[Trade]:
-        """What a member bought [구매한 용품] (R6)."""
-        return await self._trades.page(member, [Party.BUYER], _alive_or(status), wanted)
+        """What a member bought [구매한 용품] (R6); of one status, or all that were not cancelled,
+        unless those are wanted as well."""
+        chosen = _chosen(status, cancelled_too)
+        return await self._trades.page(member, [Party.BUYER], chosen, wanted)
 
-    async def sales(self, member: MemberId, status: Status | None, wanted: Slice) -> Page[Trade]:
-        """What a member sold."""
-        return await self._trades.page(member, [Party.SELLER], _alive_or(status), wanted)
+    async def sales(
+        self,
+        member: MemberId,
+        status: Status | None,
+        wanted: Slice,
+        *,
+        cancelled_too: bool = False,
+    ) -> Page[Trade]:
+        """What a member sold, chosen in the same way."""
+        chosen = _chosen(status, cancelled_too)
+        return await self._trades.page(member, [Party.SELLER], chosen, wanted)
 
     async def reservations(
         self, member: MemberId, side: Party | None, wanted: Slice
@@ -235,12 +260,14 @@ class TradeService:
         trade = await self._trades.get(id)
         return trade.status is Status.PURCHASE_CONFIRMED and trade.payment_id == payment_id
 
-    async def money_returned(self, id: TradeId, payment_id: PaymentId, at: datetime) -> None:
+    async def money_returned(
+        self, id: TradeId, payment_id: PaymentId, refunded: Refunded, at: datetime
+    ) -> None:
         """The whole of a payment went back: ends the trade it had paid."""
         trade = await self._lock(id)
         if trade.money_returned(payment_id, at):
             await self._bury(trade)
-        await self._notices.tell(id, Kind.REFUNDED, [trade.buyer.id], payment_id)
+        await self._tell_refund(trade, [trade.buyer.id], payment_id, refunded)
 
     async def refund_part(self, id: TradeId, by: Party, payment_id: PaymentId) -> None:
         """Some of its money is to go back (P7, P8). Raises NotFound, InvalidTransition."""
@@ -248,12 +275,23 @@ class TradeService:
         trade.refund_part(by, payment_id)
         await self._trades.save(trade)
 
-    async def partly_returned(self, id: TradeId, payment_id: PaymentId, total: int) -> None:
-        """So much of a payment is back by now, in minor units."""
+    async def partly_returned(self, id: TradeId, payment_id: PaymentId, refunded: Refunded) -> None:
+        """A part of a payment is back; whether of the one that paid the trade or of another, which
+        is no matter of its seller's."""
         trade = await self._lock(id)
-        trade.partly_returned(payment_id, total)
+        trade.partly_returned(payment_id, refunded.total)
         await self._trades.save(trade)
-        await self._tell_both(trade, Kind.REFUNDED, f"{payment_id}:{total}")
+        mine = trade.payment_id == payment_id
+        to = [trade.buyer.id, trade.seller.id] if mine else [trade.buyer.id]
+        await self._tell_refund(trade, to, f"{payment_id}:{refunded.total}", refunded)
+
+    async def returned_after_sale(
+        self, id: TradeId, payment_id: PaymentId, refunded: Refunded
+    ) -> None:
+        """Money of a confirmed trade is back: the sale stands, and its buyer is told."""
+        trade = await self._trades.get(id)
+        source = f"{payment_id}:{refunded.total}"
+        await self._tell_refund(trade, [trade.buyer.id], source, refunded)
 
     async def account_needed(self, id: TradeId, source: str) -> None:
         """A deposit can't go back before its buyer says where to: asks once per source (P6)."""
@@ -266,11 +304,16 @@ class TradeService:
         trade.refund_settled(payment_id)
         await self._trades.save(trade)
 
-    async def refund_failed(self, id: TradeId, payment_id: PaymentId) -> None:
-        """A payment can't go back: the trade it paid goes on where it was."""
+    async def refund_failed(
+        self, id: TradeId, payment_id: PaymentId, by: Party, amount: int, why: str, source: str
+    ) -> None:
+        """A payment can't go back: the trade it paid goes on where it was, and the party who asked
+        is told why. Operators have their incident."""
         trade = await self._lock(id)
         trade.refund_failed(payment_id)
         await self._trades.save(trade)
+        to = [member for party, member in trade.sides.items() if party is by]
+        await self._notices.tell(id, Kind.REFUND_REFUSED, to, source, amount, why)
 
     async def expire(self, id: TradeId) -> bool:
         """Ends a hold that ran out, and gives its unit back; False when there was none to end."""
@@ -290,12 +333,21 @@ class TradeService:
         await self._stock.release(trade.product_id)
         await self._trades.save(trade)
         source = trade.payment_id or "unpaid"
-        await self._notices.tell(trade.id, Kind.CANCELLED, trade.told_of_its_end, source)
+        reason = trade.cancelling.reason if trade.cancelling else None
+        to = trade.told_of_its_end
+        await self._notices.tell(trade.id, Kind.CANCELLED, to, source, reason=reason)
+
+    async def _tell_refund(
+        self, trade: Trade, to: Sequence[MemberId], source: str, refunded: Refunded
+    ) -> None:
+        amount, reason = refunded.amount, refunded.reason
+        await self._notices.tell(trade.id, Kind.REFUNDED, to, source, amount, reason)
 
     async def _tell_both(self, trade: Trade, kind: Kind, source: str) -> None:
         await self._notices.tell(trade.id, kind, [trade.buyer.id, trade.seller.id], source)
 
 
-def _alive_or(status: Status | None) -> Sequence[Status]:
-    """Every trade that was not cancelled, unless one status is asked for."""
-    return [status] if status else [s for s in Status if s is not Status.CANCELLED]
+def _chosen(status: Status | None, cancelled_too: bool) -> Sequence[Status]:
+    if status is not None:
+        return [status]
+    return [s for s in Status if cancelled_too or s is not Status.CANCELLED]

@@ -9,7 +9,7 @@ from typing import Any
 from market.console.ports import Moment
 from market.shared.money import KRW
 
-from .show import KOREA, moment
+from .show import KOREA, REASONS, moment
 
 PAYMENT_STATUS: Mapping[str, str] = {
     "READY": "결제 준비",
@@ -184,7 +184,7 @@ def _step(found: Moment) -> tuple[str, list[Detail]]:
     if found.what != "CANCEL_ASKED":
         return _STEPS[found.what], []
     by, reason = found.facts["by"], found.facts["reason"]
-    return _STEPS[found.what], [("누가", PARTIES.get(by, by), True), ("까닭", reason, False)]
+    return _STEPS[found.what], [("누가", PARTIES.get(by, by), True), _why(reason)]
 
 
 def _refund(found: Moment) -> tuple[str, list[Detail]]:
@@ -193,8 +193,13 @@ def _refund(found: Moment) -> tuple[str, list[Detail]]:
     return _REFUNDS[found.what], [
         ("금액", money(facts["amount"], KRW), False),
         ("누가", PARTIES.get(by, by), True),
-        ("까닭", facts.get("reason") or facts.get("why") or "", False),
+        _why(facts.get("reason") or facts.get("why") or ""),
     ]
+
+
+def _why(reason: str) -> Detail:
+    """Somebody's own words, or a code of ours in words."""
+    return "까닭", REASONS.get(reason, reason), reason in REASONS
 
 
 def _transfer(found: Moment) -> tuple[str, list[Detail]]:

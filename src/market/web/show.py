@@ -1,6 +1,6 @@
 """How pages say things: prices, moments, states, banks."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -111,6 +111,7 @@ TOLD_BUYER: Mapping[Kind, str] = {
     Kind.CANCELLED: "거래가 취소됐어요.",
     Kind.REFUNDED: "결제금을 돌려드렸어요.",
     Kind.ACCOUNT_NEEDED: "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.",
+    Kind.REFUND_REFUSED: "결제사가 환불을 거절했어요. 거래는 그대로 이어져요.",
 }
 TOLD_SELLER: Mapping[Kind, str] = {
     **TOLD_BUYER,
@@ -118,6 +119,32 @@ TOLD_SELLER: Mapping[Kind, str] = {
     Kind.CONFIRMED: "구매자가 구매확정했어요. 곧 정산돼요.",
     Kind.REFUNDED: "결제금 일부가 구매자에게 돌아갔어요.",
 }
+
+
+# The market's own reasons, by their codes; and as they were kept before there were codes.
+REASONS: Mapping[str, str] = {
+    "not_paid_in_time": "제때 결제되지 않았어요",
+    "not paid in time": "제때 결제되지 않았어요",
+    "cancelled_at_gateway": "결제사에서 취소됐어요",
+    "cancelled at the payment gateway": "결제사에서 취소됐어요",
+    "came_too_late": "거래가 끝난 뒤에 결제됐어요",
+    "the purchase could no longer take it": "거래가 끝난 뒤에 결제됐어요",
+    "wrong_amount": "결제한 금액이 달랐어요",
+    "wrong amount": "결제한 금액이 달랐어요",
+    "wrong_currency": "결제한 통화가 달랐어요",
+    "wrong currency": "결제한 통화가 달랐어요",
+    "wrong_order": "다른 주문의 결제였어요",
+    "wrong order": "다른 주문의 결제였어요",
+    "wrong_store": "다른 상점에서 결제됐어요",
+    "wrong store": "다른 상점에서 결제됐어요",
+    "wrong_channel": "다른 종류의 결제 채널이었어요",
+    "wrong channel": "다른 종류의 결제 채널이었어요",
+}
+
+
+def reason(text: str, translate: Callable[[str], str]) -> str:
+    """A reason of the market's in words; one of a member's as it was written."""
+    return translate(REASONS[text]) if text in REASONS else text
 
 
 def notice_words(notice: Notice) -> str:
@@ -135,6 +162,7 @@ FILTERS: Mapping[str, Any] = {
     "only": only,
     "tone": tone,
     "notice_words": notice_words,
+    "reason": reason,
     "product_status": PRODUCT_STATUS.__getitem__,
     "trade_status": TRADE_STATUS.__getitem__,
     "method": METHOD.__getitem__,

@@ -16,6 +16,10 @@ TOLD: Mapping[str, str] = {
     "listed": "용품을 올렸어요.",
     "edited": "바뀐 내용을 저장했어요.",
     "already_bought": "이미 거래하고 있는 용품이에요.",
+    "sold_out": "아쉽게도 모두 팔렸어요.",
+    "reserved": "지금은 모두 예약됐어요. 예약이 취소되면 다시 살 수 있어요.",
+    "came_too_late": "거래가 끝난 뒤에 결제됐어요. 결제하신 금액은 전액 환불돼요.",
+    "not_taken": "결제 내용이 거래와 달라서 받지 못했어요. 결제하신 금액은 전액 환불돼요.",
     "price_changed": "그 사이에 가격이 바뀌었어요. 지금 가격을 확인하고 다시 눌러 주세요.",
     "amount_changed": "그 사이에 거래 금액이 바뀌었어요. 금액을 확인하고 다시 눌러 주세요.",
     "paid": "결제가 끝났어요. 고맙습니다!",
@@ -62,6 +66,32 @@ EN: Mapping[str, str] = {
     "입금 기한": "Deposit by",
     "{left} 남음": "{left} left",
     "환불하고 남은 금액": "Amount left after refunds",
+    "환불 내역": "Refund",
+    "결제를 받지 못했어요": "Your payment could not be accepted",
+    "전액 환불됐어요.": "All of it went back to you.",
+    "전액 환불돼요.": "All of it goes back to you.",
+    "아직 다시 결제할 수 있어요. 결제 기한:": "You can still pay again. Pay by",
+    "다시 결제하기": "Pay again",
+    "결제 기한이 지났어요": "Payment deadline passed",
+    "예약이 풀려 다시 판매중이 돼요. 남은 수량이 있으면 다시 살 수 있어요.": (
+        "The item goes back on sale. You can buy it again if it is still there."
+    ),
+    "지난 결제 실패 사유:": "Your last payment failed:",
+    "앞서 결제하신 금액은 전액 환불돼요. 다시 결제해 주세요.": (
+        "Your earlier payment could not be accepted, and all of it goes back. Please pay again."
+    ),
+    "환불 진행 중": "Refund under way",
+    "결제사가 환불을 거절했어요. 거래는 그대로 이어져요.": (
+        "The payment gateway refused the refund. The trade goes on."
+    ),
+    "제때 결제되지 않았어요": "It was not paid in time",
+    "결제사에서 취소됐어요": "It was cancelled at the payment gateway",
+    "거래가 끝난 뒤에 결제됐어요": "It was paid after the trade had ended",
+    "결제한 금액이 달랐어요": "The amount paid was another",
+    "결제한 통화가 달랐어요": "It was paid in another currency",
+    "다른 주문의 결제였어요": "The payment was another order's",
+    "다른 상점에서 결제됐어요": "It was paid at another store",
+    "다른 종류의 결제 채널이었어요": "It was paid through another kind of channel",
     "결제사가 환불을 거절했어요: {reason}": "The payment gateway refused the refund: {reason}",
     "입금이 확인되면 이 페이지가 저절로 바뀌어요. 금액이 다르면 결제되지 않고 돌려드려요.": (
         "This page changes by itself when your deposit arrives. Another amount is not accepted, "
@@ -320,6 +350,16 @@ EN: Mapping[str, str] = {
     "용품을 올렸어요.": "Your item is listed.",
     "바뀐 내용을 저장했어요.": "Your changes are saved.",
     "이미 거래하고 있는 용품이에요.": "You have a trade of this item already.",
+    "아쉽게도 모두 팔렸어요.": "Sorry, this is sold out.",
+    "지금은 모두 예약됐어요. 예약이 취소되면 다시 살 수 있어요.": (
+        "Every unit is reserved. You can buy one if a reservation is cancelled."
+    ),
+    "거래가 끝난 뒤에 결제됐어요. 결제하신 금액은 전액 환불돼요.": (
+        "Your payment came too late for this trade. All of it goes back to you."
+    ),
+    "결제 내용이 거래와 달라서 받지 못했어요. 결제하신 금액은 전액 환불돼요.": (
+        "What was paid is not what this trade asks for. All of it goes back to you."
+    ),
     "그 사이에 가격이 바뀌었어요. 지금 가격을 확인하고 다시 눌러 주세요.": (
         "The price has changed. Check it, and press again to buy at the new price."
     ),
