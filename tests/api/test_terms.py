@@ -13,7 +13,7 @@ from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
 
 STALE = (412, "stale")
-REFUSED = (409, "refund_refused")
+REFUSED, DONE = (409, "refund_refused"), "SUCCEEDED"
 CHANGED, OTHER_AMOUNT = (409, "price_changed"), (409, "amount_changed")
 
 
@@ -245,3 +245,32 @@ async def test_a_part_that_is_asked_for_with_a_forgotten_key_is_no_silent_yes(
     assert problem(told) == (409, "refund_already_asked")
     assert (await buyer.get(trade))["refunded_amount"] == 1_000
     assert len(gateway.cancels) == 1
+
+
+async def test_both_parties_see_what_went_back_and_why(
+    client: Client, gateway: MemoryGateway
+) -> None:
+    seller, buyer, trade, refund = await paid(client, gateway)
+    await seller.post(refund, {"reason": "a scratch", "amount": 3_000})
+    await buyer.post(refund, {"reason": "two scratches", "amount": 2_000})
+    gateway.refuse = "not today"
+    await buyer.call("POST", refund, {"reason": "three", "amount": 500})
+    for party in (seller, buyer):
+        shown = (await party.get(trade))["payment"]["refunds"]
+        assert [{k: one[k] for k in one if k != "created_at"} for one in shown] == [
+            {"amount": 3_000, "reason": "a scratch", "requested_by": "SELLER", "status": DONE},
+            {"amount": 2_000, "reason": "two scratches", "requested_by": "BUYER", "status": DONE},
+        ]
+
+
+async def test_why_a_card_was_declined_is_its_holders_alone(
+    client: Client, gateway: MemoryGateway
+) -> None:
+    seller, buyer = await client.member("s"), await client.member("b")
+    trade = (await buyer.buy((await seller.product())["id"]))["id"]
+    payment = (await buyer.post(f"/api/trades/{trade}/payment", {"method": "CARD"}))["id"]
+    gateway.fail(payment, "over the limit")
+    assert (await buyer.post(f"/api/payments/{payment}/complete"))["failure"] == "over the limit"
+    for party, told in ((buyer, "over the limit"), (seller, None)):
+        assert (await party.get(f"/api/payments/{payment}"))["failure"] == told
+        assert (await party.get(f"/api/trades/{trade}"))["payment"]["failure"] == told

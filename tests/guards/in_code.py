@@ -382,6 +382,13 @@ SIGNATURES = (
         ("pages/test_drafts.py::test_what_is_kept_for_one_member_is_not_there_for_another",),
     ),
     InCode(
+        "a flash is the market's own",
+        "src/market/web/visitor.py",
+        "hmac.compare_digest(digest.encode(), expected.encode())",
+        ("pages/test_terms.py::test_a_flash_is_believed_from_the_market_alone",),
+        "True",
+    ),
+    InCode(
         "a form comes from a page of ours",
         "src/market/web/visitor.py",
         "    if origin is not None and not _ours(origin, request):\n        raise ForgedForm\n",

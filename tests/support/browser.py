@@ -20,6 +20,11 @@ class Browser:
         self._http = http
         self.page = ""
 
+    def keep(self, name: str, value: str) -> None:
+        """A cookie, whoever made it."""
+        self._http.cookies.delete(name) if name in self._http.cookies else None
+        self._http.cookies.set(name, value)
+
     async def status(self, path: str) -> int:
         answer = await self._http.get(path)
         self.page = answer.text

@@ -151,10 +151,10 @@ class MemoryGateway:
         twice = 2 * record.captured.amount
         self.records[payment_id] = replace(record, deposited=twice)
 
-    def fail(self, payment_id: str) -> None:
+    def fail(self, payment_id: str, failure: str = "declined") -> None:
         """The buyer's card is declined."""
         self.records[payment_id] = Snapshot(
-            payment_id, f"bad{payment_id}", Seen.FAILED, Money(0), 0, failure="declined"
+            payment_id, f"bad{payment_id}", Seen.FAILED, Money(0), 0, failure=failure
         )
 
     def give_back(self, payment_id: str, amount: int) -> None:

@@ -9,6 +9,7 @@ from market.shared.audit import Act
 from market.shared.ids import PaymentId, TradeId
 from market.shared.page import Page, Slice
 from market.shared.people import Person
+from market.shared.purchase import fee_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,13 @@ class TradeCase:
 
     def is_of(self, member: str) -> bool:
         return member in {self.buyer.id, self.seller.id}
+
+    @property
+    def fee_due(self) -> int | None:
+        """What a confirmation books, or has booked; None for what was called off."""
+        if self.status == "CANCELLED":
+            return None
+        return fee_due(self.fee, self.price, self.refunded)
 
     @property
     def may_be_called_off(self) -> bool:

@@ -30,6 +30,10 @@ class SoldOut(Conflict):
     code: ClassVar[str] = "sold_out"
 
 
+class Reserved(SoldOut):
+    """Every unit is reserved. If a reservation ends, one can be bought again."""
+
+
 class PriceChanged(Conflict):
     """The price is no longer the one you saw."""
 
@@ -169,11 +173,16 @@ class Product:
         if buyer == self.seller.id:
             raise OwnProduct(product_id=self.id)
         if self.remaining == 0:
-            raise SoldOut(product_id=self.id)
+            raise self._sold_out()
         if expected_price not in {None, self.price.amount}:
             raise PriceChanged(product_id=self.id, price=self.price.amount)
         self.taken += 1
         return Offer(self.id, self.name, self.seller, self.price)
+
+    def _sold_out(self) -> SoldOut:
+        if self.status is Status.RESERVED:
+            return Reserved(product_id=self.id)
+        return SoldOut(product_id=self.id)
 
     def release(self) -> None:
         """A cancelled trade's unit comes back (R9)."""

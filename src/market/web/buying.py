@@ -17,16 +17,16 @@ from market.payments.limits import PaymentLimits
 from market.payments.ports import GatewayRefused
 from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
-from market.products.domain import PriceChanged
+from market.products.domain import PriceChanged, Reserved, SoldOut
 from market.shared.banking import Bank
 from market.shared.errors import GatewayTrouble
 from market.shared.ids import PaymentId, ProductId
 from market.shared.people import Party
-from market.trades.domain import AlreadyBought, Status
+from market.trades.domain import AlreadyBought, HoldExpired, Status, Trade
 from market.trades.service import TradeService
 
 from .forms import Form, buyer_in
-from .page import go, render
+from .page import flash, go, render
 from .trading import Scene, scene
 from .visitor import Here, Shop, Visitor
 
@@ -51,8 +51,9 @@ class BuyingController(Controller):
         seen = (await Form.of(request)).seen("price")
         try:
             trade = await trades.buy(id, me.person, seen)
-        except (AlreadyBought, PriceChanged) as refusal:
-            return go(f"/products/{product_id}", say=refusal.code)
+        except (AlreadyBought, PriceChanged, SoldOut) as refusal:
+            code = "reserved" if isinstance(refusal, Reserved) else refusal.code
+            return flash(visitor, f"/products/{product_id}", code)
         return go(f"/trades/{trade.id}/checkout")
 
     @get("/trades/{trade_id:str}/checkout")
@@ -96,6 +97,8 @@ class BuyingController(Controller):
         try:
             means = Means(method, bank)
             payment = await payments.start(seen.trade.id, visitor.me.id, means, buyer)
+        except HoldExpired:
+            return go(f"/trades/{trade_id}")
         except BankRefused as error:
             form.fault("bank", error.code)
             return _checkout(shop, visitor, seen, payments, form)
@@ -106,14 +109,20 @@ class BuyingController(Controller):
 
     @get("/payments/{payment_id:str}/window")
     async def window(
-        self, payment_id: FromPath[str], visitor: Here, shop: House, payments: Payments
+        self,
+        payment_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        payments: Payments,
+        trades: Trades,
     ) -> Response[Any]:
-        """The page whose button opens the gateway's checkout window. Beside the checkout page it is
-        the only one with another's script."""
+        """The page whose button opens the gateway's checkout window, as long as the unit is held.
+        Beside the checkout page it is the only one with another's script."""
         payment = await payments.see(PaymentId(path_id(payment_id)), visitor.me.id)
+        trade, _ = await trades.see(payment.trade_id, visitor.me.id)
         theirs = payment.payer == visitor.me.id
-        if not theirs or not payment.opens_window:
-            return go(f"/trades/{payment.trade_id}")
+        if not theirs or not payment.opens_window or not trades.may_be_paid(trade):
+            return go(f"/trades/{trade.id}")
         checkout = payments.checkout(payment)
         return render(
             shop,
@@ -121,6 +130,7 @@ class BuyingController(Controller):
             visitor,
             sdk_url=checkout.sdk_url,
             payment=payment,
+            trade=trade,
             checkout=checkout,
             params=msgspec.json.encode(checkout.params).decode(),
         )
@@ -133,13 +143,14 @@ class BuyingController(Controller):
         visitor: Here,
         payments: Payments,
         payment_limits: Limits,
+        trades: Trades,
     ) -> Response[Any]:
         """The window has closed: looks at the gateway's record, whatever the window said (P3)."""
         form = await Form.of(request)
         token = form.raw("payment_token")[:500] or None
         await payment_limits.complete(visitor.me.id)
         id = PaymentId(path_id(payment_id))
-        return await _looked(id, visitor, payments, token)
+        return await _looked(id, visitor, payments, trades, token)
 
     @get("/payments/{payment_id:str}/return")
     async def come_back(
@@ -148,18 +159,20 @@ class BuyingController(Controller):
         visitor: Here,
         payments: Payments,
         payment_limits: Limits,
+        trades: Trades,
     ) -> Response[Any]:
         """Where a phone's browser lands after the window: looking twice changes nothing (P5)."""
         id = PaymentId(path_id(payment_id))
         await payment_limits.complete(visitor.me.id)
         # On a channel with manual approval this charges, so it must not come from a mere link.
-        return await _looked(id, visitor, payments, None)
+        return await _looked(id, visitor, payments, trades, None)
 
 
 async def _looked(
     id: PaymentId,
     visitor: Visitor,
     payments: PaymentService,
+    trades: TradeService,
     token: str | None,
 ) -> Response[Any]:
     me = visitor.me
@@ -168,22 +181,30 @@ async def _looked(
     except GatewayTrouble:
         # It may well have gone through: the worker looks again until it knows.
         payment = await payments.see(id, me.id)
-        return go(f"/trades/{payment.trade_id}", say="looking")
-    except GatewayRefused:
+        return flash(visitor, f"/trades/{payment.trade_id}", "looking")
+    except GatewayRefused as refusal:
         payment = await payments.see(id, me.id)
-        return go(f"/trades/{payment.trade_id}/checkout", say="pay_failed")
-    return _outcome(payment)
-
-
-def _outcome(payment: Payment) -> Response[Any]:
+        checkout = f"/trades/{payment.trade_id}/checkout"
+        return flash(visitor, checkout, "pay_failed", refusal.detail)
+    trade, _ = await trades.see(payment.trade_id, me.id)
+    page = f"/trades/{trade.id}"
     match payment.status:
-        case Paid.PAID:
-            return go(f"/trades/{payment.trade_id}", say="paid")
         case Paid.READY:
-            return go(f"/trades/{payment.trade_id}/checkout", say="not_paid")
+            return flash(visitor, f"{page}/checkout", "not_paid")
         case Paid.FAILED:
-            return go(f"/trades/{payment.trade_id}/checkout", say="pay_failed")
-    return go(f"/trades/{payment.trade_id}")
+            return flash(visitor, f"{page}/checkout", "pay_failed", payment.failure or "")
+    code = _outcome(payment, trade)
+    return flash(visitor, page, code) if code else go(page)
+
+
+def _outcome(payment: Payment, trade: Trade) -> str | None:
+    """The flash of a payment that was looked at, if the trade's page does not say it all."""
+    if payment.captured is None:
+        return None
+    if trade.payment_id == payment.id:
+        return "paid" if trade.status is Status.PAID and not trade.is_busy else None
+    # The gateway took money that the trade could not take: all of it goes back.
+    return "came_too_late" if trade.payment_id or not trade.is_live else "not_taken"
 
 
 def _checkout(

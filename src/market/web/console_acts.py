@@ -20,7 +20,7 @@ from market.trades.domain import LONGEST_REASON
 
 from .console import House, Reads, show
 from .forms import Form, account_in, refund_refused
-from .page import go
+from .page import flash, go
 from .show import won
 from .visitor import Here, Shop, Visitor
 
@@ -61,7 +61,7 @@ class ConsoleActsController(Controller):
             found, own = await console.incident(id), False
             return show(shop, "incident", visitor, status=400, incident=found, own=own, form=form)
         await operators.settle(id, visitor.me.id, how)
-        return go(f"/console/incidents/{id}", say="console_settled")
+        return flash(visitor, f"/console/incidents/{id}", "console_settled")
 
     @get("/payments/{payment_id:str}/look")
     async def look_page(self, payment_id: FromPath[str]) -> Response[Any]:
@@ -74,7 +74,7 @@ class ConsoleActsController(Controller):
         """Asks the gateway now."""
         id = PaymentId(path_id(payment_id))
         await operators.look(id, visitor.me.id)
-        return go(f"/console/payments/{id}", say="console_looked")
+        return flash(visitor, f"/console/payments/{id}", "console_looked")
 
     @get("/payments/{payment_id:str}/refund")
     async def refund_page(
@@ -131,7 +131,7 @@ class ConsoleActsController(Controller):
         except Conflict as error:
             form.fault("amount", error.code)
             return _refund_page(shop, visitor, case, demands, form)
-        return go(f"/console/payments/{case.id}", say="console_refund_asked")
+        return flash(visitor, f"/console/payments/{case.id}", "console_refund_asked")
 
     @get("/payments/{payment_id:str}/refund-account")
     async def refund_account_page(
@@ -172,7 +172,7 @@ class ConsoleActsController(Controller):
         except RefundRefused as refusal:
             refund_refused(form, "number", refusal)
             return _account_page(shop, visitor, case, demands, form)
-        return go(f"/console/payments/{case.id}", say="console_refund_asked")
+        return flash(visitor, f"/console/payments/{case.id}", "console_refund_asked")
 
     @get("/trades/{trade_id:str}/cancel")
     async def cancel_page(
@@ -202,7 +202,7 @@ class ConsoleActsController(Controller):
         if form.wrong:
             return show(shop, "cancel", visitor, status=400, trade=trade, form=form)
         await refunds.cancel_purchase(trade.id, visitor.me.id, reason, operator=True)
-        return go(f"/console/payments?q={trade.id}", say="console_cancelled")
+        return flash(visitor, f"/console/payments?q={trade.id}", "console_cancelled")
 
 
 def _refund_page(

@@ -37,7 +37,8 @@ class MineController(Controller):
         self, request: Asked, visitor: Here, shop: House, trades: Trades, products: Products
     ) -> Response[Any]:
         """구매한 용품."""
-        page = await trades.purchases(visitor.me.id, _status(request), _wanted(request))
+        status, wanted = _status(request), _wanted(request)
+        page = await trades.purchases(visitor.me.id, status, wanted, cancelled_too=True)
         return await _list(request, shop, visitor, products, page, "purchases")
 
     @get("/reservations")
@@ -54,7 +55,8 @@ class MineController(Controller):
         self, request: Asked, visitor: Here, shop: House, trades: Trades, products: Products
     ) -> Response[Any]:
         """What I sold, each with the step that is mine to take."""
-        page = await trades.sales(visitor.me.id, _status(request), _wanted(request))
+        status, wanted = _status(request), _wanted(request)
+        page = await trades.sales(visitor.me.id, status, wanted, cancelled_too=True)
         return await _list(request, shop, visitor, products, page, "sales")
 
     @get("/products")

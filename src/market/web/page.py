@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -82,6 +83,11 @@ def _asset_url(name: str) -> str:
     return f"/static/{name}?v={_DIGESTS[name]}"
 
 
+def _now() -> str:
+    """For scripts: a browser's own clock may be wrong."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def more_url(path: str, cursor: str) -> str:
     """The same list from where its page ended."""
     parts = urlsplit(path)
@@ -97,7 +103,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update({**FILTERS, **console_show.FILTERS})
-_templates.globals.update(asset=_asset_url, more_url=more_url, told=TOLD, codes=CODES)
+_templates.globals.update(asset=_asset_url, more_url=more_url, now=_now, told=TOLD, codes=CODES)
 
 
 _VERSION = "the version of what follows"
@@ -140,6 +146,8 @@ def render(
         visitor=visitor, t=translate, lang=visitor.lang, sdk_url=sdk_url, **facts
     )
     given = list(cookies)
+    if visitor.say:  # once: a page that is loaded again says nothing
+        given.append(shop.forget("flash"))
     if visitor.newcomer:
         given.append(shop.cookie("form", visitor.bearer.partition(" ")[2], None))
     return Response(
@@ -156,6 +164,14 @@ def go(path: str, *, cookies: Sequence[Cookie] = (), **query: str) -> Redirect:
     if query:
         path += ("&" if "?" in path else "?") + urlencode(query)
     return Redirect(path, status_code=303, cookies=list(cookies), headers={**HEADERS})
+
+
+def flash(visitor: Visitor, path: str, code: str, note: str = "") -> Redirect:
+    """Sends a browser on after an act, to a page that says once what came of it: `code`, and beside
+    it a `note` in somebody else's words. Anybody can make a link to that address, but it alone says
+    nothing."""
+    cookie = visitor.shop.flash(visitor.bearer, path.partition("?")[0], code, note)
+    return go(path, cookies=[cookie], say=code)
 
 
 @get("/static/{name:str}", include_in_schema=False)

@@ -8,7 +8,7 @@ from market.members.domain import PasswordSet, StepUpNeeded
 
 from .account import Asked, House, Members, Social, password_in, ways_in
 from .forms import Form
-from .page import go, render
+from .page import flash, go, render
 from .visitor import Here, local_path
 
 
@@ -40,7 +40,7 @@ class PasswordController(Controller):
         if not form.wrong:
             try:
                 await members.choose_password(me, await members.hash_password(password))
-                return go(next, say="password_chosen")
+                return flash(visitor, next, "password_chosen")
             except PasswordSet:
                 return go("/me")
             except StepUpNeeded as error:

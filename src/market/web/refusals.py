@@ -105,8 +105,8 @@ CODES: Mapping[str, tuple[str, str]] = {
         "You have been signed out. Sign in again to continue.",
     ),
     "sold_out": (
-        "아쉽게도 방금 다 팔렸어요.",
-        "Somebody was faster: every unit is taken.",
+        "지금은 살 수 있는 수량이 없어요.",
+        "There is no unit left to buy now.",
     ),
     "rate_limited": (
         "너무 자주 시도했어요. 잠시 뒤에 다시 해 주세요.",

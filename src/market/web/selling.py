@@ -29,7 +29,7 @@ from market.shared.money import Money
 
 from .errors import kept_refusal
 from .forms import Form
-from .page import HEADERS, go
+from .page import HEADERS, flash, go
 from .product_form import ProductForm, form_page, resumed
 from .visitor import KEEPS_FORMS, Here, Shop, SignedOut, Visitor
 
@@ -93,7 +93,7 @@ class SellingController(Controller):
             return go("/me/products")  # where it is about to be
         if answer.problem:
             return kept_refusal(request, answer)
-        return go(f"/products/{answer.body.decode()}", say="listed")
+        return flash(visitor, f"/products/{answer.body.decode()}", "listed")
 
     @get("/products/{product_id:str}/edit")
     async def edit_page(
@@ -134,7 +134,7 @@ class SellingController(Controller):
         product = await _own(product_id, visitor, products)
         sent = await ProductForm.read(request, visitor.me.id, products, drafts)
         if not sent.form.wrong and await _changed(product, sent, products):
-            return go(f"/products/{product.id}", say="edited")
+            return flash(visitor, f"/products/{product.id}", "edited")
         if "stale" in sent.form.wrong:
             product = await _own(product_id, visitor, products)
         draft = await sent.keep_photos(drafts)

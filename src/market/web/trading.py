@@ -28,7 +28,7 @@ from market.trades.domain import LONGEST_REASON, MAY_CANCEL, AmountChanged, Stat
 from market.trades.service import TradeService
 
 from .forms import Form, account_in, refund_refused
-from .page import go, live_part, nothing_new, render, show_part
+from .page import flash, go, live_part, nothing_new, render, show_part
 from .visitor import Here, Shop, Visitor
 
 Trades = NamedDependency[TradeService]
@@ -44,15 +44,34 @@ STREAM_LASTS_S = 50.0
 BEAT_S = 1.0
 
 
+_CAPTURED = {"PAID", "PARTIALLY_CANCELLED", "CANCELLED"}
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A trade as one of its parties sees it."""
+    """A trade as one of its parties sees it; `is_over` when its time to pay has run out, whether or
+    not a worker has ended it yet."""
 
     trade: Trade
     party: Party
     receipt: Receipt | None
     account: VirtualAccount | None
     waits_for_account: PaymentId | None
+    is_over: bool
+
+    @property
+    def not_taken(self) -> Receipt | None:
+        """Money that came for the trade, which still waits to be paid, and could not be taken: it
+        goes back, or is back."""
+        if self.receipt is None or self.trade.status is not Status.AWAITING_PAYMENT:
+            return None
+        return self.receipt if self.receipt.status in _CAPTURED else None
+
+    @property
+    def declined(self) -> str | None:
+        """The gateway's reason for the last attempt, if that failed."""
+        failed = self.receipt is not None and self.receipt.status == "FAILED"
+        return self.receipt.failure if failed and self.receipt else None
 
     @property
     def other(self) -> str:
@@ -88,9 +107,9 @@ async def scene(
     account = waiting = None
     if party is Party.BUYER and receipt is not None:
         waiting = await refunds.waiting_for_account(trade.id)
-        if receipt.method == "VIRTUAL_ACCOUNT":
+        if receipt.status == "VIRTUAL_ACCOUNT_ISSUED":  # any other is no place to pay into
             account = (await payments.see(receipt.id, me.id)).deposit_account
-    return Scene(trade, party, receipt, account, waiting)
+    return Scene(trade, party, receipt, account, waiting, trades.is_over(trade))
 
 
 class TradingController(Controller):
@@ -145,8 +164,8 @@ class TradingController(Controller):
         try:
             await trades.approve(TradeId(path_id(trade_id)), visitor.me.id, seen)
         except AmountChanged as refusal:
-            return go(f"/trades/{trade_id}", say=refusal.code)
-        return go(f"/trades/{trade_id}", say="approved")
+            return flash(visitor, f"/trades/{trade_id}", refusal.code)
+        return flash(visitor, f"/trades/{trade_id}", "approved")
 
     @post("/trades/{trade_id:str}/confirm")
     async def confirm(
@@ -157,8 +176,8 @@ class TradingController(Controller):
         try:
             await trades.confirm(TradeId(path_id(trade_id)), visitor.me.id, seen)
         except AmountChanged as refusal:
-            return go(f"/trades/{trade_id}", say=refusal.code)
-        return go(f"/trades/{trade_id}", say="confirmed")
+            return flash(visitor, f"/trades/{trade_id}", refusal.code)
+        return flash(visitor, f"/trades/{trade_id}", "confirmed")
 
     @get("/trades/{trade_id:str}/cancel")
     async def cancel_page(
@@ -197,7 +216,7 @@ class TradingController(Controller):
             await payment_limits.cancel(visitor.me.id)
             try:
                 await refunds.cancel_purchase(seen.trade.id, visitor.me.id, reason, account)
-                return go(f"/trades/{trade_id}", say="cancelled")
+                return flash(visitor, f"/trades/{trade_id}", "cancelled")
             except RefundAccountNeeded as error:
                 form.fault("bank", error.code)
             except RefundRefused as refusal:
@@ -246,7 +265,7 @@ class TradingController(Controller):
         except RefundRefused as refusal:
             refund_refused(form, "number", refusal)
             return _refund_account_page(shop, visitor, seen, demands, form)
-        return go(f"/trades/{trade_id}", say="refund_account")
+        return flash(visitor, f"/trades/{trade_id}", "refund_account")
 
 
 def asks_account(seen: Scene) -> bool:

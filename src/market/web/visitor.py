@@ -1,5 +1,6 @@
 """Who stands before a page: their session, their language, and the seal of their forms."""
 
+import base64
 import hmac
 import secrets
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ Lang = Literal["ko", "en"]
 LANGUAGE_LASTS_S = 365 * 24 * 3600
 # A handler with this option takes forms of sessions that have ended, to keep what is in them.
 KEEPS_FORMS = "keeps_forms"
+_FLASH_LASTS_S = 60
+_LONGEST_NOTE = 300  # of a cookie browsers keep 4 kB
 _AT_HOME = {"localhost", "127.0.0.1", "::1"}
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 
@@ -79,11 +82,30 @@ class Shop:
         """The token that a form carries for whoever was shown it."""
         return hmac.digest(self.secret.encode(), f"form\0{bearer}".encode(), "sha256").hex()
 
+    def flash(self, bearer: str, path: str, code: str, note: str) -> Cookie:
+        """Lets the page at `path` say `code` once, to this bearer alone: no link makes it."""
+        body = base64.urlsafe_b64encode(note[:_LONGEST_NOTE].encode()).decode()
+        value = f"{body}.{self._flash_digest(bearer, path, code, body)}"
+        return self.cookie("flash", value, _FLASH_LASTS_S)
+
+    def flashed(self, bearer: str, path: str, code: str, cookie: str) -> str | None:
+        """The note beside what the page is to say; None when nothing led to this page just now."""
+        body, _, digest = cookie.partition(".")
+        expected = self._flash_digest(bearer, path, code, body)
+        if not hmac.compare_digest(digest.encode(), expected.encode()):
+            return None
+        return base64.urlsafe_b64decode(body).decode()
+
+    def _flash_digest(self, bearer: str, path: str, code: str, body: str) -> str:
+        said = f"flash\0{bearer}\0{path}\0{code}\0{body}"
+        return hmac.digest(self.secret.encode(), said.encode(), "sha256").hex()
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Somebody before a page. `bearer` names their session, or a stranger's browser. `signed_out`
-    is the member whom the form was shown that they send, where its session has ended since."""
+    is the member whom the form was shown that they send, where its session has ended since. `say`
+    is the code of what the page tells of an act that has led to it, and `note` is beside it."""
 
     caller: Caller | None
     lang: Lang
@@ -91,7 +113,9 @@ class Visitor:
     bearer: str
     seal: str
     path: str
+    shop: Shop
     say: str = ""
+    note: str = ""
     refused: str = ""
     newcomer: bool = False
     signed_out: MemberId | None = None
@@ -150,6 +174,9 @@ def _visit(
     newcomer: bool = False,
 ) -> Visitor:
     shop: Shop = request.app.state.market.shop
+    code = request.query_params.get("say", "")
+    given = request.cookies.get(shop.named("flash"), "")
+    note = shop.flashed(bearer, request.url.path, code, given) if code and given else None
     return Visitor(
         caller=caller,
         lang="en" if request.cookies.get(shop.named("lang")) == "en" else "ko",
@@ -157,7 +184,9 @@ def _visit(
         bearer=bearer,
         seal=shop.seal(bearer),
         path=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        say=request.query_params.get("say", ""),
+        shop=shop,
+        say="" if note is None else code,
+        note=note or "",
         refused=request.query_params.get("refused", ""),
         newcomer=newcomer,
     )

@@ -20,7 +20,14 @@ const left = (seconds, korean) => {
     .join(" ");
 };
 
+// The market's clock, whatever the browser's own says.
+const ahead = Date.parse(document.documentElement.dataset.now) - Date.now() || 0;
+const until = (time) => (new Date(time) - Date.now() - ahead) / 1000;
+
 const tick = () => {
+  // What ends with a deadline, and what stands there from then on.
+  for (const part of document.querySelectorAll("[data-until]")) part.hidden = until(part.dataset.until) <= 0;
+  for (const part of document.querySelectorAll("[data-from]")) part.hidden = until(part.dataset.from) > 0;
   for (const time of document.querySelectorAll("time[data-countdown]")) {
     let shown = time.nextElementSibling;
     if (!shown || !shown.matches(".countdown")) {
@@ -30,7 +37,7 @@ const tick = () => {
       shown.setAttribute("aria-live", "off");
       time.after(" ", shown);
     }
-    const seconds = Math.max(0, (new Date(time.dateTime) - Date.now()) / 1000);
+    const seconds = Math.max(0, until(time.dateTime));
     const words = left(seconds, document.documentElement.lang === "ko");
     shown.textContent = time.dataset.words.replace("{left}", words);
     shown.classList.toggle("is-close", seconds < 60);
