@@ -231,6 +231,55 @@ async def test_one_provider_can_not_answer_for_another(client: Client, stand_ins
     assert problem(await come_back(client, "kakao", brought)) == (400, "social_state_invalid")
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+async def browse(client: Client, place: str) -> httpx.Response:
+    """As a browser that follows redirects within the site."""
+    answer = await client.http.get(place, headers=BROWSER)
+    while answer.status_code in {302, 303} and answer.headers["location"].startswith("/"):
+        answer = await client.http.get(answer.headers["location"], headers=BROWSER)
+    return answer
+
+
+async def refused_in_a_browser(client: Client, brought: dict[str, str], code: str) -> None:
+    query = str(httpx.QueryParams(brought))
+    answer = await client.http.get(f"{PATH}/kakao/callback?{query}", headers=BROWSER)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/signin?refused={code}")
+    page = await browse(client, answer.headers["location"])
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "다시 해 주세요" in page.text or "취소됐어요" in page.text
+
+
+async def test_a_browser_that_comes_back_wrongly_lands_on_the_sign_in_page(
+    client: Client, stand_ins: StandIns, market: Market, clock: MovableClock
+) -> None:
+    brought = await stand_ins.answer(await begin(client, "kakao"))
+    async with another_browser(market) as other:
+        await refused_in_a_browser(other, brought, "social_state_invalid")
+    assert (await come_back(client, "kakao", brought)).status_code == 302
+    await refused_in_a_browser(client, brought, "social_state_invalid")
+    late = await stand_ins.answer(await begin(client, "kakao"))
+    clock.move(minutes=10)
+    await refused_in_a_browser(client, late, "social_state_invalid")
+    declined = await stand_ins.answer(await begin(client, "kakao"), decision="decline")
+    await refused_in_a_browser(client, declined, "social_declined")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_plain_link_signs_a_browser_in_to_the_shop(
+    client: Client, stand_ins: StandIns, provider: str
+) -> None:
+    went = await client.http.get(f"{PATH}/{provider}", headers=BROWSER)
+    brought = await stand_ins.answer(went.headers["location"])
+    query = str(httpx.QueryParams(brought))
+    page = await browse(client, f"{PATH}/{provider}/callback?{query}")
+    assert page.status_code == 200
+    assert "하늘" in page.text
+    assert "access_token" not in page.text
+
+
 async def test_an_answer_to_nothing_is_refused(client: Client) -> None:
     await begin(client, "kakao")
     for brought in ({}, {"state": ""}, {"state": "x", "code": "y"}, {"state": "\0", "code": "y"}):

@@ -193,6 +193,11 @@ def revisions(if_match: str | None) -> Collection[int] | None:
     return {int(tag[1]) for tag in tags if tag}
 
 
+def wants_page(request: Request[Any, Any, State]) -> bool:
+    """Whether it is a person in a browser who asks, rather than a program."""
+    return "text/html" in request.headers.get("accept", "")
+
+
 def path_id(text: str) -> str:
     """An id as it came in a path. What can't be one of ours is simply not found."""
     if not well_formed(text):

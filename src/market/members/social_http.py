@@ -12,9 +12,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Redirect
 from msgspec import Meta, Struct
 
-from market.kit.http import ClientAddress
-from market.kit.problems import documented
-from market.shared.errors import MarketError
+from market.kit.http import ClientAddress, wants_page
+from market.kit.problems import documented, on_market_error
+from market.shared.errors import MarketError, NotFound
 
 from .doorkeeper import Doorkeeper
 from .http import TokensOut
@@ -29,6 +29,8 @@ Visit = Request[Any, Any, State]
 StateParam = Annotated[str | None, QueryParameter(name="state", required=False)]
 
 EXCHANGE = "/api/auth/social/exchange"
+# Of the shop: where a browser is signed in with a code of ours, and where it is told why not.
+IN_THE_SHOP, SIGN_IN = "/signin/social?next=/", "/signin"
 COOKIE, SECURE_COOKIE = "social", "__Host-social"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 # Codes in addresses are no business of the next page's.
@@ -74,6 +76,14 @@ def answered(place: str, **values: str) -> str:
     return parts._replace(query=query).geturl()
 
 
+def on_refusal(request: Visit, error: MarketError) -> Response[Any]:
+    """A person in a browser gets a page with a way on, a program the problem."""
+    if request.method != "GET" or not wants_page(request) or isinstance(error, NotFound):
+        return on_market_error(request, error)
+    place = answered(SIGN_IN, refused=error.code)
+    return Redirect(place, status_code=303, headers=PRIVATE)
+
+
 class SocialController(Controller):
     """Sign-in through another company (R14).
 
@@ -85,6 +95,7 @@ class SocialController(Controller):
 
     path = "/api/auth/social"
     tags = ["auth"]
+    exception_handlers = {MarketError: on_refusal}
 
     @get("/{provider:str}", status_code=302, responses=documented(400, 404, 429))
     async def begin(
@@ -98,8 +109,10 @@ class SocialController(Controller):
         next: FromQuery[str | None] = None,
     ) -> Redirect:
         """To the provider. `next` is a path of this site, for pages that exchange the code
-        themselves."""
+        themselves; a browser that names none is signed in to the shop."""
         await doorkeeper.social(client_address)
+        if next is None and wants_page(request):
+            next = IN_THE_SHOP
         browser = browsers.find(request) or secrets.token_urlsafe(32)
         place = await social.begin(provider, browser, next)
         cookie = browsers.cookie(browser)

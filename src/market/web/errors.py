@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.kit import problems
+from market.kit.http import wants_page
 from market.kit.idempotency import Answer
 from market.kit.problems import Problem
 from market.shared.errors import MarketError, Unauthenticated
@@ -46,8 +47,7 @@ def on_any_exception(request: Visit, error: Exception) -> Response[Any]:
 def on_unknown_path(request: Visit, error: HTTPException) -> Response[Any]:
     """An address that leads nowhere, or not that way: a page for a browser, a problem for a
     program."""
-    wants_page = "text/html" in request.headers.get("accept", "")
-    if wants_page and not request.url.path.startswith(_MACHINES):
+    if wants_page(request) and not request.url.path.startswith(_MACHINES):
         return on_http_exception(request, error)
     return problems.on_http_exception(request, error)
 
