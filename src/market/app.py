@@ -23,6 +23,7 @@ from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.express import ExpressLane
+from market.kit.head import HeadAsGet
 from market.kit.hearing import Hearing
 from market.kit.http import (
     StrictRequest,
@@ -347,7 +348,7 @@ def web_app(
     )
     # The watch is around everything: as a middleware it would not see what is refused before a
     # route is found, nor what another middleware refuses, and who tries doors would leave no trace.
-    app.asgi_handler = Watch(ExpressLane(app.asgi_handler, doors))
+    app.asgi_handler = Watch(HeadAsGet(ExpressLane(app.asgi_handler, doors)))
     if tracing is not None:
         app.asgi_handler = tracing.around(app.asgi_handler)
     return app

@@ -122,6 +122,15 @@ async def test_huge_odd_and_alien_messages_get_a_plain_no(
     assert (await exchange(siege.market.servers[0], message)).status == status
 
 
+@pytest.mark.parametrize(
+    "path", [b"/", b"/health/ready", b"/api/products", b"/static/shop.css", b"/metrics", b"/docs"]
+)
+async def test_a_head_has_its_length_and_no_body(siege: Siege, path: bytes) -> None:
+    heard = await exchange(siege.market.servers[0], request(path, method=b"HEAD"))
+    assert (heard.status, heard.body) == (200, b"")
+    assert int(heard.headers["content-length"]) > 0
+
+
 async def test_an_upgrade_is_not_taken(siege: Siege) -> None:
     upgrade = b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: eA=="
     heard = await exchange(siege.market.servers[0], request(b"/health/live", *upgrade))

@@ -30,6 +30,9 @@ class Browser:
         self.page = answer.text
         return answer.status_code
 
+    async def head(self, path: str) -> httpx.Response:
+        return await self._http.head(path)
+
     async def open(self, path: str) -> str:
         """The page's text as somebody reads it."""
         status = await self.status(path)
