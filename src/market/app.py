@@ -19,7 +19,7 @@ from litestar.types import Scope
 from market.console.ports import Console
 from market.console.sql import SqlConsole
 from market.kit import logs
-from market.kit.addresses import Addresses
+from market.kit.addresses import Addresses, Network
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.express import ExpressLane
@@ -118,6 +118,7 @@ class Market:
     social: SocialSignIn
     browsers: Browsers
     addresses: Addresses
+    metrics_networks: Sequence[Network]
     products: ProductService
     drafts: DraftService
     window: ShopWindow
@@ -236,6 +237,7 @@ def assemble(
         rate_limits=rate_limits,
         doorkeeper=Doorkeeper(counted),
         addresses=Addresses(settings.trusted_proxies),
+        metrics_networks=settings.metrics_networks,
         products=listings,
         drafts=DraftService(db, SqlDrafts(db), clock, ids),
         window=ShopWindow(listings, trades),

@@ -17,6 +17,8 @@ from market.kit.addresses import Network
 MOST_WEBHOOK_SECRETS = 2
 # Keys are made of a secret by one hash: what can be guessed could be tried out on any token.
 SHORTEST_SECRET = 32
+# This machine's, and those that are not routed on the Internet.
+PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7"
 _TRIAL_API = "http://127.0.0.1:{port}/v1"
 _TRIAL_SDK = "http://127.0.0.1:{port}/sdk/v1.js"
 
@@ -93,6 +95,7 @@ class Settings:
     refresh_life: timedelta
     rate_limits: bool
     trusted_proxies: tuple[Network, ...]
+    metrics_networks: tuple[Network, ...]
     kakao: SocialSettings | None
     naver: SocialSettings | None
 
@@ -141,6 +144,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         refresh_life=timedelta(days=_whole(env, "MARKET_REFRESH_DAYS", 14, 1, 365)),
         rate_limits=_on_or_off(env, "MARKET_RATE_LIMITS"),
         trusted_proxies=_networks(env, "MARKET_TRUSTED_PROXIES"),
+        metrics_networks=_networks(env, "MARKET_METRICS_NETWORKS", PRIVATE_NETWORKS),
         kakao=_social(env, "KAKAO", "https://kauth.kakao.com", "https://kapi.kakao.com"),
         naver=_social(env, "NAVER", "https://nid.naver.com", "https://openapi.naver.com"),
     )
@@ -274,9 +278,10 @@ def _on_or_off(env: Mapping[str, str], name: str) -> bool:
     return word == "on"
 
 
-def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
+def _networks(env: Mapping[str, str], name: str, usual: str = "") -> tuple[Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(word.strip()) for word in _words(env, name))
+        words = _words({name: env.get(name) or usual}, name)
+        return tuple(ipaddress.ip_network(word.strip()) for word in words)
     except ValueError as cause:
         raise SettingsError(
             f"{name} takes addresses or networks with commas between: {cause}."

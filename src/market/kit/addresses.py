@@ -30,6 +30,18 @@ class Addresses:
         address = self._client(connection)
         return None if address is None else str(address)
 
+    def is_within(
+        self, connection: ASGIConnection[Any, Any, Any, Any], networks: Sequence[Network]
+    ) -> bool:
+        """Whether the client is known to be in one of these networks. What comes by a proxy that is
+        not trusted could be from anywhere."""
+        address = self._client(connection)
+        if address is None or not any(address in network for network in networks):
+            return False
+        proxy = _read((connection.scope.get("client") or ("",))[0])
+        through = "x-forwarded-for" in connection.headers or "forwarded" in connection.headers
+        return not through or (proxy is not None and self._is_proxy(proxy))
+
     def _client(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Address | None:
         """Past the proxies that are trusted.
 
