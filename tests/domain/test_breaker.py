@@ -132,3 +132,12 @@ def test_calls_from_before_it_opened_decide_nothing(breaker: Breaker, clock: Mov
             assert_is(breaker, State.HALF_OPEN)
             probe.answered()
         assert_is(breaker, State.CLOSED)
+
+
+def test_a_clock_that_is_put_back_does_not_keep_it_open(
+    breaker: Breaker, clock: MovableClock
+) -> None:
+    opened(breaker)
+    clock.move(hours=-1)
+    answer(breaker)
+    assert_is(breaker, State.CLOSED)

@@ -78,8 +78,16 @@ async def test_of_four_who_begin_at_once_one_opens_an_account_and_all_are_shown_
     assert first.account is not None
 
 
+@pytest.mark.parametrize(
+    "by", [{"seconds": ISSUE_LEASE.total_seconds()}, {"hours": -1}], ids=["later", "put back"]
+)
 async def test_who_waits_for_an_account_too_long_is_told_to_come_again(
-    acts: Acts, gateway: MemoryGateway, settings: Settings, db: Database, clock: MovableClock
+    acts: Acts,
+    gateway: MemoryGateway,
+    settings: Settings,
+    db: Database,
+    clock: MovableClock,
+    by: dict[str, float],
 ) -> None:
     pauses: list[float] = []
 
@@ -99,7 +107,7 @@ async def test_who_waits_for_an_account_too_long_is_told_to_come_again(
         await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     assert sum(pauses) <= 10  # nobody waits longer for an answer
     assert gateway.issued == []
-    clock.move(seconds=ISSUE_LEASE.total_seconds())
+    clock.move(**by)
     payment = await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     assert payment.status is Status.VIRTUAL_ACCOUNT_ISSUED
     assert len(gateway.issued) == 1

@@ -192,6 +192,18 @@ async def test_who_fails_after_his_claim_lapsed_leaves_his_successors_alone(
     assert await second == Answer(200, b"{}")
 
 
+async def test_a_clock_that_is_put_back_does_not_prolong_a_claim(
+    market: Market, clock: MovableClock
+) -> None:
+    slow = Called(Answer(200, b"{}"))
+    first = await begin(market, slow)
+    clock.move(hours=-1)
+    again = await market.idempotency.answer(KEY, Scope.WITH_GATEWAY, Called.at_once())
+    assert again.status == 500
+    slow.let_go.set()
+    await first
+
+
 async def test_the_answer_that_was_kept_first_stands(market: Market, clock: MovableClock) -> None:
     slow, quick = Called(Answer(200, b'"slow"')), Called(Answer(200, b'"quick"'))
     first = await begin(market, slow)

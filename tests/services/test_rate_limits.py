@@ -75,6 +75,40 @@ async def test_being_refused_does_not_lengthen_the_wait(
     assert await let_in(limits, FIVE, "a", 1) == 1
 
 
+@pytest.mark.parametrize("limit", [FIVE, TWO])
+async def test_a_clock_that_is_put_back_keeps_nobody_out(
+    limits: SqlRateLimits, clock: MovableClock, limit: Limit
+) -> None:
+    """Nor does it give anybody a whole new burst."""
+    await let_in(limits, limit, "a", 1)
+    clock.move(hours=-1)
+    assert await let_in(limits, limit, "a", 3) == 1
+    with pytest.raises(RateLimited) as refused:
+        await limits.take([(limit, "a")])
+    assert refused.value.retry_after == limit.interval.total_seconds()
+    clock.move(seconds=refused.value.retry_after)
+    assert await let_in(limits, limit, "a", 3) == 1
+
+
+async def test_signing_in_survives_a_clock_that_is_put_back(
+    door: Doorkeeper, clock: MovableClock
+) -> None:
+    await door.sign_in("192.0.2.1", "a@example.com")
+    for back in (60, 3_600, 86_400):
+        clock.move(seconds=-back)
+        await door.sign_in("192.0.2.1", "a@example.com")
+
+
+async def test_hosts_whose_clocks_differ_a_little_count_together(
+    db: Database, clock: MovableClock
+) -> None:
+    ahead = MovableClock()
+    ahead.move(seconds=2)
+    here, there = SqlRateLimits(db, clock, SECRET), SqlRateLimits(db, ahead, SECRET)
+    assert await let_in(there, FIVE, "a", 9) == 5
+    assert await let_in(here, FIVE, "a", 9) == 0
+
+
 async def test_keys_do_not_count_for_each_other(limits: SqlRateLimits) -> None:
     assert await let_in(limits, FIVE, "a", 9) == 5
     assert await let_in(limits, FIVE, "b", 9) == 5

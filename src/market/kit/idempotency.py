@@ -25,7 +25,7 @@ from typing import ClassVar, TypeVar
 from cryptography.fernet import Fernet
 from msgspec import Struct, json
 
-from market.shared.clock import Clock
+from market.shared.clock import Clock, is_ahead
 from market.shared.errors import (
     Conflict,
     GatewayTrouble,
@@ -248,7 +248,7 @@ class Idempotency:
             raise KeyReused
         if row["answer"] is not None:
             return json.decode(self._cipher(key).decrypt(row["answer"]), type=Answer)
-        if row["claimed_until"] > self._clock.now():
+        if is_ahead(row["claimed_until"], self._clock.now(), LEASE):
             raise InProgress
         return None
 

@@ -18,6 +18,9 @@ from market.shared.limits import Limit
 from .db import Database
 from .purge import PORTION, drop
 
+# How far the clocks of two hosts may be apart.
+_APART = "interval '5 seconds'"
+
 
 class SqlRateLimits:
     """Turns, counted in PostgreSQL."""
@@ -63,8 +66,11 @@ def _statement(count: int) -> str:
     """Takes `count` turns, each only if the one before was taken.
 
     ON CONFLICT … WHERE looks at the row as it is once it is locked, so of many at once no more
-    pass than there are turns; who is refused writes nothing. `free_at` is of the statement's
-    snapshot and may be a moment old: it only says how long to wait.
+    pass than there are turns; a refusal writes nothing. `free_at` is of the statement's snapshot
+    and may be a moment old: it only says how long to wait.
+
+    No key is ever busy for longer than all of its turns last. One that seems to be was written
+    before the clock was put back: it has one turn left, and waits no longer than its limit says.
     """
     turns, frees = [], []
     for i in range(count):
@@ -73,12 +79,14 @@ def _statement(count: int) -> str:
         turns.append(f"""turn_{i} AS (
             INSERT INTO rate_limits AS r (key, busy_until)
             SELECT {key}::bytea, $1::timestamptz + {interval}::interval{before}
-            ON CONFLICT (key) DO UPDATE SET busy_until = greatest(r.busy_until, $1) + {interval}
+            ON CONFLICT (key) DO UPDATE
+                SET busy_until = least(greatest(r.busy_until, $1), $1 + {slack}) + {interval}
                 WHERE r.busy_until <= $1 + {slack}::interval
+                   OR r.busy_until > $1 + {slack} + {interval} + {_APART}
             RETURNING 1
-        )""")
-        free = f"(SELECT busy_until - {slack} FROM rate_limits WHERE key = {key})"  # noqa: S608
-        frees.append(free)
+        )""")  # noqa: S608
+        free = f"least(busy_until, $1 + {slack} + {interval}) - {slack}"
+        frees.append(f"(SELECT {free} FROM rate_limits WHERE key = {key})")  # noqa: S608
     return f"""
         WITH {", ".join(turns)}
         SELECT EXISTS (SELECT FROM turn_{count - 1}) AS taken,

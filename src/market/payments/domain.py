@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from market.shared.banking import Bank, RefundAccount, VirtualAccount
+from market.shared.clock import is_ahead
 from market.shared.errors import Conflict, Invalid, InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
@@ -236,7 +237,8 @@ class Payment:
 
     def lease_issue(self, now: datetime) -> bool:
         """Lets one caller at a time have its account opened (P6); False for all others."""
-        leased = self.issuing_until is not None and now < self.issuing_until
+        until = self.issuing_until
+        leased = until is not None and is_ahead(until, now, ISSUE_LEASE)
         if self.status is not Status.READY or leased:
             return False
         self.issuing_until = now + ISSUE_LEASE

@@ -9,7 +9,7 @@ from enum import Enum
 
 import structlog
 
-from market.shared.clock import Clock
+from market.shared.clock import Clock, is_ahead
 from market.shared.errors import GatewayTrouble
 
 # One lost line or two are chance, and a refund's look, try and look are three calls: five in a
@@ -60,7 +60,8 @@ class Breaker:
             self._left(call.turn)
 
     def _enter(self) -> int:
-        if self._probe_at is not None and self._clock.now() >= self._probe_at:
+        now, probe_at = self._clock.now(), self._probe_at
+        if probe_at is not None and not is_ahead(probe_at, now, WAIT):
             self._become(State.HALF_OPEN)
         elif self._state is not State.CLOSED:
             raise GatewayTrouble(
