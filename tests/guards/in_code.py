@@ -283,7 +283,8 @@ ONCE = (
     InCode(
         "a claimed key is in progress",
         "src/market/kit/idempotency.py",
-        '        if row["claimed_until"] > self._clock.now():\n            raise InProgress\n',
+        '        if is_ahead(row["claimed_until"], self._clock.now(), LEASE):\n'
+        "            raise InProgress\n",
         (_KEYS + "test_while_the_first_asks_the_gateway_the_second_is_told_so",),
     ),
     InCode(
