@@ -47,8 +47,11 @@ PLAIN = {
     "list": f"{SELECT} ORDER BY p.id DESC LIMIT {LIMIT + 1};",
     "list_1000": f"{SELECT} WHERE p.id < {goods.sql_id(goods.PRODUCT, ':after')}"
     f" ORDER BY p.id DESC LIMIT {LIMIT + 1};",
-    "search": f"{SELECT} WHERE strpos(lower(p.name COLLATE pg_c_utf8), '랜턴') > 0"
-    f" AND pieces(p.name, 1) @> pieces('랜턴', 2) ORDER BY p.id DESC LIMIT {LIMIT + 1};",
+    "search": f"{SELECT} WHERE p.id = ANY (ARRAY("
+    "SELECT s.product_id FROM product_texts s"
+    " WHERE ngrams(s.words, 1) @> ngrams_of_words('{랜턴}')"
+    " AND strpos(s.words, search_form('랜턴')) > 0"
+    f" ORDER BY s.product_id DESC LIMIT {LIMIT + 1})) ORDER BY p.id DESC;",
     "detail": "\\set n random(1, :size)\n"
     f"{SELECT} WHERE p.id = {goods.sql_id(goods.PRODUCT, ':n')};",
 }
@@ -63,7 +66,7 @@ def run(cluster: Cluster) -> Figures:
     with market(database) as ours:
         for size in SIZES:
             fill = PRODUCTS.format(first=first, last=size)
-            asyncio.run(database.execute(fill, "VACUUM ANALYZE products"))
+            asyncio.run(database.execute(fill, "VACUUM ANALYZE products, product_texts"))
             first = size + 1
             figures[f"with_{size}"] = _size(database, ours, size)
             figures[f"with_{size}"]["memory_mb"] = ours.memory_mb()
