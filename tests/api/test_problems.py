@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from market.app import Market
+from tests.support.acts import Acts
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, problem
 
@@ -139,20 +140,23 @@ async def test_a_bug_tells_the_client_nothing(client: Client, market: Market) ->
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
-        ("application/json", b'{"imp_uid": "imp_1", "merchant_uid": "m", "status": "paid"}'),
-        ("application/x-www-form-urlencoded", b"imp_uid=imp_1&merchant_uid=m&status=paid"),
-        ("application/json", b'{"imp_uid": "imp_1", "status": {"deep": [1]}, "more": null}'),
+        ("application/json", '{"imp_uid": "imp_1", "merchant_uid": "%s", "status": "paid"}'),
+        ("application/x-www-form-urlencoded", "imp_uid=imp_1&merchant_uid=%s&status=paid"),
+        ("application/json", '{"merchant_uid": "%s", "status": {"deep": [1]}, "more": null}'),
     ],
 )
-async def test_webhooks_are_stored_and_answered(
-    client: Client, market: Market, content_type: str, body: bytes
+@pytest.mark.parametrize("ours", [True, False])
+async def test_webhooks_about_our_payments_are_stored_once_and_all_are_answered(
+    client: Client, market: Market, acts: Acts, content_type: str, body: str, ours: bool
 ) -> None:
+    payment = await acts.payment(await acts.trade())
+    order = payment.id if ours else "0" * 32
     for _ in range(2):
         answer = await client.http.post(
-            "/webhooks/portone/v1", content=body, headers={"Content-Type": content_type}
+            "/webhooks/portone/v1", content=body % order, headers={"Content-Type": content_type}
         )
         assert (answer.status_code, answer.json()) == (200, {"stored": True})
-    assert await market.db.value("SELECT count(*) FROM webhooks") == 1
+    assert await market.db.value("SELECT count(*) FROM webhooks") == ours
 
 
 @pytest.mark.parametrize(

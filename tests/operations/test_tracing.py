@@ -133,7 +133,9 @@ async def test_a_span_holds_no_secret_no_query_and_no_unknown_path(
 async def test_a_job_is_linked_to_the_webhook_that_woke_it(
     traced: Client, spans: InMemorySpanExporter, tracing: Tracing, db: Database
 ) -> None:
-    await traced.post("/webhooks/portone/v1", {"imp_uid": "imp_1", "merchant_uid": "m"})
+    _, payment = await begun(traced, spans)
+    hint = {"imp_uid": "imp_1", "merchant_uid": payment["id"]}
+    await traced.post("/webhooks/portone/v1", hint)
     headers = await db.value("SELECT headers FROM pgqueuer")
     with tracing.job("hints", httpx.Response(200, text=headers).json()):
         pass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from market.app import Market
 from market.kit.db import Database
 from market.kit.idempotency import Answer, InProgress, Key
-from market.products.domain import OwnProduct, SoldOut
+from market.products.domain import OwnProduct, Reserved
 from market.shared.errors import MarketError, NotFound
 from market.shared.ids import ProductId
 from market.trades.domain import AlreadyBought, Order, Trade
@@ -26,7 +26,7 @@ async def test_each_of_a_group_is_judged_by_itself_in_the_order_they_came(
     press = [Order(chair.id, buyer) for buyer in (seller, buyers[0], buyers[0], *buyers[1:])]
     nothing = Order(ProductId("e" * 32), buyers[0])
     told = await market.trades.buy_all([nothing, *press])
-    assert kinds(told) == [NotFound, OwnProduct, Trade, AlreadyBought, Trade, SoldOut]
+    assert kinds(told) == [NotFound, OwnProduct, Trade, AlreadyBought, Trade, Reserved]
     assert (await market.products.get(chair.id)).taken == 2
 
 

@@ -123,7 +123,7 @@ class Person:
 
     def sees(self, heading: str) -> None:
         """The trade's page says so, now or as soon as it has heard."""
-        expect(self.page.locator("#trade .next h2")).to_have_text(heading)
+        expect(self.page.locator("#trade .next h2:visible")).to_have_text(heading)
 
     def leave(self) -> None:
         self.page.context.close()
