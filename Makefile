@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check screenshots matrix kills guards fuzz bench soak format lock clean
+.PHONY: help demo test check screenshots matrix kills mutation guards fuzz bench soak format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s%s\n", $$1, $$2}'
@@ -33,8 +33,10 @@ kills: ROUNDS ?= 100
 kills: $(VENV)/.dev ## kill processes at marked points, ROUNDS=100 times, and see that nothing is lost
 	@ROUNDS=$(ROUNDS) $(BIN)/pytest tests/kills
 
-guards: $(VENV)/.dev ## take each lock, check and constraint out in turn: a test must miss it (ONLY=text)
-	@$(BIN)/python -m tests.guards $(ONLY)
+mutation: $(VENV)/.dev ## take each lock, check and constraint out in turn: a test must go red (ONLY=text)
+	@$(BIN)/python -m tests.mutation $(ONLY)
+
+guards: mutation # the name of `make mutation` until 1.0
 
 fuzz: $(VENV)/.dev ## search long for a request that gets an answer it should not (FUZZ examples each)
 	@ATTACK_EXAMPLES=$(or $(FUZZ),500) $(BIN)/pytest tests/attacks/test_generated.py --timeout 3600

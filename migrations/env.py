@@ -24,7 +24,7 @@ from market.kit.connection import (
 from market.kit.migrate import Patience
 
 NAME = "market migrate"  # as operators see it
-ALONE = "SELECT pg_try_advisory_xact_lock(20261122)"
+ALONE = "SELECT pg_try_advisory_xact_lock(20261122)"  # safeguard: one migration at a time
 ASKED_EVERY_S = 3.0
 
 
@@ -120,7 +120,7 @@ async def main() -> None:
     # comes after it. It tries again when they were served.
     @event.listens_for(engine.sync_engine, "begin")
     def limit(connection: Connection) -> None:
-        lock_timeout = f"{patience.lock_timeout_ms}ms"
+        lock_timeout = f"{patience.lock_timeout_ms}ms"  # safeguard: migrations have a lock timeout
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_timeout}'")
 
     try:

@@ -99,6 +99,7 @@ class BoundedConnection(AsyncpgConnection):
         """asyncpg would ask the server to cancel, and then wait for word of it on this very line:
         without a limit, where none is set (MagicStack/asyncpg#1326). The server's own limits end
         what it still does for nobody."""
+        # safeguard: an abandoned connection is dropped, not cancelled
         asyncio.get_running_loop().call_soon(self.terminate)
 
 
@@ -255,6 +256,7 @@ async def _watch(connection: BoundedConnection, dsn: str, pid: int, look_every_s
             _log.warning("statement_not_watched", trouble=repr(trouble))
             continue
         idle = ("gone",) if found is None else tuple(found)
+        # safeguard: a long statement's connection is watched
         if idle[0] != "active" and idle == before:
             _log.warning("database_silent", pid=pid, state=idle[0])
             connection.terminate()

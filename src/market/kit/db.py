@@ -116,7 +116,7 @@ class Database:
         """See `shared.transactions.Transactions`. READ COMMITTED: locks are taken by name."""
         outer = _open.get()
         if outer is not None:
-            if retryable:
+            if retryable:  # safeguard: a retryable part is a savepoint
                 async with self._savepoint(outer):
                     yield
             else:
@@ -215,6 +215,7 @@ class Database:
     async def _locking(self) -> AsyncIterator[None]:
         mine = _open.get()
         if mine is None:
+            # safeguard: no row lock outside a transaction
             raise RuntimeError("a row lock needs a transaction around it")
         yield
         # Only now: until the statement is through, it may have waited for somebody else's lock.

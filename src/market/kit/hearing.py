@@ -110,6 +110,7 @@ class Hearing:
                     async with asyncio.timeout(ASKED_EVERY_S):
                         await ended.wait()
                 if not ended.is_set():
+                    # safeguard: a listener probes its connection
                     await connection.execute("SELECT 1", timeout=ASKED_WITHIN_S)
         finally:
             await close(connection)

@@ -264,6 +264,7 @@ async def key_of(request: Visit) -> Key | None:
 
 def the_key(text: str, scope: HTTPScope, body: bytes, caller: Caller | None) -> Key:
     """A key as it was sent, with who sent it and what for. Raises Invalid."""
+    # safeguard: fingerprint covers the path
     fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body)
     # Strangers are told apart by what they ask for: one's key must not stand in another's way.
     owner = caller.id if caller else f"anyone {fingerprint.hexdigest()}"

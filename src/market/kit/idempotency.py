@@ -171,6 +171,7 @@ class Idempotency:
         found: dict[int, Answer | MarketError] = {}
         if not keys:
             return found
+        # safeguard: one purchase per Idempotency-Key in all batches
         locks = await self._db.value(
             "SELECT array_agg(pg_try_advisory_xact_lock(n) ORDER BY place)"
             " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (n, place)",
@@ -210,6 +211,7 @@ class Idempotency:
             answer = await work()
         except (Unavailable, GatewayTrouble):
             # Only our own claim: after its end somebody else may have taken the key, or answered.
+            # safeguard: a failed request drops its own lease alone
             await self._db.execute(
                 """
                 DELETE FROM idempotency_keys
@@ -233,6 +235,7 @@ class Idempotency:
         # The lock lasts to the end of the transaction: a second request is told at once that the
         # first still runs, where waiting on the unique index would hold a connection meanwhile.
         # It is a statement of its own: the next one's snapshot must be younger than the lock.
+        # safeguard: one request per Idempotency-Key
         if not await self._db.value("SELECT pg_try_advisory_xact_lock($1)", _lock(key)):
             raise InProgress
         row = await self._db.find(
@@ -244,10 +247,12 @@ class Idempotency:
     def _known(self, key: Key, row: Row | None) -> Answer | None:
         if row is None:
             return None
+        # safeguard: fingerprint of an Idempotency-Key compared
         if not hmac.compare_digest(row["fingerprint"], key.fingerprint):
             raise KeyReused
         if row["answer"] is not None:
             return json.decode(self._cipher(key).decrypt(row["answer"]), type=Answer)
+        # safeguard: a leased Idempotency-Key is in progress
         if is_ahead(row["claimed_until"], self._clock.now(), LEASE):
             raise InProgress
         return None
@@ -275,6 +280,7 @@ class Idempotency:
     async def _keep_all(self, answered: Sequence[tuple[Key, Answer]]) -> None:
         if not answered:
             return
+        # safeguard: the first stored response stands
         await self._db.execute(
             """
             INSERT INTO idempotency_keys (digest, fingerprint, claimed_until, created_at, answer)

@@ -147,6 +147,7 @@ class Pool:
         """Takes a connection that rested into use; False when it is given up."""
         rested_at, connection.rested_at = connection.rested_at, None
         now = time.monotonic()
+        # safeguard: an idle connection is probed before it is used
         if rested_at is None or now - rested_at < ASKED_AFTER_S:
             return True
         try:
@@ -154,6 +155,7 @@ class Pool:
         except TROUBLE as trouble:
             _log.warning("database_connection_given_up", trouble=repr(trouble))
             connection.terminate()
+            # safeguard: one silent connection makes the pool drop its idle ones
             self._drop_rested(before=now)
             return False
         except BaseException:

@@ -86,6 +86,7 @@ class SqlTransfers:
         )
         lines = [_line(row) for row in rows if row["id"] is not None]
         page = Page.cut(lines, wanted, _cursor)
+        # safeguard: a statement's lines and balances read in one snapshot
         opening, closing = rows[0]["opening"], rows[0]["closing"]
         return Statement(account, currency, opening, page.items, closing, page.next_cursor)
 

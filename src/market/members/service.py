@@ -134,6 +134,7 @@ class MemberService:
             try:
                 session.rotate(claims.token_id, fresh, self._clock.now(), self._lifetimes.refresh)
             except TokenReused as error:
+                # safeguard: a reused token's revocation is committed before it is reported
                 reused = error
             await self._sessions.save(session)
         # Raised only now: inside the transaction it would roll the revocation back (R14).

@@ -86,6 +86,7 @@ class SqlMembers:
         return _member(row)
 
     async def get_for_update(self, id: MemberId) -> Member:
+        # safeguard: member row locked by id
         row = await self._db.lock(_MEMBER + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
@@ -96,10 +97,12 @@ class SqlMembers:
         return _member(row) if row else None
 
     async def find_by_email_for_update(self, email: str) -> Member | None:
+        # safeguard: member row locked by email
         row = await self._db.lock(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
         return _member(row) if row else None
 
     async def keeps_password(self, member: Member) -> bool:
+        # safeguard: a password unchanged since it was checked
         row = await self._db.lock(
             "SELECT FROM members WHERE id = $1 AND password_hash = $2 FOR SHARE",
             member.id,
@@ -179,6 +182,7 @@ class SqlSessions:
         return _session(row) if row else None
 
     async def find_for_update(self, id: SessionId) -> Session | None:
+        # safeguard: session row locked
         row = await self._db.lock(_SESSION + "WHERE id = $1 FOR UPDATE", id)
         return _session(row) if row else None
 
@@ -207,6 +211,7 @@ class SqlSessions:
         return await self._callers.ask(claims)
 
     async def _find_callers(self, claims: Sequence[AccessClaims]) -> list[Caller | None]:
+        # safeguard: a revoked session's access token refused
         rows = await self._db.fetch(
             """
             SELECT s.id AS session_id, m.id, m.nickname, m.operator

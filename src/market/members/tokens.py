@@ -77,10 +77,11 @@ class JwtTokens:
 
     def _verify(self, kind: str, token: str) -> Mapping[str, Any]:
         try:
+            # safeguard: token signature verified
             read = jwt.decode(token, self._key, algorithms=[ALGORITHM])
         except (JoseError, ValueError, TypeError) as cause:  # TypeError: a header that is no object
             raise TokenInvalid from cause
-        if read.header.get("typ") != kind:
+        if read.header.get("typ") != kind:  # safeguard: token type checked
             raise TokenInvalid
         body = read.claims
         if body.get("iss") != ISSUER or any(name in body for name in _NEVER_GIVEN):

@@ -86,6 +86,8 @@ class Parts:
         """Whether `amount` more may go back of what was `paid`. Raises TooManyRefunds,
         RefundTooSmall."""
         by_member = by in {Party.BUYER, Party.SELLER}
+        # safeguard: the gateway's last refund kept for the whole payment
+        # safeguard: members' partial refunds of a payment limited
         if self.all >= self.allowed - 1 or (by_member and self.by_members >= MEMBERS_PARTS):
             raise TooManyRefunds
         least = max(SMALLEST_PART, -(-paid // SMALLEST_SHARE))
@@ -143,6 +145,7 @@ class Cancellation:
         everything = self.asked is None and amount in {None, self.amount}
         same = everything or (amount is not None and amount == self.asked)
         late = now - self.created_at > REPEATED_WITHIN
+        # safeguard: a repeated refund request asks for the same
         if late or not same or self.payment_id != payment_id:
             raise AlreadyAsked(payment_id=self.payment_id, amount=self.asked or self.amount)
         self.check_not_refused()

@@ -239,6 +239,7 @@ class Payment:
         """Lets one caller at a time have its account opened (P6); False for all others."""
         until = self.issuing_until
         leased = until is not None and is_ahead(until, now, ISSUE_LEASE)
+        # safeguard: one caller at a time has an account opened
         if self.status is not Status.READY or leased:
             return False
         self.issuing_until = now + ISSUE_LEASE

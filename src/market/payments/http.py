@@ -168,7 +168,7 @@ class PaymentController(Controller):
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
         """Begins to pay: the amount is ours to say, and registered with the gateway first."""
-        await payment_limits.begin(caller.id)
+        await payment_limits.begin(caller.id)  # safeguard: payment starts limited
 
         async def work() -> PaymentOut:
             id = TradeId(path_id(trade_id))
@@ -218,7 +218,7 @@ class PaymentController(Controller):
         of at least 100 won and 1 % of the payment (`refund_too_small`); all of it always may.
         """
         id = PaymentId(path_id(payment_id))
-        await payment_limits.cancel(caller.id)
+        await payment_limits.cancel(caller.id)  # safeguard: refunds limited
         under_way = False
 
         async def work() -> PaymentOut:
@@ -257,7 +257,7 @@ class PaymentController(Controller):
         On a channel with manual approval the window gave a `payment_token`: this charges it.
         """
         token = data.payment_token if data else None
-        await payment_limits.complete(caller.id)
+        await payment_limits.complete(caller.id)  # safeguard: payment completions limited
 
         async def work() -> PaymentOut:
             payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id, token)
@@ -310,6 +310,7 @@ async def receive_v2(
     """PortOne V2's webhook, signed (Standard Webhooks). Believed no more than V1's: a hint."""
     # The bytes as they came: parsed and written again they would not be what was signed.
     body = await request.body()
+    # safeguard: webhooks verified before they are read
     seal.verify(request.headers, body, clock.now())
     hints = _event(body)
     await webhooks.signed(hints.get("paymentId", ""), hints)

@@ -52,6 +52,7 @@ class SqlInbox:
     async def waiting(self, limit: int) -> Sequence[Hint]:
         """Takes up what waits; what is not marked handled comes again, after 2, 4, 8 … seconds, at
         most an hour."""
+        # safeguard: due webhooks leased to one worker
         rows = await self._db.fetch(
             """
             UPDATE webhooks

@@ -64,6 +64,7 @@ class SqlIncidents:
         )
 
     async def get_for_update(self, id: int) -> Incident:
+        # safeguard: incident row locked
         row = await self._db.lock(_SELECT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound

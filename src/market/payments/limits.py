@@ -43,6 +43,7 @@ class PaymentLimits:
         try:
             await self._limits.take([(WEBHOOKS_OF_PAYMENT, f"webhook\0{payment}")])
         except RateLimited as haste:
+            # safeguard: webhooks of one payment limited
             return timedelta(seconds=haste.retry_after)
         return timedelta()
 

@@ -79,5 +79,5 @@ class OperatorDesk:
         """Nobody decides as an operator what is about a trade of their own. Raises OwnTrade."""
         # Somebody at a shell, by the name they gave, is on no side of any trade.
         party = await self._purchases.party(id, MemberId(by), operator=True)
-        if party is not Party.OPERATOR:
+        if party is not Party.OPERATOR:  # safeguard: no operator decides about a trade of their own
             raise OwnTrade(trade_id=id)

@@ -90,6 +90,7 @@ class RefundService:
         async with self._transactions.transaction():
             payment_id = await self._purchases.cancel(id, party, reason, payment_id)
             # Under the trade's lock: of two clicks at once the second one does, and notes, nothing.
+            # safeguard: a refund request is carried out once
             if wish is not None and await self._cancellations.find(wish) is not None:
                 raise CancellationInProgress(trade_id=id)
             await self._note(party, by, "cancel", f"trade {id}", reason)

@@ -117,7 +117,7 @@ class PaymentService:
         await self._purchases.invoice(trade_id, payer)  # strangers lock nothing
         async with self._transactions.transaction():
             # Under the trade's lock: a payment for a trade that dies meanwhile would never end.
-            await self._purchases.lock(trade_id)
+            await self._purchases.lock(trade_id)  # safeguard: trade locked while a payment begins
             invoice = await self._purchases.invoice(trade_id, payer)
             id = PaymentId(self._ids.new())
             payment = Payment.ask(id, invoice, version, means, now, buyer)
@@ -165,6 +165,7 @@ class PaymentService:
         that is another's to do, or no account is needed any more."""
         async with self._transactions.transaction():
             # Locked: of two who find it free, one gets it.
+            # safeguard: payment locked while its account is leased
             payment = await self._payments.get_for_update(id)
             if not payment.lease_issue(self._clock.now()):
                 return payment, None
@@ -280,6 +281,7 @@ class PaymentService:
         gateway = self._gateways.of(payment)
         attempts = await gateway.look(payment)
         async with self._transactions.transaction():
+            # safeguard: product and trade locked before the payment
             await self._purchases.lock(payment.trade_id)
             payments = await self._payments.of_order_for_update(payment.order_id)
             order = Order(payments, attempts)

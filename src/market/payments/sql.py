@@ -94,6 +94,7 @@ def _update(first: int) -> str:
         "used_method",
     )
     changes = ", ".join(f"{name} = ${first + 1 + n}" for n, name in enumerate(columns))
+    # safeguard: payment version compared
     return (
         f"UPDATE payments SET {changes}, version = version + 1"  # noqa: S608 # our own words
         f" WHERE id = $1 AND version = ${first}"
@@ -160,6 +161,7 @@ class SqlPayments:
         return payment
 
     async def get_for_update(self, id: PaymentId) -> Payment:
+        # safeguard: payment row locked
         row = await self._db.lock(_PAYMENT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
@@ -169,6 +171,7 @@ class SqlPayments:
         return [self._payment(row) for row in await self._db.fetch(_PAYMENT + _ORDER, order_id)]
 
     async def of_order_for_update(self, order_id: PaymentId) -> Sequence[Payment]:
+        # safeguard: an order's payment rows locked
         rows = await self._db.lock_all(_PAYMENT + _ORDER + " FOR UPDATE", order_id)
         if not rows:
             raise NotFound
@@ -207,6 +210,7 @@ class SqlPayments:
         await self._db.execute(REMEMBER, *arguments(id, entry))
 
     async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:
+        # safeguard: due payments leased to one worker
         rows = await self._db.fetch(
             """
             UPDATE payments SET look_at = $2
@@ -365,6 +369,7 @@ class SqlCancellations:
             raise CancellationInProgress(payment_id=cancellation.payment_id) from cause
 
     async def find_open_for_update(self, payment_id: PaymentId) -> Cancellation | None:
+        # safeguard: refund row locked
         row = await self._db.lock(
             _CANCELLATION + "WHERE payment_id = $1 AND status = 'REQUESTED' FOR UPDATE",
             payment_id,
@@ -440,6 +445,7 @@ class SqlCancellations:
         )
 
     async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]:
+        # safeguard: due refunds leased to one worker
         rows = await self._db.fetch(
             """
             UPDATE cancellations SET try_at = $2

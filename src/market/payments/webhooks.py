@@ -28,9 +28,11 @@ class WebhookReceiver:
         if payment_id is not None:
             after = await self._limits.webhook(payment_id)
             await self._inbox.add("V1", payment_id, body, after)
+        # safeguard: no V1 webhooks where V1 is not in use
         elif self._gateways.today.version != "V1":
             raise NotFound
         else:
+            # safeguard: webhooks of unknown orders limited
             await self._limits.unknown_webhook(address)
 
     async def signed(self, order: str, body: Mapping[str, str]) -> None:

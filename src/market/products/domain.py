@@ -174,6 +174,7 @@ class Product:
             raise OwnProduct(product_id=self.id)
         if self.remaining == 0:
             raise self._sold_out()
+        # safeguard: the price a buyer saw compared
         if expected_price not in {None, self.price.amount}:
             raise PriceChanged(product_id=self.id, price=self.price.amount)
         self.taken += 1
@@ -200,6 +201,7 @@ class Product:
         """
         if by != self.seller.id:
             raise NotYourProduct(product_id=self.id)
+        # safeguard: the revision a seller saw compared
         if seen is not None and self.revision not in seen:
             raise Stale(product_id=self.id)
         if change.quantity is not None:

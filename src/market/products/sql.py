@@ -66,9 +66,11 @@ class SqlProducts:
         return [_product(row) for row in rows]
 
     async def get_for_update(self, id: ProductId) -> Product:
+        # safeguard: product row locked
         return _found(await self._db.lock(_SELECT + "WHERE p.id = $1 FOR UPDATE OF p", id))
 
     async def lock_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
+        # safeguard: product rows of a batch locked
         rows = await self._db.lock_all(
             _SELECT + "WHERE p.id = ANY ($1::uuid[]) ORDER BY p.id FOR UPDATE OF p", list(ids)
         )
@@ -96,6 +98,7 @@ class SqlProducts:
             product.version += 1
 
     async def save(self, product: Product) -> None:
+        # safeguard: product version compared
         saved = await self._db.execute(
             """
             UPDATE products

@@ -393,7 +393,7 @@ class Trade:
                 "Money is on its way back.", trade_id=self.id, status=self.status
             )
         status = self._allowed(to)
-        if expected not in {None, self.held.amount}:
+        if expected not in {None, self.held.amount}:  # safeguard: the amount a party saw compared
             raise AmountChanged(trade_id=self.id, amount=self.held.amount)
         self.status = status
 

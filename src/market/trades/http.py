@@ -326,7 +326,7 @@ class TradeController(Controller):
         `refund_refused` when the gateway would not send it: the trade then goes on as it was.
         """
         id = TradeId(path_id(trade_id))
-        await payment_limits.cancel(caller.id)
+        await payment_limits.cancel(caller.id)  # safeguard: trade cancellations limited
         under_way = False
 
         async def work() -> TradeOut:

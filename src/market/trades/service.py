@@ -103,6 +103,7 @@ class TradeService:
         Raises NotFound, NotYourPart, InvalidTransition, AmountChanged.
         """
         async with self._transactions.transaction():
+            # safeguard: trade locked while it is approved
             trade = await self._trades.get_for_update(id)
             trade.approve(by, self._clock.now(), expected)
             await self._trades.save(trade)
@@ -325,6 +326,7 @@ class TradeService:
 
     async def _lock(self, id: TradeId) -> Trade:
         """Locks a trade after its product, for the unit may have to go back."""
+        # safeguard: product locked before its trade
         await self._stock.lock((await self._trades.get(id)).product_id)
         return await self._trades.get_for_update(id)
 

@@ -77,13 +77,16 @@ class SqlTrades:
             id,
         )
         trade = _found(row)
+        # safeguard: trade and product version read in one snapshot
         return trade, row["stock_version"] if row else 0
 
     async def get_for_update(self, id: TradeId) -> Trade:
+        # safeguard: trade row locked
         return _found(await self._db.lock(_SELECT + "WHERE t.id = $1 FOR UPDATE OF t", id))
 
     async def save(self, trade: Trade) -> None:
         cancelling = trade.cancelling
+        # safeguard: trade version compared
         saved = await self._db.execute(
             """
             UPDATE trades

@@ -93,7 +93,7 @@ class BuyingController(Controller):
         buyer = buyer_in(form, payments.demands.of(method)) if method else NOBODY
         if method is None or form.wrong:
             return _checkout(shop, visitor, seen, payments, form)
-        await payment_limits.begin(visitor.me.id)
+        await payment_limits.begin(visitor.me.id)  # safeguard: payment starts limited in the shop
         try:
             means = Means(method, bank)
             payment = await payments.start(seen.trade.id, visitor.me.id, means, buyer)

@@ -213,6 +213,7 @@ class TradingController(Controller):
         demands = await _demands(seen, refunds)
         account = account_in(form, demands) if asks_account(seen) else None
         if not form.wrong:
+            # safeguard: trade cancellations limited in the shop
             await payment_limits.cancel(visitor.me.id)
             try:
                 await refunds.cancel_purchase(seen.trade.id, visitor.me.id, reason, account)

@@ -92,6 +92,7 @@ class Shop:
         """The note beside what the page is to say; None when nothing led to this page just now."""
         body, _, digest = cookie.partition(".")
         expected = self._flash_digest(bearer, path, code, body)
+        # safeguard: flash message authenticated
         if not hmac.compare_digest(digest.encode(), expected.encode()):
             return None
         return base64.urlsafe_b64decode(body).decode()
@@ -220,12 +221,13 @@ async def own_forms_only(
     if request.method in _CHANGES_NOTHING:
         return
     origin = request.headers.get("origin")
-    if origin is not None and not _ours(origin, request):
+    if origin is not None and not _ours(origin, request):  # safeguard: form's origin checked
         raise ForgedForm
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise ForgedForm
     body = FormBody.of(request)
     given = await body.token("seal")
+    # safeguard: CSRF token compared
     if not hmac.compare_digest(given.encode(), visitor.seal.encode()):
         session = body.fields.get("session", "")
         await _of_an_ended_session(request, visitor, handler, given, session)
@@ -244,9 +246,11 @@ async def _of_an_ended_session(
     be lost. Raises SignedOut, ForgedForm."""
     market = request.app.state.market
     ours = market.shop.seal(_bearer(session))
+    # safeguard: CSRF token of an ended session compared
     if not well_formed(session) or not hmac.compare_digest(given.encode(), ours.encode()):
         raise ForgedForm
     member: MemberId | None = await market.members.shown_to(SessionId(session))
+    # safeguard: one member's form is not kept for another
     if visitor.caller is not None and visitor.caller.id != member:
         raise ForgedForm
     if member is not None and handler.opt.get(KEEPS_FORMS):

@@ -80,11 +80,13 @@ class WebhookSeal:
         given = {name.lower(): value for name, value in headers.items()}
         id, sent_at = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
         signatures = given.get("webhook-signature", "")
+        # safeguard: webhook age checked
         if not id or not id.isascii() or not _is_recent(sent_at, now):
             raise SignatureRefused
         signed = f"{id}.{sent_at}.".encode() + body
         expected = [_signature(key, signed) for key in self.keys]
         # Every pair is compared, each in constant time: how long it takes tells nothing.
+        # safeguard: webhook signature compared
         matches = [
             hmac.compare_digest(one, other.encode("utf-8", "replace"))
             for one in expected

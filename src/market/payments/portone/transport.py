@@ -60,6 +60,7 @@ class Transport:
         """Raises GatewayTrouble when the request can't have been carried out, OutcomeUnknown when
         it may have been."""
         if in_transaction():
+            # safeguard: no gateway call inside a transaction
             raise RuntimeError("no network call inside a transaction")
         url = self._api_url + path
         with self._breaker.call() as call:
@@ -90,6 +91,7 @@ def asked_back(cancellation: Cancellation) -> int:
     amount of 0 for "all of it".
     """
     if cancellation.amount <= 0:
+        # safeguard: a refund of zero is never sent
         raise ValueError(f"cancellation {cancellation.id} asks for {cancellation.amount}")
     return cancellation.amount
 

@@ -157,6 +157,7 @@ class PortOneV1:
 
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         currency = payment.captured.currency if payment.captured else payment.amount.currency
+        # safeguard: V1 refunds name the expected balance
         body = {
             "imp_uid": payment.reference,
             "merchant_uid": payment.order_id,

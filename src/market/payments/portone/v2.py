@@ -199,6 +199,7 @@ class PortOneV2:
             raise GatewayRefused(
                 "One of two attempts goes back in PortOne's console alone.", payment_id=payment.id
             )
+        # safeguard: V2 refunds name the expected balance
         body: dict[str, Any] = {
             "storeId": self._account.store_id,
             "amount": asked_back(cancellation),
@@ -214,6 +215,7 @@ class PortOneV2:
             }
             if cancellation.account.phone:
                 body["refundAccount"]["holderPhoneNumber"] = cancellation.account.phone
+        # safeguard: V2 refunds carry an idempotency key
         headers = {"Idempotency-Key": _key(cancellation)}
         try:
             answer = await self._call(

@@ -1,7 +1,7 @@
-"""`make guards`: takes each guard out in turn, in a copy of the tree; its tests must go red.
+"""`make mutation`: takes each safeguard out in turn, in a copy of the tree; its tests must go red.
 
-`make guards ONLY=text` tries those whose name or file has the text in it. Each test is also run
-with every guard in place: a test that is always red proves nothing.
+`make mutation ONLY=text` tries those whose name or file has the text in it. Each test is also run
+with every safeguard in place: a test that is always red proves nothing.
 """
 
 import os
@@ -24,10 +24,10 @@ from prometheus_client import REGISTRY
 import market.cli  # noqa: F401 # and with it every library of the market
 from tests.support.databases import Databases
 
-from . import in_code, in_database, table
-from .guard import ROOT, Guard, whole
+from . import in_schema, in_source, table
+from .safeguards import ROOT, Safeguard, whole
 
-GUARDS: Sequence[Guard] = (*in_code.GUARDS, *in_database.GUARDS)
+SAFEGUARDS: Sequence[Safeguard] = (*in_source.SAFEGUARDS, *in_schema.SAFEGUARDS)
 COPIED = ("src", "tests", "migrations", "docs", "pyproject.toml")
 OURS = {"market", "portone_sandbox", "tests"}
 # A test of its own: whatever waits for what never comes ends here.
@@ -36,36 +36,40 @@ _FAILED = re.compile(r"^(?:FAILED|ERROR) tests/(\S+?::.+?)(?: - .*)?$", re.MULTI
 
 
 def main(only: str) -> int:
-    """An exit code: 1 when a guard stayed green, or a test is red with every guard in place."""
-    chosen = [guard for guard in GUARDS if only in guard.name or only in guard.where]
-    with tempfile.TemporaryDirectory(prefix="guards-") as scratch:
+    """An exit code: 1 when a safeguard stayed green, or a test is red with all of them in place."""
+    chosen = [
+        safeguard for safeguard in SAFEGUARDS if only in safeguard.name or only in safeguard.where
+    ]
+    with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
         tree = Path(scratch) / "tree"
         server = Databases.start(Path(scratch) / "postgres").server
         copy(tree)
-        tests = sorted({test for guard in chosen for test in guard.red})
-        print(f"with all {len(chosen)} guards in place, {len(tests)} tests …", flush=True)
+        tests = sorted({test for safeguard in chosen for test in safeguard.red})
+        print(f"with all {len(chosen)} safeguards in place, {len(tests)} tests …", flush=True)
         # A second chance: on a busy machine, a crowd may not gather in time.
         broken = red(tree, server, tests)
         if broken and (broken := red(tree, server, broken)):
-            print("red with every guard in place:", *broken, sep="\n  ")
+            print("red with every safeguard in place:", *broken, sep="\n  ")
             return 1
-        green = [guard.name for guard in chosen if not proven(guard, tree, server)]
-    print(f"{len(chosen) - len(green)} of {len(chosen)} guards are missed when they are gone.")
+        green = [safeguard.name for safeguard in chosen if not proven(safeguard, tree, server)]
+    print(f"{len(chosen) - len(green)} of {len(chosen)} safeguards are missed when they are gone.")
     for name in green:
         print(f"  stays green without: {name}")
     return 1 if green else 0
 
 
-def proven(guard: Guard, tree: Path, server: str) -> bool:
+def proven(safeguard: Safeguard, tree: Path, server: str) -> bool:
     """Whether every test that is to notice its absence does; then it gets its row."""
     began = time.monotonic()
-    with guard.taken_out(tree):
-        failed = red(tree, server, guard.red)
-    missing = [test for test in guard.red if not any(one.startswith(whole(test)) for one in failed)]
+    with safeguard.taken_out(tree):
+        failed = red(tree, server, safeguard.red)
+    missing = [
+        test for test in safeguard.red if not any(one.startswith(whole(test)) for one in failed)
+    ]
     verdict = "GREEN: " + ", ".join(missing) if missing else "red"
-    print(f"{time.monotonic() - began:6.1f} s  {guard.name}: {verdict}", flush=True)
+    print(f"{time.monotonic() - began:6.1f} s  {safeguard.name}: {verdict}", flush=True)
     if not missing:
-        table.write(GUARDS, {guard.name: table.row(guard)})
+        table.write(SAFEGUARDS, {safeguard.name: table.row(safeguard)})
     return not missing
 
 
@@ -119,7 +123,7 @@ def _run(tree: Path, server: str, tests: Sequence[str], written: Path) -> int:
 
 
 def copy(tree: Path) -> None:
-    """What the tests need, once: what Python compiles of it serves every guard."""
+    """What the tests need, once: what Python compiles of it serves every safeguard."""
     tree.mkdir()
     for name in COPIED:
         if (ROOT / name).is_dir():

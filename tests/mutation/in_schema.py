@@ -1,10 +1,10 @@
-"""The guards in the schema: constraints, unique indexes, triggers.
+"""The safesafeguards in the schema: constraints, unique indexes, triggers.
 
 Left out are primary keys, NOT NULL, and the tables of PgQueuer and Alembic. To add one, name it
 below its table; `services/test_last_line.py` must try it.
 """
 
-from .guard import InDatabase
+from .safeguards import InSchema
 
 _TRIED = "services/test_last_line.py::test_a_constraint_refuses[{}]"
 
@@ -118,15 +118,15 @@ KEEPERS = {
 }
 _HEARD = "pages/test_waiting.py::test_{}_is_heard_by_those_who_wait_for_it_alone"
 
-GUARDS = (
+SAFEGUARDS = (
     *(
-        InDatabase(name, f"ALTER TABLE {table} DROP CONSTRAINT {name}", (_TRIED.format(name),))
+        InSchema(name, f"ALTER TABLE {table} DROP CONSTRAINT {name}", (_TRIED.format(name),))
         for table, names in CONSTRAINTS.items()
         for name in names
     ),
-    *(InDatabase(name, f"DROP INDEX {name}", (_TRIED.format(name),)) for name in UNIQUE_INDEXES),
+    *(InSchema(name, f"DROP INDEX {name}", (_TRIED.format(name),)) for name in UNIQUE_INDEXES),
     *(
-        InDatabase(
+        InSchema(
             name,
             f"DROP TRIGGER {name} ON {table}",
             (
@@ -137,13 +137,13 @@ GUARDS = (
         for name in names
     ),
     *(
-        InDatabase(name, f"DROP TRIGGER {name} ON {table}", (_HEARD.format(what),))
+        InSchema(name, f"DROP TRIGGER {name} ON {table}", (_HEARD.format(what),))
         for (table, name), what in zip(
             VOICES.items(), ("a_change", "a_payments_change"), strict=True
         )
     ),
     *(
-        InDatabase(name, f"DROP TRIGGER {name} ON products", (f"api/test_search.py::{test}",))
+        InSchema(name, f"DROP TRIGGER {name} ON products", (f"api/test_search.py::{test}",))
         for name, test in KEEPERS.items()
     ),
 )

@@ -1,4 +1,4 @@
-"""What a guard is, and how one is taken out of a copy of the tree."""
+"""What a safeguard is, and how one is taken out of a copy of the tree."""
 
 import re
 from collections.abc import Iterator
@@ -6,52 +6,62 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import marks
+from .removals import Edit, Removal
+
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class InCode:
-    """A guard in the source: `take_out` stands once in the file `where`, and `put_in` replaces it.
+class InSource:
+    """A safeguard in the source, marked `# safeguard: name` where it stands.
 
-    `red` are the tests that must fail then, as paths under tests/; a test with parameters is red
-    when one of them is.
+    `red` are the tests that must fail without it, as paths under tests/; a test with parameters is
+    red when one of them is.
     """
 
     name: str
-    where: str
-    take_out: str
+    removal: Removal
     red: tuple[str, ...]
-    put_in: str = ""
 
     @property
-    def what(self) -> str:
-        """What is taken out, in a line."""
-        return " ".join(self.take_out.split())
+    def where(self) -> str:
+        """Its file. Raises ValueError where nothing bears the mark."""
+        try:
+            return str(marks.files(ROOT)[self.name])
+        except KeyError:
+            raise ValueError(f"nothing is marked `# safeguard: {self.name}`") from None
+
+    @property
+    def removed(self) -> str:
+        """The code that is taken out, in a line."""
+        return " ".join(self.edit((ROOT / self.where).read_text()).shown.split())
 
     @contextmanager
     def taken_out(self, tree: Path) -> Iterator[None]:
         """The tree is without it for the block."""
         path = tree / self.where
         source = path.read_text()
-        path.write_text(self.without(source))
+        path.write_text(self.edit(source).applied(source))
         try:
             yield
         finally:
             path.write_text(source)
 
-    def without(self, source: str) -> str:
-        """The file's text without it. Raises ValueError where it is not found exactly once."""
-        if source.count(self.take_out) != 1:
-            raise ValueError(f"{self.name}: to be found once in {self.where}: {self.take_out}")
-        return source.replace(self.take_out, self.put_in)
+    def edit(self, source: str) -> Edit:
+        """What changes in its file. Raises ValueError where the removal does not fit."""
+        try:
+            return self.removal(marks.marked(source)[self.name])
+        except ValueError as trouble:
+            raise ValueError(f"{self.name}: {trouble}") from trouble
 
 
 @dataclass(frozen=True)
-class InDatabase:
-    """A guard in the schema, dropped by a migration that the copy of the tree gets at its end."""
+class InSchema:
+    """A safeguard in the schema, dropped by a last migration that the copy of the tree gets."""
 
     name: str
-    what: str
+    removed: str
     red: tuple[str, ...]
     where: str = "the schema"
 
@@ -60,11 +70,11 @@ class InDatabase:
         """The tree is without it for the block."""
         versions = tree / "migrations" / "versions"
         head = max(path.stem[:4] for path in versions.glob("0*.py"))
-        step = versions / "9999_guard_taken_out.py"
+        step = versions / "9999_safeguard_taken_out.py"
         step.write_text(
             "from alembic import op\n\n"
             f'revision = "9999"\ndown_revision = "{head}"\n\n\n'
-            f'def upgrade() -> None:\n    op.execute("{self.what}")\n'
+            f'def upgrade() -> None:\n    op.execute("{self.removed}")\n'
         )
         try:
             yield
@@ -72,7 +82,7 @@ class InDatabase:
             step.unlink()
 
 
-Guard = InCode | InDatabase
+Safeguard = InSource | InSchema
 
 
 def whole(test: str) -> str:
