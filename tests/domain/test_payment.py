@@ -189,7 +189,7 @@ def test_an_unanswered_cancellation_is_tried_again_for_ever() -> None:
     asked = ask_back(paid())
     waits: list[timedelta] = []
     for _ in range(6):
-        asked.tried(NOW)
+        assert asked.try_again(NOW)
         assert asked.try_at is not None
         waits.append(asked.try_at - NOW)
     assert waits == [*TRY_AGAIN_AFTER, TRY_AGAIN_AFTER[-1], TRY_AGAIN_AFTER[-1]]

@@ -100,6 +100,7 @@ class MortalGateway:
         self.till = inner.till
         self.sdk_url = inner.sdk_url
         self.demands = inner.demands
+        self.repeats_answers = inner.repeats_answers
 
     async def register(self, payment: Payment) -> None:
         await self._call("register", payment)

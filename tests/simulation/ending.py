@@ -32,6 +32,8 @@ async def bring_to_rest(world: World, actions: Actions) -> None:
         attempt.trouble = None
     while gateway.late:
         gateway.late.pop()[1]()
+    for refund in gateway.under_way():
+        gateway.finish(refund, well=world.rng.random() < 0.7)
     for about in [*gateway.webhooks]:
         await world.do(actions.webhook(about))
     gateway.webhooks.clear()
@@ -113,7 +115,7 @@ def _each_won_in_one_place(world: World) -> None:
     or waits (with an incident) for its buyer's account; and the ledger says the same."""
     places: Counter[tuple[str, str]] = Counter()
     for attempt, payment in _ours(world):
-        places["gateway", attempt.currency] -= attempt.left
+        places["gateway", attempt.currency] -= attempt.held
         _place(world, payment, places)
     booked: Counter[tuple[str, str]] = Counter()
     for debit, credit, amount, currency in world.model.ledger.values():

@@ -2,13 +2,14 @@
 
 The truth is what buyers, consoles and our own calls did; `look` tells it, when it can be told.
 A call may be lost before it acted or after, act only much later, be refused, or meet an error that
-says nothing; webhooks about what happened are dropped, doubled, late, out of order, or forged.
+says nothing; a refund may be taken up, and succeed or fail another day; webhooks about what
+happened are dropped, doubled, late, out of order, or forged.
 """
 
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from market.kit.db import in_transaction
@@ -16,7 +17,15 @@ from market.payments.cancellation import Cancellation
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
-from market.payments.record import ANY_TILL, Method, Seen, Snapshot, Till
+from market.payments.record import (
+    ANY_TILL,
+    Method,
+    RefundSeen,
+    RefundState,
+    Seen,
+    Snapshot,
+    Till,
+)
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, MarketError
@@ -29,12 +38,13 @@ from .stage import Diverged, Stage
 
 @dataclass(frozen=True)
 class Weather:
-    """How often, in a hundred calls, each fault happens."""
+    """How often, in a hundred calls, each fault happens, and a refund is only taken up."""
 
     before: int = 0
     after: int = 0
     late: int = 0
     refused: int = 0
+    taken_up: int = 0
 
 
 # As many as the market is told by default.
@@ -42,10 +52,24 @@ MOST_CANCELS = 5
 Act = Callable[[], Sequence[Snapshot] | None]
 # How long an account lives that a buyer chose at a window, whatever our hold is.
 WINDOW_ACCOUNT = timedelta(days=7)
-CALM = Weather(1, 1, 0, 1)
-BAD = Weather(12, 12, 6, 6)
+CALM = Weather(1, 1, 0, 1, 10)
+BAD = Weather(12, 12, 6, 6, 30)
 DEAD = Weather(before=100)
 HEALED = Weather()
+
+
+@dataclass(eq=False)
+class Refund:
+    """One that the gateway took up. Amounts in minor units."""
+
+    attempt: "Attempt"
+    id: str
+    amount: int
+    state: RefundState = RefundState.REQUESTED
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is RefundState.REQUESTED
 
 
 @dataclass(eq=False)
@@ -60,6 +84,7 @@ class Attempt:
     returned: int = 0
     account: VirtualAccount | None = None
     cancels: int = 0
+    refunds: list[Refund] = field(default_factory=list)
     paid_at: datetime | None = None
     changed_at: datetime | None = None
     # A record in which nothing makes sense, for as long as this says why.
@@ -67,6 +92,11 @@ class Attempt:
 
     @property
     def left(self) -> int:
+        """What can be sent back: what a refund under way holds is not."""
+        return self.held - sum(refund.amount for refund in self.refunds if refund.is_open)
+
+    @property
+    def held(self) -> int:
         return self.captured - self.returned
 
     @property
@@ -84,8 +114,12 @@ class Attempt:
             failure="declined" if self.state is Seen.FAILED else None,
             account=self.account,
             method=self.method,
+            refunds=self._told() if self.order.tells_refunds else None,
             trouble=self.trouble,
         )
+
+    def _told(self) -> Sequence[RefundSeen]:
+        return tuple(RefundSeen(one.id, one.state, one.amount) for one in self.refunds)
 
 
 @dataclass(eq=False)
@@ -94,6 +128,7 @@ class Record:
 
     id: str
     amount: int
+    tells_refunds: bool = False
     attempts: list[Attempt] = field(default_factory=list)
 
     def begin(self, account: VirtualAccount | None = None) -> Attempt:
@@ -121,10 +156,14 @@ class SimulatedGateway:
     till: Till = ANY_TILL
     sdk_url: str = "sdk"
     demands: Demands = NO_DEMANDS
+    # As V2 does: a call repeated with its key gets its answer again, and records tell of refunds.
+    repeats_answers: bool = False
     weather: Weather = CALM
     records: dict[str, Record] = field(default_factory=dict)
     webhooks: list[str] = field(default_factory=list)
     late: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
+    # By key, what was answered; None is a yes.
+    answers: dict[str, GatewayRefused | None] = field(default_factory=dict)
 
     # ── what the market calls ──
 
@@ -150,7 +189,8 @@ class SimulatedGateway:
     async def cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         amount, balance = cancellation.amount, cancellation.balance
         about = f"{payment.id}:{amount} of {balance}"
-        await self._call("cancel", payment, lambda: self._cancel(payment, cancellation), about)
+        wish = replace(cancellation)
+        await self._call("cancel", payment, lambda: self._cancel_once(payment, wish), about)
 
     async def listed(self, since: datetime, until: datetime) -> AsyncIterator[Snapshot]:
         """May leave out and repeat, as lists do."""
@@ -208,7 +248,8 @@ class SimulatedGateway:
             self.late.append((id, lambda: self._too_late(act)))
             return (), unknown
         if kind == "cancel" and any(about == id for about, _ in self.late):
-            return (), GatewayRefused("another cancellation is in progress")
+            running = GatewayRefused("another cancellation is in progress")
+            return (), unknown if self.repeats_answers else running
         try:
             seen = act()
         except GatewayRefused as refusal:
@@ -222,8 +263,12 @@ class SimulatedGateway:
     # ── what it does ──
 
     def _register(self, payment: Payment) -> None:
-        known = self.records.setdefault(payment.id, Record(payment.id, payment.amount.amount))
+        known = self._record(payment)
         assert known.amount == payment.amount.amount
+
+    def _record(self, payment: Payment) -> Record:
+        new = Record(payment.id, payment.amount.amount, self.repeats_answers)
+        return self.records.setdefault(payment.id, new)
 
     def _look(self, id: str) -> Sequence[Snapshot]:
         record = self.records.get(id)
@@ -236,7 +281,7 @@ class SimulatedGateway:
         self.pay(self.window(record), record.amount)
 
     def _issue(self, payment: Payment, due_at: datetime) -> None:
-        record = self.records.setdefault(payment.id, Record(payment.id, payment.amount.amount))
+        record = self._record(payment)
         if record.is_paid:
             raise GatewayRefused("paid already")
         assert payment.bank is not None
@@ -250,6 +295,22 @@ class SimulatedGateway:
             raise GatewayRefused("closed or paid")
         self._changed(attempt, Seen.FAILED)
 
+    def _cancel_once(self, payment: Payment, cancellation: Cancellation) -> None:
+        """Where keys are kept, a repeat gets the answer of the first."""
+        wish = cancellation
+        key = f"{wish.id}:{wish.amount}:{wish.balance}:{wish.answers}:{wish.account is not None}"
+        if not self.repeats_answers:
+            self._cancel(payment, cancellation)
+            return
+        if key not in self.answers:
+            self.answers[key] = None
+            try:
+                self._cancel(payment, cancellation)
+            except GatewayRefused as refusal:
+                self.answers[key] = refusal
+        if (answer := self.answers[key]) is not None:
+            raise GatewayRefused(answer.detail)
+
     def _cancel(self, payment: Payment, cancellation: Cancellation) -> None:
         attempt = self.records[payment.order_id].named(payment.reference)
         if attempt is None or attempt.left != cancellation.balance:
@@ -261,7 +322,11 @@ class SimulatedGateway:
         if attempt.cancels >= MOST_CANCELS and cancellation.by is not Party.MARKET:
             raise Diverged(f"no cancel of {payment.id} was left for the whole")
         attempt.cancels += 1
-        self.give_back(attempt, cancellation.amount)
+        if self._fails(self.weather.taken_up):
+            refund = Refund(attempt, f"{cancellation.id}{attempt.cancels}", cancellation.amount)
+            attempt.refunds.append(refund)
+        else:
+            self.give_back(attempt, cancellation.amount)
 
     # ── what happens without us ──
 
@@ -289,6 +354,18 @@ class SimulatedGateway:
         assert 0 < amount <= attempt.left, "more than is there"
         attempt.returned += amount
         self._changed(attempt, Seen.PAID)
+
+    def under_way(self) -> list[Refund]:
+        return [one for attempt in self.attempts() for one in attempt.refunds if one.is_open]
+
+    def finish(self, refund: Refund, *, well: bool) -> None:
+        """What was taken up succeeds, or fails; a gateway that does not tell of it never fails."""
+        if well or not self.repeats_answers:
+            refund.state = RefundState.SUCCEEDED
+            self.give_back(refund.attempt, refund.amount)
+            return
+        refund.state = RefundState.FAILED
+        refund.attempt.cancels -= 1
 
     def _changed(self, attempt: Attempt, state: Seen) -> None:
         attempt.state, attempt.changed_at = state, self.clock.now()

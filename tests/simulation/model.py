@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from market.payments.cancellation import TRY_AGAIN_AFTER
+from market.payments.cancellation import (
+    LONGEST_CALL,
+    LOOK_AFTER_FAILURE,
+    LOOK_WHILE_TAKEN_UP,
+    RECORD_LAGS,
+    TRY_AGAIN_AFTER,
+)
 from market.payments.domain import ISSUE_LEASE, LOOK_AT_AGES
 from market.payments.record import Seen, Snapshot
 from market.shared.clock import Clock
@@ -44,6 +50,7 @@ class Model:
     deposit: timedelta
     fee_bps: int
     cancels: int
+    repeats: bool
     products: dict[str, Product] = field(default_factory=dict)
     trades: dict[str, Trade] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
@@ -202,10 +209,8 @@ class Model:
         later = next((at for at in ages if at > self.clock.now()), None)
         payment.look_at = None if payment.captured else later
         asked = payment.open_cancellation
-        if asked is not None and payment.left <= asked.balance - asked.amount:
-            asked.end("SUCCEEDED")
-            if payment.trade.paid_by is payment:
-                payment.trade.refunding = False
+        if asked is not None:
+            self._follow(asked, seen)
 
     def _arrived(self, payment: Payment, ids: Iterator[str]) -> None:
         assert payment.captured
@@ -299,11 +304,48 @@ class Model:
         if amount < max(100, -(-payment.trade.price // 100)):
             raise Refused("refund_too_small")
 
-    def tried(self, asked: Cancellation) -> None:
-        pause = TRY_AGAIN_AFTER[min(asked.tries, len(TRY_AGAIN_AFTER) - 1)]
-        asked.try_at = self.clock.now() + pause
+    def _follow(self, asked: Cancellation, seen: Snapshot | None) -> None:
+        """The record shows it back, or under way, or, if it was under way, that it has failed."""
+        payment, now = asked.payment, self.clock.now()
+        if payment.left <= asked.balance - asked.amount:
+            asked.end("SUCCEEDED", now)
+            if payment.trade.paid_by is payment:
+                payment.trade.refunding = False
+            return
+        under_way = seen.returning if seen else None
+        if asked.try_at is None:
+            return
+        if under_way:
+            asked.taken_up_at, asked.try_at = asked.taken_up_at or now, now + LOOK_WHILE_TAKEN_UP
+        elif under_way is False and asked.taken_up_at and now >= asked.taken_up_at + RECORD_LAGS:
+            asked.taken_up_at = None
+            if asked.sent_at is None and asked.lost_at is None:
+                asked.try_at = now
+            else:
+                asked.try_at = now + _pause(asked)
+                self.answered_no(asked, repeats=True)
+                self._refuse(asked)
+
+    def try_again(self, asked: Cancellation) -> bool:
+        now = self.clock.now()
+        if asked.taken_up_at is not None:
+            asked.try_at = now + LOOK_WHILE_TAKEN_UP
+            return False
+        asked.try_at = now + _pause(asked)
         asked.tries += 1
         asked.refused = False
+        asked.lost_at, asked.sent_at = asked.sent_at or asked.lost_at, now
+        return True
+
+    def taken_up(self, asked: Cancellation) -> None:
+        asked.taken_up_at = self.clock.now()
+        asked.try_at = asked.taken_up_at + LOOK_WHILE_TAKEN_UP
+
+    def answered_no(self, asked: Cancellation, *, repeats: bool) -> None:
+        asked.answers += 1
+        asked.sent_at = None
+        if repeats:
+            asked.lost_at = None
 
     def refused(self, asked: Cancellation) -> bool:
         """The gateway said no, and we looked again: whether it is a no to what is left."""
@@ -311,16 +353,32 @@ class Model:
         if payment.left != asked.balance:
             asked.amount -= asked.balance - payment.left
             asked.balance, asked.try_at = payment.left, self.clock.now()
+            asked.lost_at = None
+            return False
+        return self._refuse(asked)
+
+    def _refuse(self, asked: Cancellation) -> bool:
+        payment, now = asked.payment, self.clock.now()
+        if asked.taken_up_at is not None:
             return False
         self.incidents.add(("refund_refused", f"{payment.id}: {asked.id}"))
         asked.refused = True
-        if asked.by != MARKET and asked.tries == 1:
-            asked.end("FAILED")
+        if asked.lost_at is not None and now < asked.lost_at + LONGEST_CALL:
+            asked.try_at = asked.lost_at + LONGEST_CALL
+        elif asked.by != MARKET:
+            asked.end("FAILED", now)
+            self.watch(asked)
             if payment.trade.paid_by is payment:
                 payment.trade.refunding = False
                 if payment.trade.is_cancelling:
                     payment.trade.cancel_by = None
         return True
+
+    def watch(self, asked: Cancellation) -> None:
+        """A company that refused may have done it all the same."""
+        if asked.status == "FAILED" and asked.settled_at:
+            times = (asked.settled_at + age for age in LOOK_AFTER_FAILURE)
+            asked.try_at = next((at for at in times if at > self.clock.now()), None)
 
     def send_to(self, asked: Cancellation) -> None:
         """The buyer says where to, or where else."""
@@ -384,6 +442,10 @@ class Model:
         if amount:
             assert (kind, source) not in self.ledger, f"{kind} {source} is booked twice"
             self.ledger[kind, source] = (debit, credit, amount, currency)
+
+
+def _pause(asked: Cancellation) -> timedelta:
+    return TRY_AGAIN_AFTER[min(asked.tries, len(TRY_AGAIN_AFTER) - 1)]
 
 
 def _senseless(seen: Snapshot) -> str | None:

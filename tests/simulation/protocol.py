@@ -246,22 +246,25 @@ class Protocol:
 
     def _settle(self, asked: Cancellation) -> Generator[Point, Any, bool]:
         """Whether the gateway refused it. What else goes wrong here is for the next try."""
-        payment = asked.payment
+        payment, answers = asked.payment, asked.answers
+        over = asked.status != "REQUESTED"
         try:
-            if asked.tries:
+            if asked.tries or over:
                 yield from self.look(payment)
             yield TX
-            if payment.open_cancellation is not asked:
+            if over:
+                self.model.watch(asked)
                 return False
-            self.model.tried(asked)
-            return (yield from self._try(asked))
+            if payment.open_cancellation is not asked or asked.answers != answers:
+                return False
+            return self.model.try_again(asked) and (yield from self._try(asked))
         except Refused as trouble:
             if trouble.code not in UNANSWERED:
                 raise
         return False
 
     def _try(self, asked: Cancellation) -> Generator[Point, Any, bool]:
-        payment = asked.payment
+        payment, keeps = asked.payment, asked.balance - asked.amount
         try:
             yield Point("cancel", f"{payment.id}:{asked.amount} of {asked.balance}")
         except Refused as refusal:
@@ -269,12 +272,20 @@ class Protocol:
                 yield TX
                 if payment.open_cancellation is asked:
                     asked.tries -= 1
+                    asked.sent_at = None
             if refusal.code in UNANSWERED:
                 raise
+            yield TX
+            if payment.open_cancellation is asked:
+                self.model.answered_no(asked, repeats=self.model.repeats)
             yield from self.look(payment)
             yield TX
             return payment.open_cancellation is asked and self.model.refused(asked)
         yield from self.look(payment)
+        if payment.left > keeps:
+            yield TX
+            if payment.open_cancellation is asked:
+                self.model.taken_up(asked)
         return False
 
     # ── unasked ──

@@ -133,6 +133,11 @@ class Cancellation:
     status: str = "REQUESTED"
     tries: int = 0
     refused: bool = False
+    answers: int = 0
+    sent_at: datetime | None = None
+    lost_at: datetime | None = None
+    taken_up_at: datetime | None = None
+    settled_at: datetime | None = None
 
     @property
     def waits(self) -> bool:
@@ -143,8 +148,8 @@ class Cancellation:
     def is_part(self) -> bool:
         return self.amount < self.balance
 
-    def end(self, status: str) -> None:
-        self.status, self.try_at = status, None
+    def end(self, status: str, now: datetime) -> None:
+        self.status, self.try_at, self.settled_at = status, None, now
 
 
 @dataclass(eq=False)

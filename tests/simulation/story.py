@@ -209,6 +209,10 @@ class Story:
         elif gateway.late and rng.random() < 0.06:
             gateway.late.pop(rng.randrange(len(gateway.late)))[1]()
             self.world.told.append("the gateway does late what it was asked for")
+        elif (under_way := gateway.under_way()) and rng.random() < 0.06:
+            refund, well = rng.choice(under_way), rng.random() < 0.6
+            gateway.finish(refund, well=well)
+            self.world.told.append(f"a refund of {refund.attempt.reference} is {refund.state}")
         elif rng.random() < 0.004:
             stranger = Record(f"{len(gateway.records):x}".rjust(32, "f"), 500)
             gateway.records[stranger.id] = stranger

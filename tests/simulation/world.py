@@ -84,10 +84,14 @@ class World:
         self.plain = Database(self.db.pool)  # for whoever looks on: no turns, no deaths
         self.ids = CountedIds(self.stage)
         faults = random.Random(self.seed + 2)  # noqa: S311
-        self.gateway = SimulatedGateway(self.stage, faults, self.clock, weather=CALM)
+        # Every other world's gateway is like V2, the others' like V1.
+        repeats = self.seed % 2 == 0
+        self.gateway = SimulatedGateway(
+            self.stage, faults, self.clock, repeats_answers=repeats, weather=CALM
+        )
         terms = self.settings
         self.model = Model(
-            self.clock, terms.hold, terms.deposit, terms.fee_bps, terms.refunds_per_payment
+            self.clock, terms.hold, terms.deposit, terms.fee_bps, terms.refunds_per_payment, repeats
         )
         self.protocol = Protocol(self.model)
         self.market = self._started()
@@ -230,10 +234,14 @@ class World:
                 },
             ),
             "cancellations": (
-                """SELECT id, payment_id, amount, balance, asked_by, status, tries, try_at
+                """SELECT id, payment_id, amount, balance, asked_by, status, tries, try_at, answers,
+                          sent_at, lost_at, taken_up_at, settled_at
                    FROM cancellations""",
                 {
-                    (c.id, c.payment.id, c.amount, c.balance, c.by, c.status, c.tries, c.try_at)
+                    (
+                        *(c.id, c.payment.id, c.amount, c.balance, c.by, c.status, c.tries),
+                        *(c.try_at, c.answers, c.sent_at, c.lost_at, c.taken_up_at, c.settled_at),
+                    )
                     for c in m.cancellations.values()
                 },
             ),

@@ -9,7 +9,7 @@ from market.payments.cancellation import Cancellation
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
-from market.payments.record import ANY_TILL, Seen, Snapshot, Till
+from market.payments.record import ANY_TILL, RefundSeen, RefundState, Seen, Snapshot, Till
 from market.shared.banking import RefundAccount, VirtualAccount
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
@@ -17,6 +17,12 @@ from market.shared.money import Money
 
 async def nothing() -> None:
     """A hook that does nothing."""
+
+
+def held(record: Snapshot) -> int:
+    """What refunds under way keep back."""
+    under_way = [one for one in record.refunds or () if one.state is RefundState.REQUESTED]
+    return sum(one.amount for one in under_way)
 
 
 async def unanswered() -> None:
@@ -32,6 +38,7 @@ class MemoryGateway:
     till: Till = ANY_TILL
     sdk_url: str = "https://sdk.example/v1.js"
     demands: Demands = NO_DEMANDS
+    repeats_answers: bool = False
     records: dict[str, Snapshot] = field(default_factory=dict)
     registered: dict[str, Money] = field(default_factory=dict)
     cancels: list[tuple[str, int]] = field(default_factory=list)
@@ -41,6 +48,8 @@ class MemoryGateway:
     dead: bool = False
     lose_answer: bool = False
     refuse: str | None = None
+    take_up: bool = False
+    tells_refunds: bool = True
     most_cancels: int = 100
     unlisted: set[str] = field(default_factory=set)
     extra: list[Snapshot] = field(default_factory=list)
@@ -101,13 +110,14 @@ class MemoryGateway:
         if sum(id == payment.id for id, _ in self.cancels) >= self.most_cancels:
             raise GatewayRefused("no more cancels of this payment")
         record = self._attempt(payment.reference or "")
-        if record.captured.amount - record.returned != cancellation.balance:
+        if record.captured.amount - record.returned - held(record) != cancellation.balance:
             raise GatewayRefused("the balance is another")
-        self._show(
-            payment.order_id, replace(record, returned=record.returned + cancellation.amount)
-        )
         self.cancels.append((payment.id, cancellation.amount))
         self.sent_to.append(cancellation.account)
+        if self.take_up:
+            self._take_up(payment, cancellation)
+        else:
+            self.give_back(payment.order_id, cancellation.amount, record.reference)
         if self.lose_answer:
             raise OutcomeUnknown
 
@@ -157,10 +167,25 @@ class MemoryGateway:
             payment_id, f"bad{payment_id}", Seen.FAILED, Money(0), 0, failure=failure
         )
 
-    def give_back(self, payment_id: str, amount: int) -> None:
+    def give_back(self, payment_id: str, amount: int, reference: str | None = None) -> None:
         """So much goes back, asked for by us or in the gateway's own console."""
+        record = self._attempt(reference) if reference else self.records[payment_id]
+        self._show(payment_id, replace(record, returned=record.returned + amount))
+
+    def _take_up(self, payment: Payment, cancellation: Cancellation) -> None:
+        record = self._attempt(payment.reference or "")
+        taken = RefundSeen(cancellation.id, RefundState.REQUESTED, cancellation.amount)
+        if self.tells_refunds:
+            self._show(payment.order_id, replace(record, refunds=(*(record.refunds or ()), taken)))
+
+    def finish(self, payment_id: str, state: RefundState) -> None:
+        """What was taken up ends, so or so."""
         record = self.records[payment_id]
-        self.records[payment_id] = replace(record, returned=record.returned + amount)
+        ended = [one for one in record.refunds or () if one.state is RefundState.REQUESTED]
+        back = sum(one.amount for one in ended) if state is RefundState.SUCCEEDED else 0
+        others = [one for one in record.refunds or () if one not in ended]
+        refunds = (*others, *(replace(one, state=state) for one in ended))
+        self.records[payment_id] = replace(record, refunds=refunds, returned=record.returned + back)
 
     def _reach(self) -> None:
         assert not in_transaction(), "a gateway call inside a transaction"

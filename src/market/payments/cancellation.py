@@ -3,7 +3,7 @@
 REQUESTED ─▶ SUCCEEDED │ FAILED
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from market.shared.banking import RefundAccount
 from market.shared.errors import Conflict
 from market.shared.ids import CancellationId, PaymentId
 from market.shared.people import Party
+from market.shared.purchase import FAILED_LATER
 
 
 class CancellationInProgress(Conflict):
@@ -64,6 +65,19 @@ TRY_AGAIN_AFTER: Sequence[timedelta] = (
     timedelta(days=1),
 )
 
+# How long a gateway may still carry out a call whose answer was lost: longer than PortOne advises
+# to wait for one.
+LONGEST_CALL = timedelta(minutes=5)
+
+# A refund that the gateway has taken up is looked at so often until it has ended, which may take a
+# bank days; and a record may be so much older than the answer.
+LOOK_WHILE_TAKEN_UP = timedelta(minutes=30)
+RECORD_LAGS = timedelta(minutes=1)
+
+# A company that refused may have carried it out all the same (its own time-out is a refusal, too):
+# after a refund has failed, its payment is looked at once more at each of these ages.
+LOOK_AFTER_FAILURE: Sequence[timedelta] = TRY_AGAIN_AFTER
+
 
 class CancellationStatus(StrEnum):
     """REQUESTED also means: asked, and no answer yet."""
@@ -101,7 +115,12 @@ class Cancellation:
 
     `asked` is the part that was asked for, None for all that was left. `balance` is what we believe
     is there to cancel, in minor units: the gateway refuses when it knows better, so that of two
-    that race, or a repeat of one whose answer was lost, one counts.
+    that race, or a repeat of one whose answer was lost, one counts. `try_at` is when a worker is
+    next to see to it; None for never, or not before the buyer has named an account.
+
+    `sent_at` is when it was last sent, as long as the gateway has not refused it, and `lost_at` the
+    same of a try before. `taken_up_at` is since when the gateway is at it: it said yes, or its
+    record shows a refund that has not ended. `answers` counts its noes.
     """
 
     id: CancellationId
@@ -118,6 +137,10 @@ class Cancellation:
     failure: str | None = None
     account: RefundAccount | None = None
     asked: int | None = None
+    answers: int = 0
+    sent_at: datetime | None = None
+    lost_at: datetime | None = None
+    taken_up_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -135,6 +158,13 @@ class Cancellation:
         where they said."""
         refused = self.account is not None and self.failure is not None
         return self.is_open and (self.try_at is None or refused)
+
+    @property
+    def shown_to(self) -> Collection[Party]:
+        """Who is to hear that it failed: who asked for it; both parties, once both have seen it
+        under way."""
+        later = self.tries > 1 or self.failure == FAILED_LATER
+        return (Party.BUYER, Party.SELLER) if later else (self.by,)
 
     def repeat(self, payment_id: PaymentId, amount: int | None, now: datetime) -> None:
         """Its request has come once more, and is answered by what has become of it.
@@ -165,15 +195,55 @@ class Cancellation:
             self.account, self.failure = account, None
             self.try_at = now + TRY_AGAIN_AFTER[0]
 
-    def tried(self, now: datetime) -> None:
-        """The gateway is about to be asked; if no answer comes, ask again later."""
+    def try_again(self, now: datetime) -> bool:
+        """Whether the gateway is to be asked now: not while it is at it. If no answer comes, a
+        worker asks again later."""
+        if self.taken_up_at is not None:
+            self.try_at = now + LOOK_WHILE_TAKEN_UP
+            return False
         self.try_at = now + TRY_AGAIN_AFTER[min(self.tries, len(TRY_AGAIN_AFTER) - 1)]
         self.tries += 1
         self.failure = None
+        self.lost_at, self.sent_at = self.sent_at or self.lost_at, now
+        return True
 
     def never_left(self) -> None:
         """The gateway was not reached: that was no try, and can't succeed any more."""
         self.tries -= 1
+        self.sent_at = None
+
+    def taken_up(self, now: datetime) -> None:
+        """The gateway said yes, and its record does not show the money back yet."""
+        self.taken_up_at = now
+        self.try_at = now + LOOK_WHILE_TAKEN_UP
+
+    def answered_no(self, *, repeats: bool) -> None:
+        """The gateway refused it; what that means, its record tells. With `repeats`, it answers a
+        repeat as it answered the call before: whichever was lost was refused, too."""
+        self.answers += 1
+        self.sent_at = None
+        if repeats:
+            self.lost_at = None
+
+    def see(self, returning: bool | None, now: datetime) -> bool:
+        """What the record shows of it as long as its money is not back: whether a refund is under
+        way, None if the gateway doesn't tell. True when it was taken up, and has failed since.
+        """
+        if not self.is_open or self.try_at is None:
+            return False
+        if returning:
+            self.taken_up_at = self.taken_up_at or now
+            self.try_at = now + LOOK_WHILE_TAKEN_UP
+            return False
+        if returning is None or self.taken_up_at is None or now < self.taken_up_at + RECORD_LAGS:
+            return False
+        self.taken_up_at = None
+        if self.sent_at is None and self.lost_at is None:
+            self.try_at = now  # it was another refund that stood in the way of ours
+            return False
+        self.answered_no(repeats=True)
+        self.try_at = now + TRY_AGAIN_AFTER[min(self.tries, len(TRY_AGAIN_AFTER) - 1)]
+        return True
 
     def settle(self, left: int, now: datetime) -> bool:
         """Succeeds once no more is `left` of the payment than there was to be; True when it just
@@ -191,21 +261,33 @@ class Cancellation:
         keeps = self.keeps
         self.balance = left
         self.amount = left - keeps
+        self.lost_at = None  # on the old balance no try can succeed any more
         return True
 
     def refuse(self, why: str, now: datetime) -> bool:
         """The gateway said no, and its record shows that nothing went back; True if that ends it.
 
-        Not while an earlier try, whose answer is missing, may still succeed; and never what we owe
-        back ourselves: that is asked for until it goes.
+        Not while a refund is under way there, or an earlier try, whose answer is missing, may still
+        succeed; and never what we owe back ourselves: that is asked for until it goes.
         """
-        if not self.is_open:
+        if not self.is_open or self.taken_up_at is not None:
             return False
         self.failure = why
-        if self.by is Party.MARKET or self.tries > 1:
+        if self.lost_at is not None and now < self.lost_at + LONGEST_CALL:
+            self.try_at = self.lost_at + LONGEST_CALL
+            return False
+        if self.by is Party.MARKET:
             return False
         self._end(CancellationStatus.FAILED, now)
+        self.watch(now)
         return True
+
+    def watch(self, now: datetime) -> None:
+        """It has ended; when its payment is to be looked at once more."""
+        if self.settled_at is None or self.status is not CancellationStatus.FAILED:
+            return
+        times = (self.settled_at + age for age in LOOK_AFTER_FAILURE)
+        self.try_at = next((time for time in times if time > now), None)
 
     def _end(self, status: CancellationStatus, now: datetime) -> None:
         self.status = status

@@ -1,6 +1,6 @@
 """What payments need of the outside."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -50,13 +50,16 @@ class PaymentGateway(Protocol):
     """A payment platform; a page that opens its window has loaded the script at `sdk_url`, and who
     asks a buyer asks for what it `demands`. Never called inside a transaction.
 
-    Every call raises GatewayTrouble when no answer came or none that makes sense.
+    With `repeats_answers`, a cancel that is sent again as it was gets the answer of the one before,
+    so that a refusal means all of them. Every call raises GatewayTrouble when no answer came or
+    none that makes sense.
     """
 
     version: str
     till: Till
     sdk_url: str
     demands: Demands
+    repeats_answers: bool
 
     async def register(self, payment: Payment) -> None:
         """Tells it the amount before any checkout (P2). Safe to repeat. Raises GatewayRefused."""
@@ -204,6 +207,10 @@ class Cancellations(Protocol):
 
     async def get(self, id: CancellationId) -> Cancellation: ...
 
+    async def get_for_update(self, id: CancellationId) -> Cancellation:
+        """Locks it, after its payment."""
+        ...
+
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
         """Whether one can't be sent before the buyer says where to, or where else."""
         ...
@@ -300,10 +307,16 @@ class Purchases(Protocol):
         ...
 
     async def refund_failed(
-        self, id: TradeId, payment_id: PaymentId, by: Party, amount: int, why: str, source: str
+        self,
+        id: TradeId,
+        payment_id: PaymentId,
+        told: Collection[Party],
+        amount: int,
+        why: str,
+        source: str,
     ) -> None:
-        """A payment can't go back: the trade it paid goes on, and the party who asked is told why,
-        once per `source`."""
+        """A payment can't go back: the trade it paid goes on, and these parties are told why, once
+        per `source`."""
         ...
 
     async def due(self, limit: int) -> Sequence[TradeId]:

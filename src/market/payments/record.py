@@ -77,7 +77,7 @@ class Snapshot:
     say where the money went; None where the gateway does not tell. `account` is where a deposit
     is awaited, or came; `deposited` is all that ever came to it, where the gateway tells: a bank
     may let more through than the payment took. `method` is how it was paid, `refunds` what is
-    known of each refund, `transfer` whether a refund has reached the buyer's account; empty where
+    known of each refund, `transfer` whether a refund has reached the buyer's account; None where
     the gateway does not tell. `trouble` says why a record can't be read.
     """
 
@@ -93,7 +93,7 @@ class Snapshot:
     account: VirtualAccount | None = None
     deposited: int | None = None
     method: Method | None = None
-    refunds: Sequence[RefundSeen] = ()
+    refunds: Sequence[RefundSeen] | None = None
     transfer: Transfer | None = None
     trouble: str | None = None
 
@@ -120,6 +120,8 @@ class Snapshot:
         return self.state is Seen.UNPAID and self.account is not None and self.nonsense is None
 
     @property
-    def returning(self) -> bool:
-        """Whether a refund was taken up that has not ended."""
+    def returning(self) -> bool | None:
+        """Whether a refund is under way there; None where the gateway does not tell."""
+        if self.refunds is None:
+            return None
         return any(refund.state is RefundState.REQUESTED for refund in self.refunds)

@@ -1,6 +1,7 @@
 """How purchases end without a sale: called off, run out of time, their money sent back (P7)."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -244,25 +245,33 @@ class RefundService:
         cancellation = await self._cancellations.get(id)
         about.add(payment_id=cancellation.payment_id)
         try:
-            if cancellation.tries:
-                # The answer to an earlier try was lost: it may have been a yes.
+            if cancellation.tries or not cancellation.is_open:
+                # The answer to an earlier try was lost, and may have been a yes; or it came, and
+                # the end of it is still to come.
                 await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
-            trying = await self._begin_try(cancellation)
-            if trying is None:
+            if not cancellation.is_open:
+                await self._watch(cancellation)
                 return None
-            try:
-                await self._gateways.of(trying[0]).cancel(*trying)
-            except GatewayRefused as refusal:
-                return await self._refused(cancellation, refusal)
-            except OutcomeUnknown:
-                raise
-            except GatewayTrouble:
-                await self._never_left(cancellation)
-                raise
-            else:
-                await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
+            trying = await self._begin_try(cancellation)
+            return await self._try(*trying) if trying is not None else None
         except GatewayTrouble as trouble:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
+        return None
+
+    async def _try(self, payment: Payment, trying: Cancellation) -> Cancellation | None:
+        """Asks the gateway. Raises GatewayTrouble."""
+        try:
+            await self._gateways.of(payment).cancel(payment, trying)
+        except GatewayRefused as refusal:
+            return await self._refused(payment, trying, refusal)
+        except OutcomeUnknown:
+            raise
+        except GatewayTrouble:
+            await self._change(trying, Cancellation.never_left)
+            raise
+        looked = await self._looking.synchronize(payment.id, door=Door.REFUND)
+        if looked.cancellable > trying.keeps:
+            await self._change(trying, lambda current: current.taken_up(self._clock.now()))
         return None
 
     async def _settle_asked(self, id: CancellationId) -> None:
@@ -316,23 +325,36 @@ class RefundService:
             await self._audit.record(by, act, subject, reason)
 
     async def _begin_try(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
-        """Notes that the gateway is about to be asked; None when there is nothing left to ask."""
+        """Notes that the gateway is about to be asked; None when there is nothing left to ask, or
+        not now: it is at it, or has just refused."""
         async with self._transactions.transaction():
             current = await self._current(cancellation)
-            if current is None:
+            if current is None or current[1].answers != cancellation.answers:
                 return None
             payment, trying = current
-            trying.tried(self._clock.now())
+            asking = trying.try_again(self._clock.now())
             await self._cancellations.save(trying)
-            tried = Entry.of(What.REFUND_TRIED, payment, amount=trying.amount)
-            await self._payments.remember(payment.id, tried)
-        return current
+            if asking:
+                tried = Entry.of(What.REFUND_TRIED, payment, amount=trying.amount)
+                await self._payments.remember(payment.id, tried)
+        return current if asking else None
 
-    async def _never_left(self, cancellation: Cancellation) -> None:
+    async def _watch(self, cancellation: Cancellation) -> None:
+        """When to look again after one that has ended."""
+        async with self._transactions.transaction():
+            await self._payments.get_for_update(cancellation.payment_id)
+            ended = await self._cancellations.get_for_update(cancellation.id)
+            ended.watch(self._clock.now())
+            await self._cancellations.save(ended)
+
+    async def _change(
+        self, cancellation: Cancellation, change: Callable[[Cancellation], None]
+    ) -> None:
+        """Notes what came of a try, unless it has ended meanwhile."""
         async with self._transactions.transaction():
             current = await self._current(cancellation)
             if current is not None:
-                current[1].never_left()
+                change(current[1])
                 await self._cancellations.save(current[1])
 
     async def _current(self, cancellation: Cancellation) -> tuple[Payment, Cancellation] | None:
@@ -345,36 +367,21 @@ class RefundService:
         return payment, current
 
     async def _refused(
-        self, cancellation: Cancellation, refusal: GatewayRefused
+        self, payment: Payment, trying: Cancellation, refusal: GatewayRefused
     ) -> Cancellation | None:
-        """The gateway said no: because it was done already, or the balance moved, or for good."""
-        looked = await self._looking.synchronize(cancellation.payment_id, door=Door.REFUND)
+        """The gateway said no: because it was done already, or the balance moved, or another refund
+        is under way, or for good."""
+        repeats = self._gateways.of(payment).repeats_answers
+        await self._change(trying, lambda current: current.answered_no(repeats=repeats))
+        await self._looking.synchronize(payment.id, door=Door.REFUND)
         async with self._transactions.transaction():
-            await self._purchases.lock(looked.trade_id)
-            if (current := await self._current(cancellation)) is None:
+            await self._purchases.lock(payment.trade_id)
+            if (current := await self._current(trying)) is None:
                 return None
             payment, refused = current
             if refused.rebalance(payment.cancellable):
                 refused.try_at = self._clock.now()
             else:
-                await self._tell_of(payment, refused, refusal.detail)
-                if refused.refuse(refusal.detail, self._clock.now()):
-                    await self._purchases.refund_failed(
-                        payment.trade_id,
-                        payment.id,
-                        refused.by,
-                        refused.amount,
-                        refusal.detail,
-                        refused.id,
-                    )
-                elif refused.waits_for_account:
-                    again = f"{refused.id}: refused"
-                    await self._purchases.account_needed(payment.trade_id, again)
+                await self._looking.refuse(payment, refused, refusal.detail)
             await self._cancellations.save(refused)
         return refused
-
-    async def _tell_of(self, payment: Payment, refused: Cancellation, why: str) -> None:
-        which = f"{payment.id}: {refused.id}"
-        await self._incidents.report("refund_refused", payment, {"why": why}, which)
-        refusal = Entry.of(What.REFUND_REFUSED, payment, note=why)
-        await self._payments.remember(payment.id, refusal)

@@ -3,6 +3,7 @@ that was lost) lead to the one `synchronize`; no gateway call is made inside a t
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -12,7 +13,7 @@ from market.shared.clock import Clock
 from market.shared.errors import GatewayTrouble, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
-from market.shared.purchase import CAME_TOO_LATE, CANCELLED_AT_GATEWAY, Refunded
+from market.shared.purchase import CAME_TOO_LATE, CANCELLED_AT_GATEWAY, FAILED_LATER, Refunded
 from market.shared.transactions import Transactions
 
 from .buyer import NOBODY, Buyer
@@ -313,7 +314,7 @@ class PaymentService:
         before = payment.status
         events = payment.apply(seen, self._clock.now(), till)
         paid = [await self._record(payment, event) for event in events]
-        await self._settle_cancellation(payment)
+        await self._follow_refund(payment, seen)
         await self._payments.save(payment, Entry.looked(payment, before, seen, door))
         return paid
 
@@ -416,8 +417,33 @@ class PaymentService:
             await self._incidents.report("refund_account_needed", payment, owed, which)
             await self._purchases.account_needed(payment.trade_id, cancellation.id)
 
-    async def _settle_cancellation(self, payment: Payment) -> None:
-        cancellation = await self._cancellations.find_open_for_update(payment.id)
-        if cancellation is not None and cancellation.settle(payment.cancellable, self._clock.now()):
-            await self._cancellations.save(cancellation)
+    async def _follow_refund(self, payment: Payment, seen: Snapshot | None) -> None:
+        """What the record shows of the refund that is under way."""
+        refund = await self._cancellations.find_open_for_update(payment.id)
+        if refund is None:
+            return
+        now, before = self._clock.now(), replace(refund)
+        if refund.settle(payment.cancellable, now):
             await self._purchases.refund_settled(payment.trade_id, payment.id)
+        elif refund.see(seen.returning if seen else None, now):
+            await self.refuse(payment, refund, FAILED_LATER)
+        if refund != before:
+            await self._cancellations.save(refund)
+
+    async def refuse(self, payment: Payment, refund: Cancellation, why: str) -> None:
+        """The gateway has refused a refund, which operators are told; its parties too, if that ends
+        it, and the buyer, if another account may help. Within a transaction that saves it."""
+        ended = refund.refuse(why, self._clock.now())
+        if refund.failure is None:
+            return  # another one is under way there
+        which = f"{payment.id}: {refund.id}"
+        await self._incidents.report("refund_refused", payment, {"why": why}, which)
+        refusal = Entry.of(What.REFUND_REFUSED, payment, note=why)
+        await self._payments.remember(payment.id, refusal)
+        if ended:
+            told, amount = refund.shown_to, refund.amount
+            await self._purchases.refund_failed(
+                payment.trade_id, payment.id, told, amount, why, refund.id
+            )
+        elif refund.waits_for_account:
+            await self._purchases.account_needed(payment.trade_id, f"{refund.id}: refused")

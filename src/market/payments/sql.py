@@ -110,7 +110,8 @@ _WAITS = """
 """
 _CANCELLATION = """
     SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
-           settled_at, failure, refund_account, asked_amount
+           settled_at, failure, refund_account, asked_amount, answers, sent_at, lost_at,
+           taken_up_at
     FROM cancellations
 """
 
@@ -425,12 +426,19 @@ class SqlCancellations:
             raise NotFound
         return cancellation
 
+    async def get_for_update(self, id: CancellationId) -> Cancellation:
+        row = await self._db.lock(_CANCELLATION + "WHERE id = $1 FOR UPDATE", id)
+        if row is None:
+            raise NotFound
+        return self._cancellation(row)
+
     async def save(self, cancellation: Cancellation) -> None:
         await self._db.execute(
             """
             UPDATE cancellations
             SET amount = $2, balance = $3, status = $4, tries = $5, try_at = $6, settled_at = $7,
-                failure = $8, refund_account = $9
+                failure = $8, refund_account = $9, answers = $10, sent_at = $11, lost_at = $12,
+                taken_up_at = $13
             WHERE id = $1
             """,
             cancellation.id,
@@ -442,6 +450,10 @@ class SqlCancellations:
             cancellation.settled_at,
             cancellation.failure,
             self._sealed(cancellation),
+            cancellation.answers,
+            cancellation.sent_at,
+            cancellation.lost_at,
+            cancellation.taken_up_at,
         )
 
     async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]:
@@ -480,6 +492,10 @@ class SqlCancellations:
             settled_at=row["settled_at"],
             failure=row["failure"],
             asked=row["asked_amount"],
+            answers=row["answers"],
+            sent_at=row["sent_at"],
+            lost_at=row["lost_at"],
+            taken_up_at=row["taken_up_at"],
             account=msgspec.json.decode(self._vault.open(sealed), type=RefundAccount)
             if sealed
             else None,

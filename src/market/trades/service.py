@@ -1,6 +1,6 @@
 """The use cases of a trade: buy, approve, confirm, cancel, expire, and who may see which."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -306,14 +306,20 @@ class TradeService:
         await self._trades.save(trade)
 
     async def refund_failed(
-        self, id: TradeId, payment_id: PaymentId, by: Party, amount: int, why: str, source: str
+        self,
+        id: TradeId,
+        payment_id: PaymentId,
+        told: Collection[Party],
+        amount: int,
+        why: str,
+        source: str,
     ) -> None:
-        """A payment can't go back: the trade it paid goes on where it was, and the party who asked
-        is told why. Operators have their incident."""
+        """A payment can't go back: the trade it paid goes on where it was, and these parties are
+        told why. Operators have their incident."""
         trade = await self._lock(id)
         trade.refund_failed(payment_id)
         await self._trades.save(trade)
-        to = [member for party, member in trade.sides.items() if party is by]
+        to = [member for party, member in trade.sides.items() if party in told]
         await self._notices.tell(id, Kind.REFUND_REFUSED, to, source, amount, why)
 
     async def expire(self, id: TradeId) -> bool:

@@ -71,6 +71,7 @@ class PortOneV1:
     """The PaymentGateway that speaks V1."""
 
     version = "V1"
+    repeats_answers = False
 
     def __init__(
         self,

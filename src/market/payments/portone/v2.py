@@ -77,6 +77,7 @@ class PortOneV2:
     """
 
     version = "V2"
+    repeats_answers = True  # by Idempotency-Key
 
     def __init__(
         self,
@@ -217,16 +218,9 @@ class PortOneV2:
                 body["refundAccount"]["holderPhoneNumber"] = cancellation.account.phone
         # safeguard: V2 refunds carry an idempotency key
         headers = {"Idempotency-Key": _key(cancellation)}
-        try:
-            answer = await self._call(
-                CancelledV2, "POST", payment, "/cancel", json=body, headers=headers
-            )
-        except GatewayRefused as refusal:
-            # Keys are forgotten after three hours, and a bank may take days: the balance that this
-            # was refused for may be held by our own earlier wish, which is still to end.
-            if (await self._record(payment)).snapshot().returning:
-                raise OutcomeUnknown from refusal
-            raise
+        answer = await self._call(
+            CancelledV2, "POST", payment, "/cancel", json=body, headers=headers
+        )
         # REQUESTED is done later by the payment company: the record will show it.
         if answer.cancellation.status == "FAILED":
             raise GatewayRefused(payment_id=payment.id)
@@ -317,11 +311,13 @@ class PortOneV2:
 def _key(cancellation: Cancellation) -> str:
     """The Idempotency-Key of one wish: its repeats get the old answer instead of a second refund.
 
-    Different requests must not share a key, so one that was rebalanced, or that goes to another
-    account, is another wish. An
+    Different requests must not share a key, so one that was rebalanced, that goes to another
+    account, or that comes after a no, which is kept as long as a yes, is another wish. An
     RFC 8941 string: in double quotes, 16 to 256 ASCII characters.
     """
     wish = f"cancellation-{cancellation.id}-{cancellation.amount}-of-{cancellation.balance}"
+    if cancellation.answers:
+        wish += f"-after-{cancellation.answers}"
     if (to := cancellation.account) is not None:
         whose = f"{cancellation.id} {to.bank} {to.number} {to.holder}"
         wish += f"-to-{sha256(whose.encode()).hexdigest()[:16]}"

@@ -237,11 +237,13 @@ def _whole(part: Any, name: str, absent: int | None = None) -> int | None:
 
 
 def _refund(shown: Any) -> RefundSeen | None:
-    """None for what is not as documented, or in a state that is new."""
+    """None for what is not as documented. A state that is new may mean anything, that it goes on
+    included: then nothing is given up, and nothing asked for twice."""
     id, state = _text(shown, "id"), _text(shown, "status")
-    amount = shown.get("totalAmount") if isinstance(shown, dict) else None
-    known = _REFUND_STATES.get(state or "")
-    return RefundSeen(id, known, amount) if id and known and isinstance(amount, int) else None
+    amount = _whole(shown, "totalAmount")
+    if not id or not state or amount is None:
+        return None
+    return RefundSeen(id, _REFUND_STATES.get(state, RefundState.REQUESTED), amount)
 
 
 def _moment(text: Any) -> datetime | None:

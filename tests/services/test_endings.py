@@ -1,0 +1,233 @@
+"""Refunds that end later than they are answered, and those that never do."""
+
+import pytest
+
+from market.app import Market
+from market.kit.db import Database
+from market.payments.cancellation import RefundRefused
+from market.payments.record import RefundState
+from market.shared.errors import InvalidTransition
+from market.trades.domain import Status
+from market.verify import broken
+from tests.support.acts import Acts
+from tests.support.clock import MovableClock
+from tests.support.gateway import MemoryGateway, nothing, unanswered
+
+AMOUNTS = pytest.mark.parametrize("amount", [None, 400])
+
+
+async def told(db: Database, kind: str) -> int:
+    return int(await db.value("SELECT count(*) FROM notices WHERE kind = $1", kind))
+
+
+async def states(db: Database) -> list[str]:
+    rows = await db.fetch("SELECT status FROM cancellations ORDER BY id")
+    return [row["status"] for row in rows]
+
+
+@AMOUNTS
+async def test_a_refund_that_was_taken_up_and_fails_is_noticed_within_the_hour(
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    clock: MovableClock,
+    db: Database,
+    amount: int | None,
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up = True
+    await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
+    clock.move(days=2)
+    for _ in range(3):
+        await market.sweep.cancellations()
+        clock.move(hours=1)
+    assert gateway.cancels == [(payment_id, amount or 1000)], "asked again while it is under way"
+    with pytest.raises(InvalidTransition):
+        await market.trades.approve(trade.id, trade.seller.id)
+    gateway.finish(payment_id, RefundState.FAILED)
+    clock.move(hours=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["FAILED"]
+    assert await db.value("SELECT kind FROM incidents") == "refund_refused"
+    assert await told(db, "REFUND_REFUSED") == 2
+    await market.trades.approve(trade.id, trade.seller.id)
+    for _ in range(5):
+        clock.move(days=1)
+        await market.sweep.cancellations()
+    assert len(gateway.cancels) == 1
+    assert await broken(db) == []
+
+
+@AMOUNTS
+async def test_a_refund_that_was_taken_up_and_succeeds_is_settled(
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    clock: MovableClock,
+    db: Database,
+    amount: int | None,
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up = True
+    await market.refunds.cancel(payment_id, trade.seller.id, amount, "why", None)
+    assert (await acts.now(trade)).is_busy
+    gateway.finish(payment_id, RefundState.SUCCEEDED)
+    clock.move(hours=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["SUCCEEDED"]
+    after = await acts.now(trade)
+    assert (after.status, after.refunded) == (
+        (Status.PAID, 400) if amount else (Status.CANCELLED, 0)
+    )
+    assert await broken(db) == []
+
+
+async def test_what_we_owe_and_the_company_could_not_send_is_asked_for_again(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    payment = await acts.payment(await acts.trade())
+    gateway.pay(payment.id, 999)
+    gateway.take_up = True
+    await market.payments.synchronize(payment.id)
+    await market.sweep.cancellations()
+    gateway.finish(payment.id, RefundState.FAILED)
+    clock.move(hours=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["REQUESTED"]
+    gateway.take_up = False
+    clock.move(days=1)
+    await market.sweep.cancellations()
+    assert gateway.cancels == [(payment.id, 999)] * 2
+    assert await states(db) == ["SUCCEEDED"]
+
+
+async def test_a_yes_that_no_record_shows_is_not_asked_for_again(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    """V1's record tells of no refund that is under way: asked again, it might go back twice."""
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up, gateway.tells_refunds = True, False
+    await market.refunds.cancel(payment_id, trade.buyer.id, 400, "why", None)
+    for _ in range(50):
+        clock.move(hours=1)
+        await market.sweep.cancellations()
+    assert len(gateway.cancels) == 1
+    gateway.give_back(payment_id, 400)
+    clock.move(hours=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["SUCCEEDED"]
+
+
+@AMOUNTS
+async def test_a_refusal_after_a_lost_answer_ends_it_once_no_try_can_succeed(
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    clock: MovableClock,
+    db: Database,
+    amount: int | None,
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.before_cancel = unanswered
+    await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
+    gateway.refuse = "the company says no"
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["REQUESTED"], "the first try may be under way yet"
+    clock.move(minutes=5)
+    await market.sweep.cancellations()
+    assert await states(db) == ["FAILED"]
+    assert await told(db, "REFUND_REFUSED") == 2
+    await market.trades.approve(trade.id, trade.seller.id)
+    assert await acts.remaining(trade) == 0
+    assert await broken(db) == []
+
+
+async def test_where_repeats_get_the_old_answer_one_refusal_means_all_tries(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.repeats_answers = True
+    gateway.before_cancel = unanswered
+    await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
+    gateway.refuse = "the company says no"
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["FAILED"]
+    await market.trades.approve(trade.id, trade.seller.id)
+
+
+async def test_a_refusal_for_another_refund_under_way_waits_for_its_end(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    """Somebody sends a part back in the gateway's console, and its bank takes its time."""
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up = True
+    await market.refunds.cancel(payment_id, trade.seller.id, 400, "why", None)
+    await db.execute("UPDATE cancellations SET status = 'FAILED', settled_at = now()")
+    await db.execute("UPDATE trades SET refunding = false")
+    gateway.take_up = False
+    await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
+    assert (await acts.now(trade)).is_cancelling
+    assert await db.value("SELECT count(*) FROM incidents") == 0
+    gateway.finish(payment_id, RefundState.FAILED)
+    for _ in range(2):
+        clock.move(hours=1)
+        await market.sweep.cancellations()
+    assert gateway.cancels == [(payment_id, 400), (payment_id, 1000)]
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_money_that_goes_back_after_a_refusal_is_found_soon(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    """A company's own time-out is a refusal, too: it may have done it all the same."""
+    trade, payment_id = await acts.paid_trade()
+    gateway.refuse = "[PG] no answer in time"
+    with pytest.raises(RefundRefused):
+        await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
+    gateway.refuse = None
+    for minutes in (1, 5, 60):
+        clock.move(minutes=minutes)
+        await market.sweep.cancellations()
+        assert (await acts.now(trade)).status is Status.PAID
+    gateway.give_back(payment_id, 1000)
+    clock.move(days=1)
+    await market.sweep.cancellations()
+    assert (await acts.now(trade)).status is Status.CANCELLED
+    assert await db.value("SELECT try_at FROM cancellations") is None
+    assert await broken(db) == []
+
+
+async def test_a_death_between_the_question_and_the_answer_leaves_no_refusal_to_believe(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+
+    async def die() -> None:
+        raise KeyboardInterrupt
+
+    gateway.before_cancel = die
+    with pytest.raises(KeyboardInterrupt):
+        await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
+    gateway.before_cancel, gateway.refuse = nothing, "another cancel is under way"
+    clock.move(minutes=1)
+    await market.sweep.cancellations()
+    assert await states(db) == ["REQUESTED"]
+    gateway.give_back(payment_id, 1000)
+    clock.move(hours=1)
+    await market.sweep.cancellations()
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_each_wish_after_a_no_is_another_wish(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    payment = await acts.payment(await acts.trade())
+    gateway.pay(payment.id, 999)
+    gateway.refuse = "maintenance"
+    await market.payments.synchronize(payment.id)
+    for _ in range(3):
+        await market.sweep.cancellations()
+        clock.move(days=1)
+    assert await db.value("SELECT answers FROM cancellations") == 3
