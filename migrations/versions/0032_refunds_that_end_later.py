@@ -19,3 +19,13 @@ def upgrade() -> None:
     op.execute("""
         UPDATE cancellations SET sent_at = now() WHERE status = 'REQUESTED' AND tries > 0
     """)
+    # As one that is done ends the incidents that told of it from now on.
+    op.execute("""
+        UPDATE incidents i SET settled_at = c.settled_at, settled_by = 'the market',
+                               settlement = 'refund_done'
+        FROM cancellations c
+        WHERE i.kind IN ('refund_account_needed', 'refund_refused') AND i.settled_at IS NULL
+          AND c.payment_id = i.payment_id AND c.status = 'SUCCEEDED'
+          AND i.subject = replace(c.payment_id::text, '-', '') || ': '
+                       || replace(c.id::text, '-', '')
+    """)

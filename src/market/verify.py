@@ -111,6 +111,13 @@ INVARIANTS: Mapping[str, str] = {
                AND (coalesce(p.used_method, p.method) <> 'VIRTUAL_ACCOUNT'
                     OR c.refund_account IS NOT NULL))
     """,
+    "a refund that is done leaves no incident open": """
+        SELECT i.id, i.kind, i.subject FROM incidents i
+        JOIN cancellations c ON c.payment_id = i.payment_id AND c.status = 'SUCCEEDED'
+         AND i.subject = replace(c.payment_id::text, '-', '') || ': '
+                      || replace(c.id::text, '-', '')
+        WHERE i.kind IN ('refund_account_needed', 'refund_refused') AND i.settled_at IS NULL
+    """,
     # Three, as `payments.cancellation.MEMBERS_PARTS` says; before there was that rule, a refund did
     # not tell what was asked for.
     "members send few parts of a payment back, and leave the whole a way": """

@@ -153,9 +153,11 @@ async def test_one_still_under_way_after_its_key_was_forgotten_is_not_given_up(
     v2.portone.set(v2_cancel_mode="async")
     await v2.gateway.cancel(payment, wish)
     v2.portone.advance(hours=4)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(GatewayRefused):
         await v2.gateway.cancel(payment, wish)
+    assert (await v2.seen(payment)).returning, "so the refusal is not the end"
     v2.portone.control("POST", "cancellations", {"payment_id": payment.id, "outcome": outcome})
+    assert (await v2.seen(payment)).returning is False
     v2.portone.set(v2_cancel_mode="sync")
     v2.portone.advance(hours=24)
     with suppress(GatewayRefused):

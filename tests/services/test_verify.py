@@ -108,6 +108,15 @@ DAMAGE: dict[str, list[str]] = {
         "UPDATE cancellations SET settled_at = NULL WHERE status = 'SUCCEEDED'",
         "UPDATE cancellations SET try_at = now() WHERE status = 'SUCCEEDED'",
     ],
+    "a refund that is done leaves no incident open": [
+        """
+        INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)
+        SELECT 'refund_refused',
+               replace(c.payment_id::text, '-', '') || ': ' || replace(c.id::text, '-', ''),
+               p.id, p.trade_id, '{{}}'
+        FROM cancellations c JOIN payments p ON p.id = c.payment_id WHERE c.status = 'SUCCEEDED'
+        """,
+    ],
     "a payment's capture is in the books": [
         "UPDATE transfers SET source = '{nobody}' WHERE source = '{late_payment}'",
         "UPDATE transfers SET source = 'no id at all' WHERE source = '{late_payment}'",

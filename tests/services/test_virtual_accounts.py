@@ -122,6 +122,10 @@ async def test_a_deposit_too_late_is_refunded_if_none_is_left(
     back = await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
     assert back.status is Paid.CANCELLED
     assert gateway.sent_to == [MINE]
+    # What told of it ends by itself, and says how.
+    (incident,) = [one async for one in market.operators.incidents(settled_too=True)]
+    assert incident.settlement is not None
+    assert (incident.settlement.by, incident.settlement.how) == ("the market", "refund_done")
     with pytest.raises(InvalidTransition):
         await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
 
@@ -144,6 +148,8 @@ async def test_an_account_that_can_t_be_paid_into_is_named_again(
     await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
     assert gateway.sent_to == [MINE]
     assert await market.refunds.waiting_for_account(trade.id) is None
+    still = [one.kind async for one in market.operators.incidents()]
+    assert still == ["wrong_amount"], "the refusal, and the wait for an account, have ended"
 
 
 @pytest.mark.parametrize("amount", [None, 400])

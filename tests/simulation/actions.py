@@ -159,8 +159,8 @@ class Actions:
     # ── workers ──
 
     def any_sweep(self) -> Step:
-        sweeps = (self.hints, self.holds, self.cancellations, self.payments, self.reconcile)
-        return self.rng.choices(sweeps, (10, 7, 6, 6, 1))[0]()
+        sweeps = (self.hints, self.holds, self.cancellations, self.payments, self.checks)
+        return self.rng.choices((*sweeps, self.reconcile), (10, 7, 6, 6, 4, 1))[0]()
 
     def hints(self) -> Step:
         def taken(rows: Sequence[Row]) -> list[tuple[str, Script]]:
@@ -203,6 +203,16 @@ class Actions:
             return [("a payment", self.protocol.look(payment)) for payment in due]
 
         return self._job("payments", lambda market: market.sweep.payments(), taken)
+
+    def checks(self) -> Step:
+        def taken(rows: Sequence[Row]) -> list[tuple[str, Script]]:
+            known = self.model.payments
+            due = [known[row["id"]] for row in rows]
+            if idle := [payment.id for payment in due if not payment.left]:
+                raise Diverged(f"checks: took up {idle}, where nothing is left")
+            return [("a payment", self.protocol.look(payment)) for payment in due]
+
+        return self._job("checks", lambda market: market.sweep.checks(), taken)
 
     def reconcile(self) -> Step:
         after, newest = "", None

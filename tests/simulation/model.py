@@ -15,7 +15,7 @@ from market.payments.cancellation import (
     RECORD_LAGS,
     TRY_AGAIN_AFTER,
 )
-from market.payments.domain import ISSUE_LEASE, LOOK_AT_AGES
+from market.payments.domain import ISSUE_LEASE, LOOK_AT_ACCOUNT, LOOK_AT_AGES
 from market.payments.record import Seen, Snapshot
 from market.shared.clock import Clock
 
@@ -206,7 +206,8 @@ class Model:
             part = "PARTIALLY_CANCELLED" if payment.cancelled else PAID
             payment.status = part if payment.left else CANCELLED
         ages = (payment.created_at + age for age in LOOK_AT_AGES)
-        later = next((at for at in ages if at > self.clock.now()), None)
+        while_open = self.clock.now() + LOOK_AT_ACCOUNT if seen and seen.awaits_deposit else None
+        later = next((at for at in ages if at > self.clock.now()), while_open)
         payment.look_at = None if payment.captured else later
         asked = payment.open_cancellation
         if asked is not None:

@@ -49,6 +49,7 @@ class MemoryGateway:
     lose_answer: bool = False
     refuse: str | None = None
     take_up: bool = False
+    keeps_accounts: bool = False
     tells_refunds: bool = True
     most_cancels: int = 100
     unlisted: set[str] = field(default_factory=set)
@@ -97,6 +98,8 @@ class MemoryGateway:
 
     async def close_account(self, payment: Payment, reference: str) -> None:
         self._reach()
+        if self.keeps_accounts:
+            raise GatewayRefused("an account stays open")
         self.closed.append(payment.id if reference == payment.reference else reference)
         for order, shown in [*self._shown()]:
             if shown.reference == reference and shown.awaits_deposit:

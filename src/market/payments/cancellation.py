@@ -147,6 +147,11 @@ class Cancellation:
         return self.status is CancellationStatus.REQUESTED
 
     @property
+    def subject(self) -> str:
+        """What an incident about it is about."""
+        return f"{self.payment_id}: {self.id}"
+
+    @property
     def keeps(self) -> int:
         """How much is to be left when it is done, in minor units: more than 0 for a part, however
         much of the rest goes back by other ways meanwhile."""

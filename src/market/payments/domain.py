@@ -88,6 +88,9 @@ LOOK_AT_AGES: Sequence[timedelta] = (
     timedelta(days=3),
 )
 
+# How often an account that takes deposits still is looked at beyond those ages.
+LOOK_AT_ACCOUNT = timedelta(hours=20)
+
 # How long one caller alone may have a payment's account opened: longer than a gateway is waited
 # for, so that it runs out only when that caller died.
 ISSUE_LEASE = timedelta(seconds=90)
@@ -271,7 +274,7 @@ class Payment:
             if seen.state is Seen.FAILED and self.status in OPEN:
                 self._move(Status.FAILED)
                 self.failure = seen.failure
-        self._schedule(now)
+        self._schedule(now, waiting=seen is not None and seen.awaits_deposit)
         return events
 
     def expire(self) -> None:
@@ -389,10 +392,12 @@ class Payment:
         }
         return next((what for what, wrong in wrongs.items() if wrong), None)
 
-    def _schedule(self, now: datetime) -> None:
+    def _schedule(self, now: datetime, *, waiting: bool) -> None:
         if self.status in {*OPEN, Status.FAILED, Status.EXPIRED}:
             times = (self.created_at + age for age in LOOK_AT_AGES)
-            self.look_at = next((time for time in times if time > now), None)
+            # An account may take a deposit for as long as the gateway has it open.
+            later = now + LOOK_AT_ACCOUNT if waiting else None
+            self.look_at = next((time for time in times if time > now), later)
         else:
             self.look_at = None
 

@@ -15,8 +15,13 @@ UNKNOWN_HERE = "unknown_here"
 AMOUNTS_DIFFER = "amounts_differ"
 # One order, and more than one attempt at it that took money.
 PAID_TWICE = "paid_twice"
+# Money that is owed back, and can't go; both end by themselves once it has gone.
+ACCOUNT_NEEDED = "refund_account_needed"
+REFUND_REFUSED = "refund_refused"
 # Whom the market names when what an incident told of came to an end by itself.
 BY_ITSELF = "the market"
+# By what: a code, which pages put into words.
+REFUND_DONE = "refund_done"
 
 
 class AlreadySettled(Conflict):

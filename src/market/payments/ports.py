@@ -172,6 +172,15 @@ class Payments(Protocol):
         """Payments to be looked at unasked."""
         ...
 
+    async def due_for_check(self, now: datetime, limit: int) -> Sequence[PaymentId]:
+        """Takes up payments of any age whose money is there, and was not looked at for a day, the
+        longest first. Who took one up and failed, or died, leaves it for an hour."""
+        ...
+
+    async def checked(self, id: PaymentId, now: datetime) -> None:
+        """It was looked at: not again before tomorrow."""
+        ...
+
     def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
         """Every payment that may still change by itself: unfinished, or with money at the gateway
         whose trade goes on, or that is on its way back; once, by id, `at_once` of them at a time.

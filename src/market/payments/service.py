@@ -31,7 +31,7 @@ from .domain import (
     Status,
 )
 from .history import Door, Entry, What
-from .incident import PAID_TWICE
+from .incident import ACCOUNT_NEEDED, PAID_TWICE, REFUND_DONE, REFUND_REFUSED
 from .order import Order
 from .ports import (
     Books,
@@ -413,8 +413,8 @@ class PaymentService:
         the money goes, they and the operators are told (P6)."""
         await self._cancellations.add(cancellation)
         if cancellation.waits_for_account:
-            owed, which = {"amount": cancellation.amount}, f"{payment.id}: {cancellation.id}"
-            await self._incidents.report("refund_account_needed", payment, owed, which)
+            owed = {"amount": cancellation.amount}
+            await self._incidents.report(ACCOUNT_NEEDED, payment, owed, cancellation.subject)
             await self._purchases.account_needed(payment.trade_id, cancellation.id)
 
     async def _follow_refund(self, payment: Payment, seen: Snapshot | None) -> None:
@@ -425,6 +425,8 @@ class PaymentService:
         now, before = self._clock.now(), replace(refund)
         if refund.settle(payment.cancellable, now):
             await self._purchases.refund_settled(payment.trade_id, payment.id)
+            for kind in (ACCOUNT_NEEDED, REFUND_REFUSED):
+                await self._incidents.resolve(kind, refund.subject, REFUND_DONE, now)
         elif refund.see(seen.returning if seen else None, now):
             await self.refuse(payment, refund, FAILED_LATER)
         if refund != before:
@@ -436,8 +438,7 @@ class PaymentService:
         ended = refund.refuse(why, self._clock.now())
         if refund.failure is None:
             return  # another one is under way there
-        which = f"{payment.id}: {refund.id}"
-        await self._incidents.report("refund_refused", payment, {"why": why}, which)
+        await self._incidents.report(REFUND_REFUSED, payment, {"why": why}, refund.subject)
         refusal = Entry.of(What.REFUND_REFUSED, payment, note=why)
         await self._payments.remember(payment.id, refusal)
         if ended:

@@ -25,6 +25,11 @@ from .history_book import REMEMBER, arguments, told_if_added, told_if_news
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
 CLAIM = timedelta(minutes=1)
 
+# Money that is there is looked at once a day, with some hours to catch up in; sooner after a look
+# that failed.
+CHECK_EVERY = timedelta(hours=20)
+CHECK_AGAIN_AFTER = timedelta(hours=1)
+
 # By name, never *: a statement prepared before a migration added a column works after it.
 _PAYMENT = """
     SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
@@ -224,6 +229,26 @@ class SqlPayments:
             limit,
         )
         return [row["id"] for row in rows]
+
+    async def due_for_check(self, now: datetime, limit: int) -> Sequence[PaymentId]:
+        rows = await self._db.fetch(
+            """
+            UPDATE payments SET checked_at = $2
+            WHERE id IN (SELECT id FROM payments
+                         WHERE captured_amount > cancelled_amount
+                           AND coalesce(checked_at, created_at) <= $1
+                         ORDER BY coalesce(checked_at, created_at) LIMIT $3
+                         FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            now - CHECK_EVERY,
+            now - CHECK_EVERY + CHECK_AGAIN_AFTER,
+            limit,
+        )
+        return [row["id"] for row in rows]
+
+    async def checked(self, id: PaymentId, now: datetime) -> None:
+        await self._db.execute("UPDATE payments SET checked_at = $2 WHERE id = $1", id, now)
 
     async def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
         after, newest = _BEFORE_ALL, await self._db.value(_NEWEST)

@@ -8,6 +8,7 @@ import structlog
 
 from market.shared.clock import Clock
 from market.shared.errors import MarketError
+from market.shared.ids import PaymentId
 
 from .history import Door
 from .ports import Cancellations, Hint, Inbox, Payments, Purchases
@@ -17,6 +18,8 @@ from .service import PaymentService
 Item = TypeVar("Item")
 
 AT_ONCE = 100
+# How many batches a job takes up in a row when it has fallen behind.
+BATCHES = 5
 SIDE_BY_SIDE = 4
 _log = structlog.get_logger()
 
@@ -63,6 +66,21 @@ class Sweep:
         due = await self._payments.due(self._clock.now(), AT_ONCE)
         return await self._each(due, self._looking.synchronize)
 
+    async def checks(self) -> int:
+        """Looks once a day at all money that is there, of any age: what somebody did in a gateway's
+        console is in no list for sure, and its webhook may be lost."""
+        done = 0
+        for _ in range(BATCHES):
+            due = await self._payments.due_for_check(self._clock.now(), AT_ONCE)
+            done += await self._each(due, self._check)
+            if len(due) < AT_ONCE:
+                break
+        return done
+
+    async def _check(self, id: PaymentId) -> None:
+        await self._looking.synchronize(id)
+        await self._payments.checked(id, self._clock.now())
+
     async def everything(self) -> int:
         """One round of all of it; how many things could be done."""
         return (
@@ -70,6 +88,7 @@ class Sweep:
             + await self.holds()
             + await self.cancellations()
             + await self.payments()
+            + await self.checks()
         )
 
     async def reconcile(self) -> tuple[int, int]:
