@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from portone_sandbox.core.origin import found_at
 from portone_sandbox.core.request import SLASH
 
 # Calls that need no credential, or that only one version has.
@@ -36,7 +37,12 @@ class RoutingMiddleware:
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
             send = _without_body(send)
-        await self._app(scope, receive, send)
+        with found_at(scope["scheme"], _host_of(scope)):
+            await self._app(scope, receive, send)
+
+
+def _host_of(scope: HTTPScope) -> str:
+    return dict(scope["headers"]).get(b"host", b"").decode("latin-1")
 
 
 def _mark_escaped_slashes(scope: HTTPScope) -> None:

@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery
 
 from portone_sandbox.checkout import sdk_v1, sdk_v2
 from portone_sandbox.checkout.choices import action_for, choices_for
+from portone_sandbox.checkout.receipts import show_receipt
 from portone_sandbox.checkout.sdk_result import sdk_result
 from portone_sandbox.checkout.texts import TEXTS
 from portone_sandbox.checkout.window import (
@@ -284,5 +285,5 @@ def router() -> Router:
     """Everything a browser needs to pay."""
     return Router(
         path="/",
-        route_handlers=[get_sdk, get_static, open_window, show_window, act, leave],
+        route_handlers=[get_sdk, get_static, open_window, show_window, show_receipt, act, leave],
     )

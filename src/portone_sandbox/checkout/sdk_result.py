@@ -1,10 +1,13 @@
 """The browser SDK's result, for either version."""
 
+import msgspec
+
 from portone_sandbox.core import banks
 from portone_sandbox.core.money import to_major
-from portone_sandbox.core.payments import Payment, Status
+from portone_sandbox.core.payments import Method, Payment, Status
+from portone_sandbox.core.receipts import receipt_url
 from portone_sandbox.core.settings import Settings
-from portone_sandbox.v1.schema import unix, v1_method, v1_status
+from portone_sandbox.v1.schema import buyer_fields, unix, v1_method, v1_provider, v1_status
 
 _LEFT = "사용자가 결제를 취소하셨습니다."
 
@@ -18,16 +21,23 @@ def sdk_result(payment: Payment, settings: Settings) -> dict[str, object]:
 
 def _v1_result(payment: Payment, settings: Settings) -> dict[str, object]:
     failed = payment.status is Status.FAILED or payment.window_closed
+    channel = settings.channel(payment.channel_key, payment.version)
     result: dict[str, object] = {
         "success": not failed,
         "imp_uid": payment.tx_id,
         "merchant_uid": payment.order_id,
-        "pay_method": v1_method(payment.method),
+        "pay_method": v1_method(payment),
         "paid_amount": to_major(payment.amount, payment.currency),
         "currency": payment.currency,
         "status": v1_status(payment, settings),
         "name": payment.name,
+        "pg_provider": v1_provider(payment, channel),
         "pg_tid": payment.pg_tx_id,
+        "pg_type": "payment",
+        **buyer_fields(payment),
+        **_money_fields(payment),
+        # The lookup has it as JSON text, the callback as given.
+        "custom_data": msgspec.json.decode(payment.custom_data) if payment.custom_data else None,
         "paid_at": unix(payment.paid_at),
         "error_code": None,
         "error_msg": None,
@@ -47,6 +57,19 @@ def _v1_result(payment: Payment, settings: Settings) -> dict[str, object]:
             "vbank_date": unix(account.due_at),
         }
     return result
+
+
+def _money_fields(payment: Payment) -> dict[str, object]:
+    card = payment.card
+    bank = banks.find(payment.bank or "") if payment.method is Method.TRANSFER else None
+    return {
+        "receipt_url": receipt_url(payment),
+        "apply_num": card.approval_number if card else None,
+        "card_name": card.name if card else None,
+        "card_number": card.number if card else None,
+        "card_quota": card.installment_months if card else 0,
+        "bank_name": bank.korean if bank else None,
+    }
 
 
 def _v2_result(payment: Payment) -> dict[str, object]:

@@ -12,6 +12,7 @@ from portone_sandbox.checkout.window import (
     read_due,
     read_redirect,
 )
+from portone_sandbox.core.brands import GIFTS, WALLETS
 from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.payment_flow import Opening
@@ -20,7 +21,6 @@ from portone_sandbox.core.state import SandboxState
 from portone_sandbox.v1.schema import MERCHANT_UID_LENGTH_MAX, METHODS
 
 _NAME_LENGTH_MAX = 200
-_GIFTS = ("cultureland", "smartculture", "happymoney", "booknlife")
 
 
 def read_request(sandbox: SandboxState, call: Fields, *, phone: bool) -> SdkRequest:
@@ -59,12 +59,18 @@ def read_opening(params: dict[str, object], now: datetime, *, phone: bool = Fals
     if not amount:
         raise InvalidRequest("amount is required, and must be more than 0")
     custom = fields.values.get("custom_data")
+    word = fields.text("pay_method") or "card"
+    provider, _, merchant = (fields.text("pg", 120) or "").partition(".")
     return Opening(
         order_id=fields.required_text("merchant_uid", MERCHANT_UID_LENGTH_MAX),
         version="V1",
         amount=amount,
         currency=currency,
-        method=_method(fields.text("pay_method") or "card"),
+        method=_method(word),
+        brand=GIFTS.get(word) or WALLETS.get(word),
+        # Replaced by channelKey, which wins.
+        pg_provider=None if fields.text("channelKey") else provider or None,
+        pg_id=None if fields.text("channelKey") else merchant or None,
         name=fields.text("name", _NAME_LENGTH_MAX) or "주문명 없음",
         tax_free=fields.money("tax_free", currency),
         vat_amount=fields.money("vat_amount", currency),
@@ -87,9 +93,9 @@ def read_opening(params: dict[str, object], now: datetime, *, phone: bool = Fals
 
 
 def _method(word: str) -> Method:
-    if word in _GIFTS:
+    if word in GIFTS:
         return Method.GIFT_CERTIFICATE
-    # Every other word of V1 (kakaopay, payco, samsung …) names a wallet.
+    # Every other word of V1 names a wallet.
     return METHODS.get(word, Method.EASY_PAY)
 
 

@@ -14,15 +14,17 @@ from portone_sandbox.checkout.window import (
     read_redirect,
 )
 from portone_sandbox.core import banks
+from portone_sandbox.core.brands import GIFTS, WALLETS
 from portone_sandbox.core.errors import ChannelNotFound, InvalidRequest, Refused
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payment_flow import Opening
-from portone_sandbox.core.payments import Buyer, Method
+from portone_sandbox.core.payments import Buyer, Gender, Method, OrderDetails, Product
 from portone_sandbox.core.state import SandboxState
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
+ProductCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 _VALID_HOURS_MAX = 24 * 366
 
 # The browser SDK has bank names of its own; those not here differ by the suffix _BANK alone.
@@ -58,6 +60,8 @@ class Customer(msgspec.Struct, rename="camel", kw_only=True):
     email: str | None = None
     address: Address | None = None
     zipcode: str | None = None
+    gender: Gender | None = None
+    birth_year: str | None = None
 
 
 class Expiry(msgspec.Struct, rename="camel", kw_only=True):
@@ -72,6 +76,18 @@ class AccountWish(msgspec.Struct, rename="camel", kw_only=True):
 
     account_expiry: Expiry | None = None
     bank_code: str | None = None
+
+
+class EasyPay(msgspec.Struct, rename="camel", kw_only=True):
+    """Parameters of wallets."""
+
+    easy_pay_provider: str | None = None
+
+
+class GiftCertificate(msgspec.Struct, rename="camel", kw_only=True):
+    """Parameters of gift certificates."""
+
+    gift_certificate_type: str | None = None
 
 
 class WindowType(msgspec.Struct, kw_only=True):
@@ -102,6 +118,13 @@ class PaymentRequest(msgspec.Struct, rename="camel", kw_only=True):
     tax_free_amount: Amount | None = None
     vat_amount: Amount | None = None
     virtual_account: AccountWish | None = None
+    easy_pay: EasyPay | None = None
+    gift_certificate: GiftCertificate | None = None
+    products: list[Product] | None = None
+    product_count: ProductCount | None = None
+    cultural_expense: bool | None = None
+    is_cultural_expense: bool | None = None
+    country: Annotated[str, msgspec.Meta(pattern="^(COUNTRY_)?[A-Z]{2}$")] | None = None
     window_type: WindowType | None = None
     locale: str | None = None
 
@@ -172,6 +195,8 @@ def _opening(request: PaymentRequest, now: datetime, *, phone: bool) -> Opening:
         notice_urls=request.notice_urls or [],
         escrow=bool(request.is_escrow),
         bank=_bank(account.bank_code),
+        brand=_brand(request),
+        details=_details(request),
         redirect_url=read_redirect(request.redirect_url),
         due_at=_due(account.account_expiry or Expiry(), now),
     )
@@ -182,6 +207,27 @@ def _method(word: str) -> Method:
         return Method(word)
     except ValueError as error:
         raise InvalidRequest(f"`payMethod` {word} is not played by the sandbox") from error
+
+
+def _brand(request: PaymentRequest) -> str | None:
+    """The wallet or the kind of gift certificate; older samples write a prefix."""
+    wallet = request.easy_pay.easy_pay_provider if request.easy_pay else None
+    gift = request.gift_certificate.gift_certificate_type if request.gift_certificate else None
+    name = (wallet or gift or "").removeprefix("EASY_PAY_PROVIDER_")
+    name = name.removeprefix("GIFT_CERTIFICATE_TYPE_")
+    if name and name not in {*WALLETS.values(), *GIFTS.values()}:
+        raise InvalidRequest(f"{name} is not played by the sandbox")
+    return name or None
+
+
+def _details(request: PaymentRequest) -> OrderDetails:
+    expense = request.cultural_expense
+    return OrderDetails(
+        products=request.products or [],
+        product_count=request.product_count,
+        is_cultural_expense=request.is_cultural_expense if expense is None else expense,
+        country=request.country.removeprefix("COUNTRY_") if request.country else None,
+    )
 
 
 def _bank(word: str | None) -> str | None:
@@ -220,6 +266,8 @@ def _buyer(customer: Customer) -> Buyer:
         phone=customer.phone_number,
         address=" ".join(line for line in lines if line) or None,
         postcode=customer.zipcode,
+        birth_year=customer.birth_year,
+        gender=customer.gender,
     )
 
 

@@ -41,6 +41,15 @@ _KO = {
     " 주문을 바르게 끝내는지 확인해 보세요. 이 페이지를 그냥 떠나면 아무것도 알리지 않습니다.",
     "shut": "결과를 잃은 채 닫기",
     "may_close": "이 창을 닫아도 됩니다.",
+    "receipt": "매출전표",
+    "cancel_receipt": "취소 매출전표",
+    "transaction": "거래번호",
+    "card": "카드",
+    "approval": "승인번호",
+    "paid_at": "결제일시",
+    "cancelled_at": "취소일시",
+    "cancelled": "취소금액",
+    "receipt_note": "실제 매출전표가 아닙니다. PortOne 샌드박스가 만든 연습용 화면입니다.",
 }
 _EN = {
     "lang": "en",
@@ -82,5 +91,14 @@ _EN = {
     " shop's page hears nothing at all.",
     "shut": "Close, and lose the result",
     "may_close": "You may close this window.",
+    "receipt": "Receipt",
+    "cancel_receipt": "Cancellation receipt",
+    "transaction": "Transaction",
+    "card": "Card",
+    "approval": "Approval number",
+    "paid_at": "Paid",
+    "cancelled_at": "Cancelled",
+    "cancelled": "Amount cancelled",
+    "receipt_note": "Not a real receipt. The PortOne sandbox made it for practice.",
 }
 TEXTS: dict[Language, dict[str, str]] = {"ko": _KO, "en": _EN}

@@ -14,6 +14,12 @@ class Memory(Protocol):
         """Store the note `name`."""
 
 
+def show_moment(at: datetime) -> str:
+    """A time as V2 writes it: UTC with milliseconds, `2030-01-01T00:00:00.000Z`."""
+    utc = at.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='milliseconds')}Z"
+
+
 class Clock:
     """Wall clock plus an offset that survives a restart."""
 
@@ -22,8 +28,9 @@ class Clock:
         self._offset = timedelta(seconds=float(memory.get_note("clock_offset") or b"0"))
 
     def now(self) -> datetime:
-        """The sandbox's time, UTC."""
-        return datetime.now(UTC) + self._offset
+        """The sandbox's time, UTC, in whole milliseconds: what is shown is what is stored."""
+        exact = datetime.now(UTC) + self._offset
+        return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
 
     @property
     def offset(self) -> float:

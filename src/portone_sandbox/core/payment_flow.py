@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from portone_sandbox.core import banks
+from portone_sandbox.core import banks, brands
 from portone_sandbox.core.companies import Company, Device
 from portone_sandbox.core.errors import (
     AlreadyPaid,
@@ -22,6 +22,7 @@ from portone_sandbox.core.payments import (
     Failure,
     Method,
     Order,
+    OrderDetails,
     Payment,
     Status,
     Version,
@@ -52,6 +53,10 @@ class Opening(msgspec.Struct, kw_only=True):
     notice_urls: list[str] = msgspec.field(default_factory=list)
     escrow: bool = False
     bank: str | None = None
+    brand: str | None = None
+    pg_provider: str | None = None
+    pg_id: str | None = None
+    details: OrderDetails = msgspec.field(default_factory=OrderDetails)
     redirect_url: str | None = None
     due_at: datetime | None = None
     skip_webhook: bool = False
@@ -179,6 +184,10 @@ def _new_attempt(sandbox: SandboxState, opening: Opening, order: Order | None) -
         notice_urls=opening.notice_urls,
         escrow=opening.escrow,
         bank=opening.bank,
+        brand=opening.brand,
+        pg_provider=opening.pg_provider,
+        pg_id=opening.pg_id,
+        details=opening.details,
         redirect_url=opening.redirect_url,
         account_due_at=opening.due_at,
         skip_webhook=opening.skip_webhook,
@@ -213,6 +222,10 @@ def approve(sandbox: SandboxState, payment: Payment, card: Card | None = None) -
     if payment.method is Method.CARD:
         payment.card = card or payment.card or Card()
         payment.card.approval_number = payment.card.approval_number or _digits(8)
+    elif payment.method is Method.TRANSFER:
+        payment.bank = payment.bank or banks.DEFAULT
+    elif payment.method is Method.EASY_PAY:
+        payment.brand = payment.brand or brands.DEFAULT_WALLET
     payment.paid_at = now
     payment.move(Status.PAID, now)
     _save_and_notify(sandbox, payment, Event.PAID)

@@ -6,12 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from portone_sandbox.core.brands import CARD_COMPANIES, CardCompany
 from portone_sandbox.core.errors import InvalidTransition
 from portone_sandbox.core.money import split_vat
 
 Version = Literal["V1", "V2"]
 # /control accepts lower case too, as the versions appear in paths.
 VersionParam = Literal["V1", "V2", "v1", "v2"]
+Gender = Literal["MALE", "FEMALE", "OTHER"]
 Trigger = Literal["CONSOLE", "API", "PORTONE_ADMIN", "CHARGEBACK"]
 
 
@@ -69,6 +71,29 @@ class Buyer(msgspec.Struct, omit_defaults=True):
     phone: str | None = None
     address: str | None = None
     postcode: str | None = None
+    birth_year: str | None = None
+    gender: Gender | None = None
+
+
+class Product(msgspec.Struct, omit_defaults=True):
+    """One line of an order, as V2 takes and shows it; the amount is of one piece."""
+
+    id: str
+    name: str
+    amount: int
+    quantity: int
+    tag: str | None = None
+    code: str | None = None
+    link: str | None = None
+
+
+class OrderDetails(msgspec.Struct, omit_defaults=True):
+    """What V2 keeps of an order beside its name and amount."""
+
+    products: list[Product] = []
+    product_count: int | None = None
+    is_cultural_expense: bool | None = None
+    country: str | None = None
 
 
 class Card(msgspec.Struct):
@@ -79,6 +104,12 @@ class Card(msgspec.Struct):
     issuer_code: str = "366"
     installment_months: int = 0
     approval_number: str = ""
+
+    @property
+    def company(self) -> CardCompany:
+        """Its issuer; one that is not known by its code has the card's own name."""
+        known = CARD_COMPANIES.get(self.issuer_code)
+        return known or CardCompany(self.issuer_code, self.issuer_code, self.name)
 
 
 class VirtualAccount(msgspec.Struct):
@@ -190,6 +221,12 @@ class Payment(msgspec.Struct):
     escrow: bool = False
     customer_uid: str | None = None
     bank: str | None = None
+    # V2's name of the wallet, or of the kind of gift certificate.
+    brand: str | None = None
+    # V1's `pg` names a company and a merchant instead of a channel.
+    pg_provider: str | None = None
+    pg_id: str | None = None
+    details: OrderDetails = msgspec.field(default_factory=OrderDetails)
     redirect_url: str | None = None
     account_due_at: datetime | None = None
     window_closed: bool = False

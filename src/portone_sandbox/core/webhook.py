@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from portone_sandbox.core.clock import show_moment
 from portone_sandbox.core.payments import Payment, Status, Version
 
 WebhookTrigger = Literal[
@@ -108,4 +109,5 @@ def v2_body(
     }
     if cancellation_id:
         fields["cancellationId"] = cancellation_id
-    return msgspec.json.encode({"type": event, "timestamp": at, "data": fields}).decode()
+    shown = {"type": event, "timestamp": show_moment(at), "data": fields}
+    return msgspec.json.encode(shown).decode()

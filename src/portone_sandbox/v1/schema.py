@@ -7,8 +7,10 @@ import msgspec
 from litestar import Response
 
 from portone_sandbox.core import banks
+from portone_sandbox.core.brands import v1_word
 from portone_sandbox.core.money import to_major
 from portone_sandbox.core.payments import Cancellation, Deposit, Method, Payment, Status
+from portone_sandbox.core.receipts import receipt_url
 from portone_sandbox.core.settings import Channel, Settings
 
 # V1 has one word for an open window, an abandoned one, and an account without a deposit.
@@ -41,9 +43,11 @@ def envelope(
     return Response(body, status_code=status, media_type="application/json; charset=utf-8")
 
 
-def v1_method(method: Method) -> str:
-    """V1's word for a method."""
-    return _METHOD[method]
+def v1_method(payment: Payment) -> str:
+    """V1's word for how the buyer pays; a wallet's is in emb_pg_provider."""
+    if payment.method is Method.GIFT_CERTIFICATE:
+        return v1_word(payment.brand) or _METHOD[payment.method]
+    return _METHOD[payment.method]
 
 
 def v1_status(payment: Payment, settings: Settings) -> str:
@@ -64,30 +68,33 @@ def show_payment(payment: Payment, settings: Settings) -> dict[str, object]:
     shown: dict[str, object | None] = {
         "imp_uid": payment.tx_id,
         "merchant_uid": payment.order_id,
-        "pay_method": _METHOD[payment.method],
+        "pay_method": v1_method(payment),
         "channel": payment.channel,
         **_pg_fields(payment, channel),
         "sandbox": True,
         "escrow": payment.escrow,
         **_card_fields(payment),
+        **_transfer_fields(payment),
         **_account_fields(payment),
         "name": payment.name,
         "amount": to_major(payment.amount, payment.currency),
         "cancel_amount": to_major(payment.cancelled, payment.currency),
         "currency": payment.currency,
-        **_buyer_fields(payment),
+        **buyer_fields(payment),
         "custom_data": payment.custom_data,
         "user_agent": "sorry_not_supported_anymore",
         "status": v1_status(payment, settings),
         **_time_fields(payment),
         "fail_reason": payment.failure.reason if payment.failure else None,
         "cancel_reason": payment.cancellations[-1].reason if payment.cancellations else None,
-        "receipt_url": None,
+        "receipt_url": receipt_url(payment),
         "cancel_history": [
             show_cancellation(c, payment) for c in payment.cancellations if c.status == "SUCCEEDED"
         ],
         "deposit_history": [show_deposit(d, payment) for d in payment.deposits],
-        "cancel_receipt_urls": [],
+        "cancel_receipt_urls": [
+            receipt_url(payment, c) for c in payment.cancellations if c.status == "SUCCEEDED"
+        ],
         "cash_receipt_issued": False,
         "customer_uid": payment.customer_uid,
         "customer_uid_usage": None,
@@ -104,11 +111,16 @@ def fit(shown: dict[str, object | None], settings: Settings) -> dict[str, object
 
 def _pg_fields(payment: Payment, channel: Channel | None) -> dict[str, object | None]:
     return {
-        "pg_provider": channel.pg_provider.lower() if channel else None,
+        "pg_provider": v1_provider(payment, channel),
         "pg_tid": payment.pg_tx_id or None,
-        "pg_id": channel.pg_id if channel else None,
-        "emb_pg_provider": None,
+        "pg_id": payment.pg_id or (channel.pg_id if channel else None),
+        "emb_pg_provider": v1_word(payment.brand) if payment.method is Method.EASY_PAY else None,
     }
+
+
+def v1_provider(payment: Payment, channel: Channel | None) -> str | None:
+    """V1's code of the payment company."""
+    return payment.pg_provider or (channel.pg_provider.lower() if channel else None)
 
 
 def _card_fields(payment: Payment) -> dict[str, object | None]:
@@ -117,11 +129,22 @@ def _card_fields(payment: Payment) -> dict[str, object | None]:
         "apply_num": card.approval_number if card else None,
         "card_code": card.issuer_code if card else None,
         "card_name": card.name if card else None,
+        "card_issuer_code": card.company.code if card else None,
+        "card_issuer_name": card.company.korean if card else None,
+        "card_publisher_code": card.company.code if card else None,
+        "card_publisher_name": card.company.korean if card else None,
         "card_quota": card.installment_months if card else 0,
         "card_number": card.number if card else None,
         "card_type": 0 if card else None,
-        "bank_code": None,
-        "bank_name": None,
+    }
+
+
+def _transfer_fields(payment: Payment) -> dict[str, object | None]:
+    by_transfer = payment.method is Method.TRANSFER and payment.bank is not None
+    bank = banks.find(payment.bank or "") if by_transfer else None
+    return {
+        "bank_code": bank.code if bank else None,
+        "bank_name": bank.korean if bank else None,
     }
 
 
@@ -141,7 +164,8 @@ def _account_fields(payment: Payment) -> dict[str, object | None]:
     }
 
 
-def _buyer_fields(payment: Payment) -> dict[str, object | None]:
+def buyer_fields(payment: Payment) -> dict[str, object | None]:
+    """The buyer, as given."""
     buyer = payment.buyer
     return {
         "buyer_name": buyer.name,
@@ -169,6 +193,7 @@ def show_cancellation(cancellation: Cancellation, payment: Payment) -> dict[str,
         "cancelled_at": unix(cancellation.cancelled_at),
         "reason": cancellation.reason,
         "cancellation_id": cancellation.id,
+        "receipt_url": receipt_url(payment, cancellation),
     }
 
 

@@ -8,7 +8,7 @@ import msgspec
 from portone_sandbox.core import banks
 from portone_sandbox.core.errors import InvalidRequest
 from portone_sandbox.core.money import AMOUNT_MAX
-from portone_sandbox.core.payments import Version
+from portone_sandbox.core.payments import Buyer, Gender, OrderDetails, Product, Version
 from portone_sandbox.core.request import AnyRequest, read_path
 
 Body = TypeVar("Body")
@@ -18,6 +18,8 @@ Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 BankName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z_]{1,40}$")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+ProductCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+CountryCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
 _PAYMENT_ID_LENGTH_MAX = 200
 
 
@@ -153,6 +155,21 @@ class CustomerName(Camel):
         return self.full or (f"{two.last}{two.first}" if two else None)
 
 
+class SeparatedAddress(Camel):
+    """An address in parts."""
+
+    address_line1: str
+    address_line2: str
+    city: str | None = None
+    province: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The address in one line, the larger place first."""
+        parts = (self.province, self.city, self.address_line1, self.address_line2)
+        return " ".join(part for part in parts if part)
+
+
 class Customer(Camel):
     """The buyer."""
 
@@ -161,6 +178,22 @@ class Customer(Camel):
     email: str | None = None
     phone_number: str | None = None
     zipcode: str | None = None
+    address: SeparatedAddress | None = None
+    birth_year: str | None = None
+    gender: Gender | None = None
+
+    def buyer(self) -> Buyer:
+        """The customer as the gateway keeps it."""
+        return Buyer(
+            id=self.id,
+            name=self.name.text if self.name else None,
+            email=self.email,
+            phone=self.phone_number,
+            address=self.address.text if self.address else None,
+            postcode=self.zipcode,
+            birth_year=self.birth_year,
+            gender=self.gender,
+        )
 
 
 class AmountInput(Camel):
@@ -187,6 +220,19 @@ class InstantBody(Camel):
     notice_urls: list[str] | None = None
     promotion_id: str | None = None
     skip_webhook: bool | None = None
+    products: list[Product] | None = None
+    product_count: ProductCount | None = None
+    is_cultural_expense: bool | None = None
+    country: CountryCode | None = None
+
+    def details(self) -> OrderDetails:
+        """The order's details."""
+        return OrderDetails(
+            products=self.products or [],
+            product_count=self.product_count,
+            is_cultural_expense=self.is_cultural_expense,
+            country=self.country,
+        )
 
 
 class ResendBody(Camel):

@@ -1,14 +1,15 @@
 """V2 responses: bodies, error types with their statuses, and stored idempotent responses."""
 
 import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.status_codes import HTTP_501_NOT_IMPLEMENTED
 
+from portone_sandbox.core.clock import show_moment
 from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.operations import not_played
 from portone_sandbox.core.request import AnyRequest
@@ -47,7 +48,20 @@ class StoredResponse(msgspec.Struct):
 
 def respond(content: object, status: int = 200) -> Response[bytes]:
     """A JSON response."""
-    return _response(StoredResponse(status, msgspec.json.encode(content)))
+    return _response(StoredResponse(status, encode(content)))
+
+
+def encode(content: object) -> bytes:
+    """JSON with times as V2 writes them."""
+    return msgspec.json.encode(_with_moments(content))
+
+
+def _with_moments(content: object) -> object:
+    if isinstance(content, Mapping):
+        return {name: _with_moments(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_with_moments(item) for item in content]
+    return show_moment(content) if isinstance(content, datetime) else content
 
 
 def show_refusal(refusal: Refused) -> StoredResponse:
@@ -87,7 +101,7 @@ def find_stored_response(request: AnyRequest, sandbox: SandboxState) -> Response
 def _execute(sandbox: SandboxState, work: Callable[[], object]) -> StoredResponse:
     try:
         with sandbox.store.transaction():
-            return StoredResponse(200, msgspec.json.encode(work()))
+            return StoredResponse(200, encode(work()))
     except Refused as refusal:
         return show_refusal(refusal)
 

@@ -266,25 +266,13 @@ def _instant_opening(order_id: str, body: InstantBody) -> Opening:
         # The sandbox has no channel groups, so a group's id matches no channel.
         channel_key=body.channel_key or body.channel_group_id,
         device="api",
-        buyer=_buyer(body),
+        buyer=body.customer.buyer() if body.customer else Buyer(),
+        details=body.details(),
         custom_data=body.custom_data,
         notice_urls=body.notice_urls or [],
         escrow=bool(body.is_escrow),
         bank=known_bank(account.bank) if account else None,
         skip_webhook=bool(body.skip_webhook),
-    )
-
-
-def _buyer(body: InstantBody) -> Buyer:
-    customer = body.customer
-    if customer is None:
-        return Buyer()
-    return Buyer(
-        id=customer.id,
-        name=customer.name.text if customer.name else None,
-        email=customer.email,
-        phone=customer.phone_number,
-        postcode=customer.zipcode,
     )
 
 

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from portone_sandbox.core.payments import Buyer, Cancellation, Method, Payment, Status
+import msgspec
+
+from portone_sandbox.core.payments import (
+    Buyer,
+    Cancellation,
+    Card,
+    Method,
+    OrderDetails,
+    Payment,
+    Status,
+)
+from portone_sandbox.core.receipts import receipt_url
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Webhook
 
@@ -118,14 +129,24 @@ def _common(sandbox: SandboxState, payment: Payment) -> Shown:
             "currency": payment.currency,
             "customer": _show_customer(payment.buyer),
             "customData": payment.custom_data,
+            **_show_details(payment.details),
         }
     )
+
+
+def _show_details(details: OrderDetails) -> Shown:
+    return {
+        "products": [msgspec.to_builtins(product) for product in details.products] or None,
+        "productCount": details.product_count,
+        "isCulturalExpense": details.is_cultural_expense,
+        "country": details.country,
+    }
 
 
 def _by_status(payment: Payment, paid: Shown) -> Shown:
     rows: dict[Status, Callable[[], Shown]] = {
         Status.FAILED: lambda: _failed(payment),
-        Status.PAID: lambda: {**_money(payment), **paid},
+        Status.PAID: lambda: {**_money(payment), **_pg_response(payment), **paid},
         Status.PARTIAL_CANCELLED: lambda: {**_money(payment), **_cancelled(payment)},
         Status.CANCELLED: lambda: {**_money(payment), **_cancelled(payment)},
         Status.VIRTUAL_ACCOUNT_ISSUED: lambda: present({"pgTxId": payment.pg_tx_id or None}),
@@ -139,9 +160,16 @@ def _money(payment: Payment) -> Shown:
         {
             "paidAt": payment.paid_at,
             "pgTxId": payment.pg_tx_id,
+            "receiptUrl": receipt_url(payment),
             "cancellations": cancels if payment.status is Status.PAID else None,
         }
     )
+
+
+def _pg_response(payment: Payment) -> Shown:
+    """The company's own response, as text: each company has a form of its own."""
+    said = {"resultCode": "0000", "resultMsg": "정상 처리되었습니다.", "tid": payment.pg_tx_id}
+    return {"pgResponse": msgspec.json.encode(said).decode()}
 
 
 def _cancelled(payment: Payment) -> Shown:
@@ -189,6 +217,8 @@ def _show_customer(buyer: Buyer) -> Shown:
             "phoneNumber": buyer.phone,
             "address": address,
             "zipcode": buyer.postcode,
+            "birthYear": buyer.birth_year,
+            "gender": buyer.gender,
         }
     )
 
@@ -208,18 +238,36 @@ def _show_channel(sandbox: SandboxState, payment: Payment) -> Shown:
 def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None:
     if payment.method is Method.VIRTUAL_ACCOUNT:
         return _show_account(payment, now)
-    if payment.method is Method.GIFT_CERTIFICATE:
-        # The schema requires an approval number, which exists only after the payment.
-        approved = {"type": _METHOD_TYPES[payment.method], "approvalNumber": payment.pg_tx_id}
-        return approved if payment.was_paid else None
-    if payment.method is not Method.CARD:
-        return {"type": _METHOD_TYPES[payment.method]}
-    card = payment.card
+    if payment.method is Method.CARD:
+        return _show_card(payment.card)
+    if payment.method is Method.GIFT_CERTIFICATE and not payment.was_paid:
+        return None  # the schema requires an approval number
+    more: dict[Method, Shown] = {
+        Method.TRANSFER: {"bank": payment.bank},
+        Method.MOBILE: {"phoneNumber": payment.buyer.phone},
+        Method.EASY_PAY: _show_wallet(payment),
+        Method.GIFT_CERTIFICATE: {
+            "giftCertificateType": payment.brand,
+            "approvalNumber": payment.pg_tx_id,
+        },
+    }
+    return present({"type": _METHOD_TYPES[payment.method], **more[payment.method]})
+
+
+def _show_wallet(payment: Payment) -> Shown:
+    paid_from = {"type": "PaymentMethodEasyPayMethodCharge"} if payment.was_paid else None
+    return {"provider": payment.brand, "easyPayMethod": paid_from}
+
+
+def _show_card(card: Card | None) -> Shown:
     if card is None:
         return {"type": "PaymentMethodCard"}
     return {
         "type": "PaymentMethodCard",
         "card": {
+            "publisher": card.company.name,
+            "issuer": card.company.name,
+            "bin": card.number[:6],
             "name": card.name,
             "number": card.number,
             "brand": "LOCAL",
