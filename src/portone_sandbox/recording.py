@@ -1,5 +1,6 @@
 """ASGI middleware that records calls in the journal."""
 
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,7 +9,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
-from portone_sandbox.core.journal import BODY_BYTES_MAX, Entry, Exchange, collecting_reasons
+from portone_sandbox.core.journal import BODY_BYTES_MAX, Entry, Exchange, Findings, collecting
 from portone_sandbox.core.payments import Version
 from portone_sandbox.core.request import SLASH
 from portone_sandbox.core.state import SandboxState
@@ -22,6 +23,8 @@ _VERSIONS: dict[str, Version] = {
 _HEADERS = (b"content-type", b"idempotency-key", b"user-agent", b"origin", b"tier")
 # Their bodies are keys and tokens alone.
 _SECRET_PATHS = ("/users/getToken", "/login/api-secret", "/token/refresh")
+# V1's token in a query.
+_TOKEN = re.compile(r"(?<![^&])_token=[^&]*")
 _REFUSED_FROM = 400
 
 
@@ -40,12 +43,12 @@ class RecordingMiddleware:
             return
         call = _Call(scope, version, receive, send)
         at, started = self._sandbox.now(), time.monotonic()
-        with collecting_reasons() as reasons:
+        with collecting() as found:
             try:
                 await self._app(scope, call.receive, call.send)
             finally:
                 seconds = round(time.monotonic() - started, 3)
-                self._sandbox.journal.add(call.entry(at, seconds, reasons))
+                self._sandbox.journal.add(call.entry(at, seconds, found))
 
 
 class _Call:
@@ -74,7 +77,7 @@ class _Call:
             _append(self._answered, message.get("body", b""))
         await self._send(message)
 
-    def entry(self, at: datetime, seconds: float, reasons: list[str]) -> Entry:
+    def entry(self, at: datetime, seconds: float, found: Findings) -> Entry:
         """The call as the journal keeps it."""
         path = self._scope["path"].replace(SLASH, "/")
         secret = path.endswith(_SECRET_PATHS)
@@ -82,17 +85,19 @@ class _Call:
         scheme = dict(self._scope["headers"]).get(b"authorization", b"").partition(b" ")
         if scheme[0]:
             headers["authorization"] = f"{scheme[0].decode('latin-1')} …" if scheme[1] else "…"
-        query = self._scope.get("query_string", b"").decode("latin-1")
+        reason = self._reason(found.reasons)
+        query = _TOKEN.sub("_token=…", self._scope.get("query_string", b"").decode("latin-1"))
         return Entry(
             at=at,
             method=self._scope["method"],
             path=path,
             version=self._version,
             status=self._status,
-            reason=self._reason(reasons),
+            reason=reason,
             request=Exchange(headers, query, "…" if secret else _text(self._asked)),
             response=Exchange(self._headers, "", "…" if secret else _text(self._answered)),
             seconds=seconds,
+            notes=found.notes if reason else found.all_notes(),
         )
 
     def _reason(self, reasons: list[str]) -> str | None:

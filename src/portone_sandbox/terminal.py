@@ -27,7 +27,8 @@ def printer(level: LogLevel) -> Callable[[Entry], None]:
 def _line(entry: Entry) -> str:
     status = "reset" if entry.status is None else entry.status
     words = [f"{entry.at:%H:%M:%S}", entry.version, entry.method, entry.path, status]
-    return " ".join(map(str, words)) + (f" – {entry.reason}" if entry.reason else "")
+    remarks = [*([entry.reason] if entry.reason else []), *entry.notes]
+    return " ".join(map(str, words)) + "".join(f" – {remark}" for remark in remarks)
 
 
 def _write(line: str) -> None:

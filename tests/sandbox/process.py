@@ -72,11 +72,12 @@ class Received:
 
 
 class Receiver:
-    """Takes webhooks on a local port; answers with `statuses` in turn, then 200."""
+    """Takes webhooks on a local port; answers with `statuses` and `answers` in turn, then 200."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.statuses: list[int] = []
+        self.answers: list[str] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -86,8 +87,10 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.received.append(Received(self.path, headers, body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-                self.send_header("content-length", "0")
+                answer = (receiver.answers.pop(0) if receiver.answers else "").encode()
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None:
                 """Nothing: the test looks at what was received."""

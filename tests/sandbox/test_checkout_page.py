@@ -59,6 +59,40 @@ def query_of(url: str) -> dict[str, str]:
 # V1
 
 
+def test_an_agency_pays_as_its_store_does(client: Client, visit: Visit) -> None:
+    buyer = visit()
+    params = {"merchant_uid": "order-1", "amount": 12000}
+    buyer.page.evaluate(
+        "([code, params]) => { IMP.agency(code, 'ABC'); IMP.request_pay(params, show); }",
+        [client.keys["v1"]["imp_code"], params],
+    )
+    buyer.pick("approved")
+    assert buyer.result()["success"] is True
+    (opened, *_) = client.control("GET", "journal")["items"]
+    assert "tiers are not played" in opened["notes"][0]
+
+
+@pytest.mark.parametrize("call", ["loadUI('paypal-spb', params, show)", "naver_zzim(params, show)"])
+def test_what_v1s_sdk_does_not_play_says_so(client: Client, visit: Visit, call: str) -> None:
+    buyer = visit()
+    name = f"IMP.{call.partition('(')[0]}"
+    buyer.page.evaluate(f"(params) => IMP.{call}", {"merchant_uid": "order-1"})
+    result = buyer.result()
+    assert result["error_msg"] == f"{name} is not played by the sandbox"
+    assert (result["merchant_uid"], result["success"]) == ("order-1", False)
+    said, buyer.complaints = buyer.complaints, []
+    assert said == [f"[PortOne sandbox] {name} is not played by the sandbox"]
+    assert name in client.control("GET", "journal")["items"][0]["reason"]
+
+
+def test_what_v2s_sdk_does_not_play_says_so(client: Client, visit: Visit) -> None:
+    buyer = visit()
+    said = buyer.page.evaluate("PortOne.loadPaymentUI({}).catch((error) => error.message)")
+    assert "PortOne.loadPaymentUI is not played" in said
+    assert "PortOne.loadPaymentUI" in client.control("GET", "journal")["items"][0]["reason"]
+    buyer.complaints.clear()
+
+
 def test_a_v1_card_that_is_approved_pays(client: Client, visit: Visit, receiver: Receiver) -> None:
     buyer = visit()
     buyer.ask_v1("order-1", buyer_name="김구매", custom_data={"cart": [1]})

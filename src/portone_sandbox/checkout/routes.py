@@ -33,6 +33,7 @@ from portone_sandbox.core.locale import KST, Language
 from portone_sandbox.core.payments import Failure, Method, Payment, Status
 from portone_sandbox.core.request import AnyRequest, SandboxDep
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.webhooks.confirmation import confirm
 
 _OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 _PAID_ELSEWHERE = Failure("이미 결제가 이루어진 거래건입니다.", "ALREADY_PAID", "중복 결제")
@@ -125,17 +126,31 @@ async def act(tx_id: FromPath[str], request: AnyRequest, sandbox: SandboxDep) ->
     if not hmac.compare_digest(form.get("token", "").encode(), window.token.encode()):
         raise PermissionDeniedException("the form does not come from this window")
     if _is_open(payment):
+        refused = await _confirm(sandbox, payment, form)
+        payment, window = _find(sandbox, tx_id)  # it may have changed meanwhile
+    else:
+        refused = None
+    if _is_open(payment):
         with sandbox.store.transaction():
             window.quiet = form.get("choice") == "quiet" and form.get("action") != "close"
             save_window(sandbox, tx_id, window)
-            _perform(sandbox, payment, form)
+            _perform(sandbox, payment, form, refused)
     away = _place_to_go(payment, window, sandbox)
     if away:
         return _redirect(away)
     return _redirect(f"/checkout/{tx_id}")
 
 
-def _perform(sandbox: SandboxState, payment: Payment, form: dict[str, str]) -> None:
+async def _confirm(sandbox: SandboxState, payment: Payment, form: dict[str, str]) -> Failure | None:
+    """Ask the merchant's confirm URL if the buyer wants to pay, and could."""
+    if form.get("action") == "close" or action_for(form.get("choice", "")).failure:
+        return None
+    return await confirm(sandbox, payment)
+
+
+def _perform(
+    sandbox: SandboxState, payment: Payment, form: dict[str, str], refused: Failure | None
+) -> None:
     if form.get("action") == "close":
         payment_flow.abandon(sandbox, payment)
         return
@@ -144,8 +159,8 @@ def _perform(sandbox: SandboxState, payment: Payment, form: dict[str, str]) -> N
         bank = banks.find(form.get("bank", ""))
         payment.bank = bank.name if bank else payment.bank
     try:
-        if action.failure:
-            payment_flow.decline(sandbox, payment, action.failure)
+        if failure := action.failure or refused:
+            payment_flow.decline(sandbox, payment, failure)
         else:
             payment_flow.authenticate(
                 sandbox, payment, action.card(payment, form.get("months", ""))

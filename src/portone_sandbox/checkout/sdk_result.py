@@ -82,7 +82,7 @@ def _v2_result(payment: Payment) -> dict[str, object]:
         result["paymentToken"] = payment.payment_token
     if payment.failure:
         result |= {
-            "code": "PGProviderError",
+            "code": payment.failure.sdk_code,
             "message": payment.failure.reason,
             "pgCode": payment.failure.pg_code,
             "pgMessage": payment.failure.pg_message,

@@ -9,12 +9,14 @@ from portone_sandbox.checkout.window import (
     StoreNotFound,
     Style,
     failure_code,
+    read_confirm_url,
     read_due,
     read_redirect,
 )
 from portone_sandbox.core.brands import GIFTS, WALLETS
-from portone_sandbox.core.errors import InvalidRequest, Refused
+from portone_sandbox.core.errors import InvalidRequest, NotPlayed, Refused
 from portone_sandbox.core.fields import Fields
+from portone_sandbox.core.journal import note, watch_unread
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Buyer, Method
 from portone_sandbox.core.state import SandboxState
@@ -25,16 +27,24 @@ _NAME_LENGTH_MAX = 200
 
 def read_request(sandbox: SandboxState, call: Fields, *, phone: bool) -> SdkRequest:
     """Read init's code and request_pay's parameters; raises a Refused."""
+    method = call.text("method")
+    if method not in (None, "request_pay"):
+        raise NotPlayed(f"IMP.{method} is not played by the sandbox")
     if call.text("code") != sandbox.credentials.v1.imp_code:
         raise StoreNotFound(
             f"가맹점 식별코드가 유효하지 않습니다. 샌드박스의 식별코드는"
             f" {sandbox.credentials.v1.imp_code} 입니다."
         )
-    params = call.values.get("params")
+    if call.text("tier"):
+        note("tiers are not played by the sandbox: the payment is the store's own")
+    params = call.value("params")
     if not isinstance(params, dict):
         raise InvalidRequest("결제 파라미터가 없습니다.")
     fields = Fields(params)
-    opening = read_opening(params, sandbox.now(), phone=phone)
+    watch_unread(fields.unread)
+    opening = _opening(fields, sandbox.now(), phone=phone)
+    if opening.customer_uid:
+        note("customer_uid is recorded, but no billing key is issued under it")
     english = (fields.text("language") or "").lower().startswith("en")
     return SdkRequest(
         opening=opening,
@@ -46,19 +56,22 @@ def read_request(sandbox: SandboxState, call: Fields, *, phone: bool) -> SdkRequ
 
 def _style(fields: Fields, redirect_url: str | None, *, phone: bool) -> Style:
     """Phones leave the page for the window; with `popup: false` some PGs do so everywhere."""
-    if redirect_url and (phone or fields.values.get("popup") is False):
+    if redirect_url and (phone or fields.value("popup") is False):
         return "redirect"
-    return "popup" if fields.values.get("popup") is True and not phone else "frame"
+    return "popup" if fields.value("popup") is True and not phone else "frame"
 
 
-def read_opening(params: dict[str, object], now: datetime, *, phone: bool = False) -> Opening:
+def read_opening(params: dict[str, object], now: datetime) -> Opening:
     """Read request_pay's parameters alone; raises InvalidRequest."""
-    fields = Fields(params)
+    return _opening(Fields(params), now, phone=False)
+
+
+def _opening(fields: Fields, now: datetime, *, phone: bool) -> Opening:
     currency = (fields.text("currency", 3) or "KRW").upper()
     amount = fields.money("amount", currency)
     if not amount:
         raise InvalidRequest("amount is required, and must be more than 0")
-    custom = fields.values.get("custom_data")
+    custom = fields.value("custom_data")
     word = fields.text("pay_method") or "card"
     provider, _, merchant = (fields.text("pg", 120) or "").partition(".")
     return Opening(
@@ -86,6 +99,8 @@ def read_opening(params: dict[str, object], now: datetime, *, phone: bool = Fals
         # Any value is stored as JSON text.
         custom_data=None if custom is None else msgspec.json.encode(custom).decode(),
         notice_urls=fields.texts("notice_url"),
+        confirm_url=read_confirm_url(fields.text("confirm_url")),
+        customer_uid=fields.text("customer_uid", 80),
         escrow=fields.flag("escrow"),
         redirect_url=read_redirect(fields.text("m_redirect_url")),
         due_at=read_due(fields.text("vbank_due"), now),
@@ -101,7 +116,7 @@ def _method(word: str) -> Method:
 
 def refusal_result(call: Fields, refusal: Refused) -> dict[str, object]:
     """The callback's value when the checks failed: there was no attempt, so no imp_uid."""
-    params = call.values.get("params")
+    params = call.value("params")
     code, message = failure_code(refusal)
     return {
         "success": False,

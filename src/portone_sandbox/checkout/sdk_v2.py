@@ -10,17 +10,20 @@ from portone_sandbox.checkout.window import (
     StoreNotFound,
     Style,
     failure_code,
+    read_confirm_url,
     read_due,
     read_redirect,
 )
 from portone_sandbox.core import banks
 from portone_sandbox.core.brands import GIFTS, WALLETS
-from portone_sandbox.core.errors import ChannelNotFound, InvalidRequest, Refused
+from portone_sandbox.core.errors import InvalidRequest, NotPlayed, Refused
 from portone_sandbox.core.fields import Fields
+from portone_sandbox.core.journal import watch_unread
 from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Buyer, Gender, Method, OrderDetails, Product
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.unread import unread_fields
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
@@ -98,7 +101,7 @@ class WindowType(msgspec.Struct, kw_only=True):
 
 
 class PaymentRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """requestPayment's parameters; unused ones are ignored."""
+    """requestPayment's parameters; the journal notes the others."""
 
     store_id: Text
     payment_id: Text
@@ -112,6 +115,7 @@ class PaymentRequest(msgspec.Struct, rename="camel", kw_only=True):
     redirect_url: str | None = None
     force_redirect: bool | None = None
     notice_urls: list[str] | None = None
+    confirm_url: str | None = None
     customer: Customer | None = None
     custom_data: Any = None
     is_escrow: bool | None = None
@@ -131,7 +135,11 @@ class PaymentRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 def read_request(sandbox: SandboxState, call: Fields, *, phone: bool) -> SdkRequest:
     """Read requestPayment's parameters; raises a Refused."""
-    request = _read(call.values.get("params"))
+    method = call.text("method")
+    if method not in (None, "requestPayment"):
+        raise NotPlayed(f"PortOne.{method} is not played by the sandbox")
+    request = _read(call.value("params"))
+    watch_unread(lambda: unread_fields(call.value("params"), PaymentRequest))
     if request.store_id != sandbox.credentials.v2.store_id:
         raise StoreNotFound(
             f"상점 정보를 찾을 수 없습니다. 샌드박스의 상점 아이디는"
@@ -176,8 +184,6 @@ def _style(request: PaymentRequest, redirect_url: str | None, *, phone: bool) ->
 def _opening(request: PaymentRequest, now: datetime, *, phone: bool) -> Opening:
     if not request.channel_key and not request.channel_group_id:
         raise InvalidRequest("one of `channelKey` and `channelGroupId` is required")
-    if not request.channel_key:
-        raise ChannelNotFound("channel groups are not played by the sandbox")
     account = request.virtual_account or AccountWish()
     return Opening(
         order_id=request.payment_id,
@@ -189,10 +195,12 @@ def _opening(request: PaymentRequest, now: datetime, *, phone: bool) -> Opening:
         tax_free=request.tax_free_amount,
         vat_amount=request.vat_amount,
         channel_key=request.channel_key,
+        channel_group_id=request.channel_group_id,
         device="mobile" if phone else "pc",
         buyer=_buyer(request.customer or Customer()),
         custom_data=_custom(request.custom_data),
         notice_urls=request.notice_urls or [],
+        confirm_url=read_confirm_url(request.confirm_url),
         escrow=bool(request.is_escrow),
         bank=_bank(account.bank_code),
         brand=_brand(request),
@@ -273,7 +281,7 @@ def _buyer(customer: Customer) -> Buyer:
 
 def refusal_result(call: Fields, refusal: Refused) -> dict[str, object]:
     """The promise's value when the checks failed: there was no attempt, so an empty txId."""
-    params = call.values.get("params")
+    params = call.value("params")
     payment_id = params.get("paymentId") if isinstance(params, dict) else None
     code, message = failure_code(refusal)
     return {

@@ -14,12 +14,14 @@ from portone_sandbox.core.errors import (
     ChannelNotFound,
     CompanyRefused,
     InvalidRequest,
+    NotPlayed,
     Refused,
 )
 from portone_sandbox.core.locale import KST, Language
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.urls import check_url
 
 Style = Literal["frame", "popup", "redirect"]
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
@@ -44,6 +46,8 @@ _CODES: dict[type[Refused], str] = {
     InvalidRequest: "RequestParseFailed",
     StoreNotFound: "StoreNotFound",
     CompanyRefused: "PGProviderError",
+    # The sandbox's own: PortOne plays everything.
+    NotPlayed: "NotPlayed",
 }
 _MESSAGES = {
     "PaymentAlreadyPaid": "이미 결제가 이루어진 거래건입니다.",
@@ -134,6 +138,17 @@ def read_redirect(url: str | None) -> str | None:
     return url
 
 
+def read_confirm_url(url: str | None) -> str | None:
+    """Validate the URL that is asked before a payment is approved; raises InvalidRequest."""
+    if not url:
+        return None
+    try:
+        check_url(url)
+    except ValueError as error:
+        raise InvalidRequest(f"the confirm URL: {error}") from error
+    return url
+
+
 def read_due(text: str | None, now: datetime) -> datetime | None:
     """A deadline as YYYYMMDD[HH[mm[ss]]], dashes, colons and spaces ignored, in Korean time.
 
@@ -157,7 +172,9 @@ def read_due(text: str | None, now: datetime) -> datetime | None:
 def failure_code(refusal: Refused) -> tuple[str, str]:
     """The SDK's code and message if no window opens."""
     code = _CODES.get(type(refusal), "InvalidEntityState")
-    return code, _MESSAGES.get(code, refusal.message)
+    # A refusal that says more than its kind keeps its words.
+    general = refusal.message == refusal.default_message
+    return code, _MESSAGES.get(code, refusal.message) if general else refusal.message
 
 
 def redirect_url(window: Window, payment: Payment, result: dict[str, object]) -> str | None:

@@ -11,6 +11,7 @@ from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import (
     Buyer,
     Card,
+    Failure,
     Method,
     Order,
     Payment,
@@ -42,11 +43,26 @@ class PayRequest(msgspec.Struct, forbid_unknown_fields=True):
     buyer: Buyer | None = None
 
 
-def act(sandbox: SandboxState, body: PayRequest) -> Payment:
-    """Perform the buyer's action; raises a Refused where the state forbids it."""
+def find_waiting(sandbox: SandboxState, body: PayRequest) -> Payment | None:
+    """The open window whose merchant wants to be asked before this action."""
+    if body.outcome != "paid":
+        return None
+    direct = sandbox.store.find_payment(body.payment_id)
+    version = to_version(body.version) if body.version else None
+    payment = direct or payment_flow.find_open_window(sandbox, body.payment_id, version)
+    return payment if payment and payment.window_open and payment.confirm_url else None
+
+
+def act(sandbox: SandboxState, body: PayRequest, refused: Failure | None = None) -> Payment:
+    """Perform the buyer's action; raises a Refused where the state forbids it.
+
+    `refused` is why the merchant does not want the payment.
+    """
     with sandbox.store.transaction():
         payment = _window_for(sandbox, body)
         _as_the_gateway_records(payment, body)
+        if refused:
+            return payment_flow.decline(sandbox, payment, refused)
         if body.outcome == "paid":
             return payment_flow.authenticate(sandbox, payment, body.card)
         if body.outcome == "failed":

@@ -8,7 +8,7 @@ from litestar import Response, Router, delete, get, post, put
 
 from portone_sandbox.checkout import sdk_v1, sdk_v2
 from portone_sandbox.checkout.sdk_result import sdk_result
-from portone_sandbox.control.buyer import Amount, Name, PayRequest, act
+from portone_sandbox.control.buyer import Amount, Name, PayRequest, act, find_waiting
 from portone_sandbox.core import cancellations, payment_flow, virtual_accounts
 from portone_sandbox.core.cancellations import CancelRequest
 from portone_sandbox.core.errors import InvalidRequest, Refused
@@ -21,6 +21,7 @@ from portone_sandbox.core.request import AnyRequest, SandboxDep
 from portone_sandbox.core.settings import CancelMode, Credentials, Settings
 from portone_sandbox.core.state import Kept, SandboxState
 from portone_sandbox.v1.schema import v1_status
+from portone_sandbox.webhooks.confirmation import confirm
 from portone_sandbox.webhooks.sender import SenderDep
 
 Body = TypeVar("Body")
@@ -103,7 +104,10 @@ async def put_credentials(request: AnyRequest, sandbox: SandboxDep) -> Credentia
 @post("/pay", status_code=200)
 async def pay(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]:
     """Play the buyer at the window; responds with the value of the SDK's callback."""
-    payment = act(sandbox, await _read(request, PayRequest))
+    body = await _read(request, PayRequest)
+    waiting = find_waiting(sandbox, body)
+    refused = await confirm(sandbox, waiting) if waiting else None
+    payment = act(sandbox, body, refused)
     return sdk_result(payment, sandbox.settings)
 
 

@@ -47,6 +47,20 @@ class ChannelNotFound(Refused):
     default_message = "no channel has this key"
 
 
+class NotPlayed(Refused):
+    """PortOne has it, and the sandbox does not play it."""
+
+    type = "NOT_PLAYED"
+    default_message = "not played by the sandbox"
+
+
+class ConfirmationRefused(Refused):
+    """The merchant's confirm URL refused the payment."""
+
+    type = "CONFIRM_PROCESS_FAILED"
+    default_message = "the merchant's confirm URL refused the payment"
+
+
 class AlreadyPaid(Refused):
     """The order is already paid."""
 

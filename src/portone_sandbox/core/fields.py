@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request
 
 from portone_sandbox.core.errors import InvalidRequest
+from portone_sandbox.core.journal import watch_unread
 from portone_sandbox.core.money import to_minor
 
 _UNIX_LIMIT = 4_102_444_800  # year 2100; later times are a caller's milliseconds
@@ -19,10 +20,20 @@ class Fields:
 
     def __init__(self, values: dict[str, object]) -> None:
         self.values = values
+        self._read: set[str] = set()
+
+    def value(self, name: str) -> object:
+        """A field as it is, or None."""
+        self._read.add(name)
+        return self.values.get(name)
+
+    def unread(self) -> list[str]:
+        """The names of fields that nothing asked for."""
+        return [name for name in self.values if name.partition("[")[0] not in self._read]
 
     def text(self, name: str, length_max: int | None = None) -> str | None:
         """A text, or None when absent or empty; raises InvalidRequest."""
-        value = self.values.get(name)
+        value = self.value(name)
         if value is None or value == "":
             return None
         if not isinstance(value, str | int | float) or isinstance(value, bool):
@@ -43,7 +54,7 @@ class Fields:
 
     def money(self, name: str, currency: str) -> int | None:
         """A V1 amount in minor units, or None; raises InvalidRequest when negative or unfit."""
-        value = self.values.get(name)
+        value = self.value(name)
         if value is None or value == "":
             return None
         try:
@@ -56,7 +67,7 @@ class Fields:
 
     def integer(self, name: str) -> int | None:
         """A whole number, or None."""
-        value = self.values.get(name)
+        value = self.value(name)
         if value is None or value == "":
             return None
         if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,15}", str(value)):
@@ -72,11 +83,11 @@ class Fields:
 
     def flag(self, name: str) -> bool:
         """A boolean; absent is False."""
-        return str(self.values.get(name, "")).lower() in ("true", "1")
+        return str(self.value(name)).lower() in ("true", "1")
 
     def texts(self, name: str) -> list[str]:
         """A list of texts: a JSON array, a repeated field, or one value."""
-        value = self.values.get(name)
+        value = self.value(name)
         if value is None or value == "":
             return []
         many = value if isinstance(value, list) else [value]
@@ -86,7 +97,13 @@ class Fields:
 
 
 async def read_fields(request: Request[Any, Any, Any]) -> Fields:
-    """The body's fields, form or JSON, over those of the query."""
+    """The body's fields, form or JSON, over those of the query; the journal notes unread ones."""
+    fields = await _parse(request)
+    watch_unread(fields.unread)
+    return fields
+
+
+async def _parse(request: Request[Any, Any, Any]) -> Fields:
     body = await request.body()
     values: dict[str, object] = dict(request.query_params.items())
     if not body.strip():
@@ -112,7 +129,8 @@ def read_list(request: Request[Any, Any, Any], fields: Fields, name: str) -> lis
     # Litestar keeps no order among different names.
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"))
     found = [value for key, value in pairs if listed.fullmatch(key)]
-    bare = [value for key, value in pairs if key == name] or fields.texts(name)
+    bare = [value for key, value in pairs if key == name]
+    bare = bare or (fields.texts(name) if fields.value(name) else [])
     return found or [part for text in bare for part in text.split(",") if part]
 
 

@@ -13,7 +13,7 @@ from portone_sandbox.core.payments import Version
 
 ENTRIES_MAX = 1000
 BODY_BYTES_MAX = 10_000
-_reasons: ContextVar[list[str] | None] = ContextVar("reasons", default=None)
+_findings: "ContextVar[Findings | None]" = ContextVar("findings", default=None)
 
 
 class Exchange(msgspec.Struct):
@@ -25,7 +25,10 @@ class Exchange(msgspec.Struct):
 
 
 class Entry(msgspec.Struct):
-    """One call. `status` is null if the connection was reset, `reason` if nothing was refused."""
+    """One call. `status` is null if the connection was reset, `reason` if nothing was refused.
+
+    `notes` say what was ignored.
+    """
 
     at: datetime
     method: str
@@ -36,6 +39,7 @@ class Entry(msgspec.Struct):
     request: Exchange
     response: Exchange
     seconds: float = 0.0
+    notes: list[str] = []
 
     def is_about(self, ids: Iterable[str]) -> bool:
         """Whether the call names one of these ids."""
@@ -65,33 +69,67 @@ class Journal:
         ids: Iterable[str] | None = None,
         status: int | None = None,
         refused: bool = False,
+        remarkable: bool = False,
         limit: int = ENTRIES_MAX,
     ) -> list[Entry]:
-        """Entries, newest first: about one of `ids`, with a status, or refused ones only."""
+        """Entries, newest first: about one of `ids`, with a status, or refused ones only.
+
+        Remarkable ones are refused, or have notes.
+        """
         wanted = None if ids is None else list(ids)
         found = (
             entry
             for entry in reversed(self._entries)
             if (status is None or entry.status == status)
             and (not refused or entry.reason is not None)
+            and (not remarkable or entry.reason is not None or entry.notes)
             and (wanted is None or entry.is_about(wanted))
         )
         return list(islice(found, limit))
 
 
+class Findings:
+    """What is found out about one running call, beyond what its response says."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.notes: list[str] = []
+        # Parsers that can tell, once a call was granted, which of its fields nothing read.
+        self.unread: list[Callable[[], Iterable[str]]] = []
+
+    def all_notes(self) -> list[str]:
+        """Notes, with the fields that nothing read."""
+        names = sorted({name for unread in self.unread for name in unread()})
+        return [*self.notes, *(f"{name} is not played by the sandbox: ignored" for name in names)]
+
+
 def explain(reason: str) -> None:
-    """Give the journal's reason for the running call, beyond what its response says."""
-    reasons = _reasons.get()
-    if reasons is not None and reason not in reasons:
-        reasons.append(reason)
+    """Give the reason for refusing the running call, beyond what its response says."""
+    found = _findings.get()
+    if found is not None and reason not in found.reasons:
+        found.reasons.append(reason)
+
+
+def note(text: str) -> None:
+    """Give a note about the running call, whatever becomes of it."""
+    found = _findings.get()
+    if found is not None and text not in found.notes:
+        found.notes.append(text)
+
+
+def watch_unread(unread: Callable[[], Iterable[str]]) -> None:
+    """Ask for the names of ignored fields, once the running call was granted."""
+    found = _findings.get()
+    if found is not None:
+        found.unread.append(unread)
 
 
 @contextmanager
-def collecting_reasons() -> Iterator[list[str]]:
-    """Collect the reasons that are given within."""
-    reasons: list[str] = []
-    token = _reasons.set(reasons)
+def collecting() -> Iterator[Findings]:
+    """Collect what is found out within."""
+    found = Findings()
+    token = _findings.set(found)
     try:
-        yield reasons
+        yield found
     finally:
-        _reasons.reset(token)
+        _findings.reset(token)

@@ -28,6 +28,7 @@ from portone_sandbox.core.payments import (
     Version,
     VirtualAccount,
 )
+from portone_sandbox.core.settings import Channel, Settings
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import Event
 
@@ -47,10 +48,13 @@ class Opening(msgspec.Struct, kw_only=True):
     tax_free: int | None = None
     vat_amount: int | None = None
     channel_key: str | None = None
+    channel_group_id: str | None = None
     device: Device = "pc"
     buyer: Buyer = msgspec.field(default_factory=Buyer)
     custom_data: str | None = None
     notice_urls: list[str] = msgspec.field(default_factory=list)
+    confirm_url: str | None = None
+    customer_uid: str | None = None
     escrow: bool = False
     bank: str | None = None
     brand: str | None = None
@@ -155,12 +159,7 @@ def _registered_amount(order: Order, opening: Opening) -> int | None:
 
 def _new_attempt(sandbox: SandboxState, opening: Opening, order: Order | None) -> Payment:
     settings, now = sandbox.settings, sandbox.now()
-    if opening.channel_key is None:
-        channel = settings.default_channel(opening.version)
-    else:
-        channel = settings.channel(opening.channel_key, opening.version)
-    if channel is None:
-        raise ChannelNotFound
+    channel = _channel(settings, opening)
     registered_tax_free = order.tax_free if order else None
     tax_free = opening.tax_free if opening.tax_free is not None else registered_tax_free
     return Payment(
@@ -179,9 +178,12 @@ def _new_attempt(sandbox: SandboxState, opening: Opening, order: Order | None) -
         status_changed_at=now,
         channel=opening.device,
         channel_key=channel.key,
+        channel_group_id=None if opening.channel_key else opening.channel_group_id,
         buyer=opening.buyer,
         custom_data=opening.custom_data,
         notice_urls=opening.notice_urls,
+        confirm_url=opening.confirm_url,
+        customer_uid=opening.customer_uid,
         escrow=opening.escrow,
         bank=opening.bank,
         brand=opening.brand,
@@ -192,6 +194,24 @@ def _new_attempt(sandbox: SandboxState, opening: Opening, order: Order | None) -
         account_due_at=opening.due_at,
         skip_webhook=opening.skip_webhook,
     )
+
+
+def _channel(settings: Settings, opening: Opening) -> Channel:
+    """The channel that takes a payment; a key wins over a group, as at PortOne."""
+    key = opening.channel_key
+    if key is None and opening.channel_group_id is not None:
+        group = settings.channel_group(opening.channel_group_id)
+        if group is None:
+            raise ChannelNotFound(
+                "channel groups are not played by the sandbox, except those that the setting"
+                " channel_groups names"
+            )
+        key = group.channel_keys[0]
+    channel = settings.channel(key, opening.version) if key else None
+    channel = channel or (settings.default_channel(opening.version) if key is None else None)
+    if channel is None:
+        raise ChannelNotFound
+    return channel
 
 
 def authenticate(sandbox: SandboxState, payment: Payment, card: Card | None = None) -> Payment:

@@ -182,6 +182,8 @@ class Failure(msgspec.Struct):
     reason: str
     pg_code: str
     pg_message: str
+    # V2's SDK tells what failed: the company, or the merchant's confirm URL.
+    sdk_code: str = "PGProviderError"
 
 
 class Order(msgspec.Struct):
@@ -213,10 +215,12 @@ class Payment(msgspec.Struct):
     vat_amount: int | None = None
     channel: Literal["pc", "mobile", "api"] = "pc"
     channel_key: str = ""
+    channel_group_id: str | None = None
     pg_tx_id: str = ""
     buyer: Buyer = msgspec.field(default_factory=Buyer)
     custom_data: str | None = None
     notice_urls: list[str] = msgspec.field(default_factory=list)
+    confirm_url: str | None = None
     skip_webhook: bool = False
     escrow: bool = False
     customer_uid: str | None = None

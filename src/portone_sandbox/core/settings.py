@@ -1,12 +1,12 @@
 """Credentials, channels, and one switch per undocumented behaviour of PortOne."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from portone_sandbox.core.companies import COMPANIES, Company, CompanyName
 from portone_sandbox.core.payments import RefundStatus, Version
+from portone_sandbox.core.urls import check_url
 
 
 class V1Credentials(msgspec.Struct):
@@ -68,6 +68,14 @@ class Channel(msgspec.Struct):
     manual_approval: bool = False
 
 
+class ChannelGroup(msgspec.Struct):
+    """A group of V2 channels, of which its first takes the payments."""
+
+    id: str
+    channel_keys: Annotated[list[str], msgspec.Meta(min_length=1)]
+    name: str = "sandbox"
+
+
 def _channels() -> list[Channel]:
     return [
         Channel(key="channel-key-sandbox-v1-test", version="V1", pg_id="sandbox-mid-v1"),
@@ -94,6 +102,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     webhook_url_v2: str | None = None
     v1_webhook_format: Literal["json", "form"] = "json"
     channels: list[Channel] = msgspec.field(default_factory=_channels)
+    # PortOne divides a group's payments among its channels by shares; here the first takes all.
+    channel_groups: list[ChannelGroup] = []
     # The payment company behind a channel, by the channel's key; without one, nothing is demanded.
     companies: dict[str, CompanyName] = msgspec.field(default_factory=dict)
     # Companies that really charge test payments cancel them at 23:30 in Korea. PortOne's record
@@ -112,6 +122,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     # Undocumented: whether a window that was open before another one of the same order was paid can
     # still be paid.
     v1_second_payment: Literal["refuse", "accept"] = "refuse"
+    # Documented as required. Clients older than channels send none.
+    v1_vbanks_without_channel: Literal["refuse", "default_channel"] = "refuse"
     # V1 sends once; PortOne grants up to 5 retries, a minute apart, on request.
     v1_webhook_retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     # Undocumented: the effect of a virtual account's due time.
@@ -161,8 +173,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         """Raise ValueError for what is no URL, and for a company behind an unknown channel."""
         for url in (self.webhook_url_v1, self.webhook_url_v2):
             if url is not None:
-                _check_url(url)
-        unknown = set(self.companies) - {channel.key for channel in self.channels}
+                check_url(url)
+        grouped = {key for group in self.channel_groups for key in group.channel_keys}
+        unknown = (grouped | set(self.companies)) - {channel.key for channel in self.channels}
         if unknown:
             raise ValueError(f"no channel has the key {', '.join(sorted(unknown))}")
 
@@ -174,6 +187,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
             return found
         return msgspec.structs.replace(found, pg_provider=company.provider(version))
 
+    def channel_group(self, group_id: str) -> ChannelGroup | None:
+        """The channel group with this id, if any."""
+        return next((group for group in self.channel_groups if group.id == group_id), None)
+
     def company(self, channel_key: str) -> Company | None:
         """The payment company behind a channel, if one was named."""
         name = self.companies.get(channel_key)
@@ -182,13 +199,3 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     def default_channel(self, version: Version) -> Channel | None:
         """The first channel of a version."""
         return next((c for c in self.channels if c.version == version), None)
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        complete = None
-    if not complete or " " in url or not url.isprintable():
-        raise ValueError(f"{url!r} is no http or https URL")

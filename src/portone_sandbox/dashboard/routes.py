@@ -72,7 +72,7 @@ async def show(
         sends=sends,
         older_sends=len(webhooks) > _PAGE,
         faults=sandbox.faults.rules,
-        calls=sandbox.journal.find(refused=not calls, limit=_PAGE),
+        calls=sandbox.journal.find(remarkable=not calls, limit=_PAGE),
         all_calls=calls,
         settings=_settings(sandbox.settings),
         bank_names={bank.name: bank.korean for bank in banks.BY_NAME.values()},
@@ -208,7 +208,7 @@ def _require_own_page(request: AnyRequest) -> None:
 
 def _redirect_back(form: Fields, **said: str) -> Response[str]:
     """Redirect to the page, so that a reload repeats nothing."""
-    language = "en" if form.values.get("lang") == "en" else "ko"
+    language = "en" if form.value("lang") == "en" else "ko"
     place = "/?" + urlencode({"lang": language, **said})
     headers = {"Location": place, "Cache-Control": "no-store"}
     return Response("", status_code=303, headers=headers, media_type=MediaType.TEXT)

@@ -17,8 +17,10 @@
     };
   };
 
-  const missing = (name) => async () => {
-    throw new Error(`[PortOne sandbox] ${name} is not played by the sandbox`);
+  // Says so in the console, in the sandbox's journal, and to the caller.
+  const missing = (name) => async (params) => {
+    await sandbox.refuse("v2", `PortOne.${name}`, { method: name, params });
+    throw new Error(`[PortOne sandbox] PortOne.${name} is not played by the sandbox`);
   };
 
   const others = [

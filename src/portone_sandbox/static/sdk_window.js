@@ -135,5 +135,16 @@ const portoneSandboxWindow = ((script) => {
     }
   };
 
-  return { pay };
+  /** Reports a function that is not played; gives { result } or { code, message }. */
+  const refuse = async (version, name, body) => {
+    const message = `${name} is not played by the sandbox`;
+    console.error(`[PortOne sandbox] ${message}`);
+    try {
+      return await call(`checkout/${version}`, body);
+    } catch {
+      return { code: "NotPlayed", message };
+    }
+  };
+
+  return { pay, refuse };
 })(document.currentScript);

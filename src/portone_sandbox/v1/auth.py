@@ -59,8 +59,9 @@ async def require_token(
     """
     sandbox: SandboxState = connection.app.state.sandbox
     headers = connection.headers
-    # Older clients send the token in a header of its own.
-    given = headers.get("authorization") or headers.get("x-imptokenheader") or ""
+    # Older clients send the token in a header of its own, or in the query.
+    given = headers.get("authorization") or headers.get("x-imptokenheader")
+    given = given or connection.query_params.get("_token") or ""
     problem = _problem_of(sandbox, given.removeprefix("Bearer ").strip())
     if problem:
         explain(problem)

@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from portone_sandbox.core.errors import InvalidRequest, PaymentNotFound
 from portone_sandbox.core.fields import Fields, read_fields, read_list
-from portone_sandbox.core.journal import explain
+from portone_sandbox.core.journal import explain, watch_unread
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
@@ -50,7 +50,9 @@ async def _query(request: AnyRequest) -> Fields:
     """The query's fields; those of the body as well, if the lookup is posted."""
     if request.method == "POST":
         return await read_fields(request)
-    return Fields(dict(request.query_params.items()))
+    fields = Fields(dict(request.query_params.items()))
+    watch_unread(fields.unread)
+    return fields
 
 
 @route("/payments/{imp_uid:str}", http_method=LOOKUP_VERBS, status_code=200)

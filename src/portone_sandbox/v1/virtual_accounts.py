@@ -17,6 +17,7 @@ from portone_sandbox.core.errors import (
     Refused,
 )
 from portone_sandbox.core.fields import Fields, read_fields
+from portone_sandbox.core.journal import explain
 from portone_sandbox.core.payment_flow import Opening
 from portone_sandbox.core.payments import Buyer, Method, Payment, Status, VirtualAccount
 from portone_sandbox.core.request import AnyRequest, SandboxDep
@@ -37,7 +38,8 @@ async def issue_account(request: AnyRequest, sandbox: SandboxDep) -> Response[by
     fields = await read_fields(request)
     try:
         account = _account(sandbox, fields)
-        opening = _opening(fields, account)
+        opening = _opening(sandbox, fields, account)
+        fields.value("pg_api_key")  # in the query, whatever the body says
         _check_company(sandbox, opening, account, request.query_params.get("pg_api_key"))
         with sandbox.store.transaction():
             payment = payment_flow.open_checkout(sandbox, opening)
@@ -89,7 +91,10 @@ VBANKS = [issue_account, change_account, revoke_account]
 
 
 def _account(sandbox: SandboxState, fields: Fields) -> VirtualAccount:
-    code, company = fields.required_text("vbank_code"), _company(sandbox, fields)
+    code, company = (
+        fields.required_text("vbank_code"),
+        _company(sandbox, fields.text("channel_key")),
+    )
     bank = company.find_bank(code) if company else banks.find(code)
     due = fields.unix_time("vbank_due")
     if bank is None:
@@ -106,20 +111,30 @@ def _account(sandbox: SandboxState, fields: Fields) -> VirtualAccount:
     )
 
 
-def _company(sandbox: SandboxState, fields: Fields) -> Company | None:
-    return sandbox.settings.company(fields.text("channel_key") or "")
+def _company(sandbox: SandboxState, channel_key: str | None) -> Company | None:
+    default = sandbox.settings.default_channel("V1")
+    return sandbox.settings.company(channel_key or (default.key if default else ""))
 
 
 def _check_company(
     sandbox: SandboxState, opening: Opening, account: VirtualAccount, api_key: str | None
 ) -> None:
-    company = sandbox.settings.company(opening.channel_key or "")
+    company = _company(sandbox, opening.channel_key)
     if company:
         expected = sandbox.credentials.v1.pg_api_key
         company.check_issue(opening.buyer, account.holder, api_key, expected)
 
 
-def _opening(fields: Fields, account: VirtualAccount) -> Opening:
+def _channel_key(sandbox: SandboxState, fields: Fields) -> str | None:
+    """The channel's key, or None for the default channel, as a setting allows."""
+    key = fields.text("channel_key")
+    if key is None and sandbox.settings.v1_vbanks_without_channel == "refuse":
+        explain("older clients send none: the setting v1_vbanks_without_channel accepts them")
+        raise InvalidRequest("channel_key is required")
+    return key
+
+
+def _opening(sandbox: SandboxState, fields: Fields, account: VirtualAccount) -> Opening:
     amount = fields.money("amount", "KRW")
     # Only a fixed account, which accepts any amount, may expect none.
     if amount is None or (amount == 0 and not account.fixed):
@@ -132,7 +147,7 @@ def _opening(fields: Fields, account: VirtualAccount) -> Opening:
         name=fields.text("name", 40) or "샌드박스 주문",
         tax_free=fields.money("tax_free", "KRW"),
         vat_amount=fields.money("vat_amount", "KRW"),
-        channel_key=fields.required_text("channel_key"),
+        channel_key=_channel_key(sandbox, fields),
         device="api",
         buyer=Buyer(
             name=fields.text("buyer_name", 16),

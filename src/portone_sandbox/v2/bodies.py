@@ -7,9 +7,11 @@ import msgspec
 
 from portone_sandbox.core import banks
 from portone_sandbox.core.errors import InvalidRequest
+from portone_sandbox.core.journal import watch_unread
 from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payments import Buyer, Gender, OrderDetails, Product, Version
 from portone_sandbox.core.request import AnyRequest, read_path
+from portone_sandbox.core.unread import unread_fields
 
 Body = TypeVar("Body")
 Amount = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
@@ -288,9 +290,11 @@ async def read_body(request: AnyRequest, kind: type[Body]) -> Body:
     if request.method == "GET" and "requestBody" in request.query_params:
         body = str(request.query_params["requestBody"]).encode("utf-8", "replace")
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        decoded = msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(str(error)) from error
+    watch_unread(lambda: unread_fields(msgspec.json.decode(body or b"{}"), kind))
+    return decoded
 
 
 def read_id(payment_id: str) -> str:

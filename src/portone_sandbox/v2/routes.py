@@ -263,8 +263,8 @@ def _instant_opening(order_id: str, body: InstantBody) -> Opening:
         name=body.order_name,
         tax_free=amount.tax_free,
         vat_amount=amount.vat,
-        # The sandbox has no channel groups, so a group's id matches no channel.
-        channel_key=body.channel_key or body.channel_group_id,
+        channel_key=body.channel_key,
+        channel_group_id=body.channel_group_id,
         device="api",
         buyer=body.customer.buyer() if body.customer else Buyer(),
         details=body.details(),

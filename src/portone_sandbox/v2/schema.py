@@ -119,6 +119,7 @@ def _common(sandbox: SandboxState, payment: Payment) -> Shown:
             "storeId": keys.store_id,
             "method": _show_method(payment, sandbox.now()),
             "channel": _show_channel(sandbox, payment),
+            "channelGroup": _show_group(sandbox, payment),
             "version": payment.version,
             "webhooks": [show_webhook(w) for w in sandbox.store.list_webhooks(payment.tx_id)],
             "requestedAt": payment.requested_at,
@@ -233,6 +234,14 @@ def _show_channel(sandbox: SandboxState, payment: Payment) -> Shown:
         "pgProvider": channel.pg_provider if channel else "TOSSPAYMENTS",
         "pgMerchantId": channel.pg_id if channel else "removed",
     }
+
+
+def _show_group(sandbox: SandboxState, payment: Payment) -> Shown | None:
+    if payment.channel_group_id is None:
+        return None
+    group = sandbox.settings.channel_group(payment.channel_group_id)
+    name = group.name if group else "removed"
+    return {"id": payment.channel_group_id, "name": name, "isForTest": True}
 
 
 def _show_method(payment: Payment, now: datetime) -> Mapping[str, object] | None:

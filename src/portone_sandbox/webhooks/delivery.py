@@ -21,6 +21,15 @@ def sign(secret: str, webhook_id: str, timestamp: int, body: str) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
+def signature_headers(secrets: list[str], message_id: str, stamp: int, body: str) -> dict[str, str]:
+    """The headers of Standard Webhooks, with a signature by each secret."""
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": " ".join(sign(key, message_id, stamp, body) for key in secrets),
+    }
+
+
 def next_attempt_at(
     webhook: Webhook, attempted: Attempt, due_at: datetime, fixed_jitter: float | None
 ) -> datetime | None:

@@ -18,7 +18,7 @@ from portone_sandbox.webhooks.delivery import (
     V2_CONNECT_SECONDS,
     V2_READ_SECONDS,
     next_attempt_at,
-    sign,
+    signature_headers,
 )
 
 _BODY_LENGTH_MAX = 2000  # characters of a response body in the log
@@ -138,12 +138,7 @@ class Sender:
         secrets = [key for key in (keys.webhook_secret, keys.second_webhook_secret) if key]
         if webhook.forged:
             secrets = [FORGED_SECRET]
-        signatures = [sign(key, webhook.webhook_id, stamp, webhook.body) for key in secrets]
-        return headers | {
-            "webhook-id": webhook.webhook_id,
-            "webhook-timestamp": str(stamp),
-            "webhook-signature": " ".join(signatures),
-        }
+        return headers | signature_headers(secrets, webhook.webhook_id, stamp, webhook.body)
 
     def _record(self, webhook_id: str, attempt: Attempt, due_at: datetime) -> None:
         """Record an attempt, and release webhooks held until after it."""
