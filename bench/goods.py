@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from bench.load import request
 from bench.stand import SECRET, Database
+from market.members.auth.tokens import JwtTokens
 from market.members.domain import AccessClaims
-from market.members.tokens import JwtTokens
 from market.shared.ids import MemberId, SessionId
 
 BUYERS = 60_000

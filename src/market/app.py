@@ -42,19 +42,19 @@ from market.kit.vault import Vault
 from market.kit.watch import Watch
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
-from market.members.doorkeeper import Doorkeeper
+from market.members.auth.passwords import Argon2Passwords
+from market.members.auth.throttling import AuthThrottle
+from market.members.auth.tokens import JwtTokens
 from market.members.http import ROUTES as MEMBER_ROUTES
 from market.members.http import Authentication, caller_of
-from market.members.passwords import Argon2Passwords
+from market.members.oauth import client as oauth_client
+from market.members.oauth.http import ROUTES as SOCIAL_ROUTES
+from market.members.oauth.http import FlowCookie
+from market.members.oauth.kakao import Kakao
+from market.members.oauth.naver import Naver
+from market.members.oauth.service import Providers, SocialSignIn
 from market.members.service import Lifetimes, MemberService
-from market.members.social import transport as social_transport
-from market.members.social.kakao import Kakao
-from market.members.social.naver import Naver
-from market.members.social_http import ROUTES as SOCIAL_ROUTES
-from market.members.social_http import Browsers
-from market.members.social_sign_in import Providers, SocialSignIn
 from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
-from market.members.tokens import JwtTokens
 from market.notices.service import NoticeService
 from market.notices.sql import SqlNotices
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
@@ -112,11 +112,11 @@ class Market:
     sessions: SqlSessions
     members: MemberService
     rate_limits: SqlRateLimits
-    doorkeeper: Doorkeeper
+    auth_throttle: AuthThrottle
     codes: SqlOneTimeCodes
     job_log: SqlJobLog
     social: SocialSignIn
-    browsers: Browsers
+    flow_cookie: FlowCookie
     addresses: Addresses
     metrics_networks: Sequence[Network]
     products: ProductService
@@ -228,14 +228,14 @@ def assemble(
             sessions=sessions,
             accounts=SqlSocialAccounts(db),
             codes=codes,
-            signing_in=members,
+            member_service=members,
             providers=Providers({one.name: one for one in providers}, settings.public_url),
             clock=clock,
             ids=ids,
         ),
-        browsers=Browsers(settings.public_url),
+        flow_cookie=FlowCookie(settings.public_url),
         rate_limits=rate_limits,
-        doorkeeper=Doorkeeper(counted),
+        auth_throttle=AuthThrottle(counted),
         addresses=Addresses(settings.trusted_proxies),
         metrics_networks=settings.metrics_networks,
         products=listings,
@@ -273,7 +273,7 @@ async def open_market(
         async with (
             connections() as to_v1,
             connections() as to_v2,
-            social_transport.connections() as to_providers,
+            oauth_client.http_client() as to_providers,
         ):
             gateways = portone(settings, to_v1, to_v2, clock)
             providers = social_providers(settings, to_providers, clock)
@@ -370,7 +370,7 @@ def _dependencies() -> dict[str, Provide]:
         *("members", "products", "drafts", "trades", "payments", "refunds"),
         *("payment_limits", "webhooks"),
         *("counter", "window", "seal", "sources", "clock", "idempotency"),
-        *("doorkeeper", "addresses", "social", "browsers"),
+        *("auth_throttle", "addresses", "social", "flow_cookie"),
         *("notices", "hearing", "shop"),
         *("console", "operators", "ledger"),
     )

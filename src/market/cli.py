@@ -147,7 +147,7 @@ def settle(id: int, by: str, how: str) -> None:
 @click.option("--why", required=True, help="For the audit log.")
 def operator(email: str, *, revoke: bool, by: str, why: str) -> None:
     """Makes a member an operator, who may send any money back and settle incidents."""
-    member = _ask(lambda market: market.members.appoint(email, by, why, operator=not revoke))
+    member = _ask(lambda market: market.members.set_operator(email, by, why, operator=not revoke))
     click.echo(f"{member.email} is {'no longer' if revoke else 'now'} an operator.")
 
 

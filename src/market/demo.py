@@ -91,7 +91,7 @@ async def _seed(settings: Settings, dsn: str) -> None:
         password_hash = await market.members.hash_password(PASSWORD)
         with suppress(EmailTaken):
             await market.members.sign_up(OPERATOR, password_hash, "하나")
-            await market.members.appoint(OPERATOR, "demo", "to try it", operator=True)
+            await market.members.set_operator(OPERATOR, "demo", "to try it", operator=True)
         for email, nickname, goods in SAMPLES:
             try:
                 member, _ = await market.members.sign_up(email, password_hash, nickname)

@@ -2,9 +2,9 @@
 
 import httpx
 
-from market.members.social import transport as social_transport
-from market.members.social.kakao import Kakao
-from market.members.social.naver import Naver
+from market.members.oauth import client as oauth_client
+from market.members.oauth.kakao import Kakao
+from market.members.oauth.naver import Naver
 from market.payments.portone import companies
 from market.payments.portone.companies import Company
 from market.payments.portone.signature import SourceAddresses, WebhookSeal
@@ -36,8 +36,8 @@ def social_providers(
     return providers
 
 
-def _app(who: SocialSettings) -> social_transport.App:
-    return social_transport.App(who.client_id, who.client_secret, who.auth_url, who.api_url)
+def _app(who: SocialSettings) -> oauth_client.OAuthApp:
+    return oauth_client.OAuthApp(who.client_id, who.client_secret, who.auth_url, who.api_url)
 
 
 def webhook_seal(settings: Settings) -> Seal:

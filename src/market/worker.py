@@ -70,7 +70,7 @@ async def forget(market: Market, stopping: Callable[[], bool] = lambda: False) -
     await purge(
         {
             "idempotency_keys": market.idempotency.forget_old,
-            "sessions": market.sessions.forget_ended,
+            "sessions": market.sessions.purge_expired,
             "webhooks": market.inbox.forget_handled,
             "limits": market.rate_limits.forget_old,
             "codes": market.codes.forget_old,

@@ -10,8 +10,8 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
+from market.members.auth.tokens import JwtTokens
 from market.members.domain import TokenInvalid
-from market.members.tokens import JwtTokens
 from market.settings import Settings
 from tests.support.barrier import at_once
 from tests.support.clock import MovableClock

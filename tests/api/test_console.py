@@ -59,7 +59,7 @@ async def newcomer(market: Market, name: str) -> Member:
 @pytest.fixture
 async def boss(market: Market) -> Member:
     found = await newcomer(market, "하나")
-    await market.members.appoint("하나@example.com", "the tests", "to try it", operator=True)
+    await market.members.set_operator("하나@example.com", "the tests", "to try it", operator=True)
     return found
 
 
@@ -143,7 +143,7 @@ async def test_an_operator_who_is_dismissed_is_out_at_once(
     market: Market, operator: Browser
 ) -> None:
     await operator.open("/console")
-    await market.members.appoint("하나@example.com", "a", "b", operator=False)
+    await market.members.set_operator("하나@example.com", "a", "b", operator=False)
     assert await operator.status("/console") == 404
 
 
@@ -398,7 +398,9 @@ async def test_an_incident_of_an_operators_trade_is_for_another_operator(
     assert (own.status_code, "본인의 거래" in operator.text) == (403, True)
     assert [one.settlement async for one in market.operators.incidents()] == [None]
     _, pair = await newcomer(market, "another")
-    await market.members.appoint("another@example.com", "the tests", "to try it", operator=True)
+    await market.members.set_operator(
+        "another@example.com", "the tests", "to try it", operator=True
+    )
     async with browsing(market, pair) as another:
         await another.open("/console/incidents/1")
         done = await another.send("/console/incidents/1", how="the market bears it")

@@ -7,7 +7,7 @@ import pytest
 
 from market.app import Market
 from market.members.nicknames import NicknameTaken
-from market.members.social_domain import SocialIdentity
+from market.members.oauth.identity import SocialIdentity
 from tests.support.browser import browsing
 from tests.support.web import Client, problem
 
@@ -141,18 +141,20 @@ def known(subject: str, email: str | None = None, nickname: str | None = "보라
 
 async def test_who_comes_by_a_provider_gets_a_nickname_that_is_free(market: Market) -> None:
     await market.members.sign_up("bora@example.com", "none", "보라")
-    came = [await market.social.admit(known(str(n))) for n in range(12)]
+    came = [await market.social.find_or_create_member(known(str(n))) for n in range(12)]
     assert [member.nickname for member in came[:2]] == ["보라2", "보라3"]
     assert len({member.nickname for member in came}) == 12
     nameless = [
-        await market.social.admit(known(f"x{n}", nickname=name))
+        await market.social.find_or_create_member(known(f"x{n}", nickname=name))
         for n, name in enumerate(["운영자", None, "\u3164"])
     ]
     assert [member.nickname for member in nameless] == ["회원", "회원2", "회원3"]
 
 
 async def test_many_of_one_name_who_come_at_once_all_get_in(market: Market) -> None:
-    came = await asyncio.gather(*(market.social.admit(known(str(n))) for n in range(6)))
+    came = await asyncio.gather(
+        *(market.social.find_or_create_member(known(str(n))) for n in range(6))
+    )
     assert len({member.nickname for member in came}) == 6
 
 
@@ -176,9 +178,9 @@ async def test_one_mailbox_is_one_member_however_it_is_spelled(
         async with browsing(market) as browser:
             await browser.open("/signin")
             assert (await browser.send("/signin", **body)).status_code == 303, ascii(spelling)
-        member = await market.members.appoint(spelling, "a", "b", operator=True)
+        member = await market.members.set_operator(spelling, "a", "b", operator=True)
         assert member.id == made["member"]["id"]
-        linked = await market.social.admit(known("1", spelling))
+        linked = await market.social.find_or_create_member(known("1", spelling))
         assert linked.id == member.id
         await market.db.execute(
             "UPDATE members SET password_hash = $1",

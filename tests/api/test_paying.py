@@ -180,7 +180,7 @@ async def test_an_operator_sees_and_sends_back_what_no_other_stranger_may(
 ) -> None:
     path = await deal.pay(gateway, {"method": "CARD"})
     email = deal.stranger.email
-    await market.members.appoint(email, "the owner", "she asked for it", operator=True)
+    await market.members.set_operator(email, "the owner", "she asked for it", operator=True)
     seen = await deal.stranger.get(path)
     assert (seen["status"], seen["checkout"], seen["virtual_account"]) == ("PAID", None, None)
     assert (await deal.stranger.get("/api/me"))["operator"] is True
@@ -190,7 +190,7 @@ async def test_an_operator_sees_and_sends_back_what_no_other_stranger_may(
     await deal.buyer.post(f"{deal.trade}/confirm")
     rest = await deal.stranger.post(f"{deal.trade}/cancel", {"reason": "it broke"})
     assert (rest["status"], rest["cancel_in_progress"]) == ("PURCHASE_CONFIRMED", False)
-    await market.members.appoint(email, "the owner", "she left", operator=False)
+    await market.members.set_operator(email, "the owner", "she left", operator=False)
     assert problem(await deal.stranger.call("GET", path)) == (404, "not_found")
     acts = [(act.actor, act.act) for act in await market.audit.list(None, 10)]
     me = deal.stranger.id
@@ -208,7 +208,7 @@ async def test_a_confirmed_sales_money_on_its_way_back_is_202(
     await deal.pay(gateway, {"method": "CARD"})
     await deal.seller.post(f"{deal.trade}/approve")
     await deal.buyer.post(f"{deal.trade}/confirm")
-    await market.members.appoint(deal.stranger.email, "the owner", "why", operator=True)
+    await market.members.set_operator(deal.stranger.email, "the owner", "why", operator=True)
     gateway.dead = True
     answer = await deal.stranger.call("POST", f"{deal.trade}/cancel", {"reason": "it broke"})
     assert (answer.status_code, answer.json()["status"]) == (202, "PURCHASE_CONFIRMED")

@@ -14,10 +14,10 @@ from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
-from market.members import doorkeeper
+from market.members.auth import throttling
+from market.members.auth.tokens import JwtTokens
 from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
-from market.members.tokens import JwtTokens
 from market.payments.limits import (
     BEGIN_BY_MEMBER,
     CANCEL_BY_MEMBER,
@@ -120,8 +120,8 @@ async def test_sign_up_is_counted_by_account_and_by_address(client: Client) -> N
 async def test_refreshing_is_counted_by_address(client: Client, market: Market) -> None:
     body = {"refresh_token": "no token"}
     assert problem(await client.call("POST", "/api/auth/refresh", body))[0] == 401
-    for _ in range(doorkeeper.REFRESH_FROM_ADDRESS.burst - 1):
-        await market.doorkeeper.refresh("127.0.0.1")
+    for _ in range(throttling.REFRESH_FROM_ADDRESS.burst - 1):
+        await market.auth_throttle.refresh("127.0.0.1")
     refused = await client.call("POST", "/api/auth/refresh", body)
     assert problem(refused) == (429, "rate_limited")
 

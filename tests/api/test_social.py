@@ -411,7 +411,7 @@ async def test_social_steps_are_counted_by_address(
     counting = replace(settings, rate_limits=True)
     market = assemble(counting, db, Gateways(gateway), clock, TimeOrderedIds(), stand_ins.providers)
     for _ in range(300):
-        await market.doorkeeper.social("127.0.0.1")
+        await market.auth_throttle.social("127.0.0.1")
     async with in_process(market) as client:
         for method, path in (
             ("GET", "kakao"),

@@ -40,7 +40,7 @@ class Sale:
     @classmethod
     async def made(cls, market: Market, gateway: MemoryGateway, http: httpx.AsyncClient) -> "Sale":
         seller, buyer, stranger, operator = [await member(market, http) for _ in range(4)]
-        await market.members.appoint(operator.email, "the owner", "to try it", operator=True)
+        await market.members.set_operator(operator.email, "the owner", "to try it", operator=True)
         product = (await seller.product(quantity=2))["id"]
         trade = (await buyer.buy(product))["id"]
         payment = (await buyer.post(f"/api/trades/{trade}/payment", {"method": "CARD"}))["id"]

@@ -7,11 +7,11 @@ from market.app import Market
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
+from market.members.auth.passwords import Argon2Passwords
+from market.members.auth.tokens import JwtTokens
 from market.members.domain import WrongCredentials
-from market.members.passwords import Argon2Passwords
 from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions
-from market.members.tokens import JwtTokens
 from market.settings import Settings
 from market.shared.clock import Clock
 from tests.support.web import Client, problem

@@ -3,8 +3,8 @@
 import pytest
 
 from market.members.nicknames import (
-    LONGEST_NICKNAME,
-    NAMELESS,
+    NICKNAME_DEFAULT,
+    NICKNAME_LENGTH_MAX,
     NicknameReserved,
     fitting,
     kept,
@@ -54,8 +54,8 @@ FREE = [
 def test_what_would_pass_for_the_market_is_reserved(name: str) -> None:
     with pytest.raises(NicknameReserved):
         nickname(name)
-    assert fitting(name) == NAMELESS
-    assert kept(name, operator=False) == NAMELESS
+    assert fitting(name) == NICKNAME_DEFAULT
+    assert kept(name, operator=False) == NICKNAME_DEFAULT
 
 
 @pytest.mark.parametrize("name", FREE)
@@ -71,8 +71,8 @@ def test_an_operator_keeps_the_name() -> None:
     ("said", "made"),
     [
         ("a\0b\u202ec", "abc"),
-        (" \n", NAMELESS),
-        ("\u3164\u200b", NAMELESS),
+        (" \n", NICKNAME_DEFAULT),
+        ("\u3164\u200b", NICKNAME_DEFAULT),
         ("n" * 99, "n" * 30),
         ("n" * 28 + "👨‍👩‍👧‍👦", "n" * 28),
         ("\u1112\u1161\u11ab" * 30, "한" * 30),
@@ -91,4 +91,4 @@ def test_proposals_begin_with_the_name_and_fit() -> None:
         found = proposals(name)
         assert found[:2] == [name, second]
         assert len(set(found)) == len(found)
-        assert max(map(len, found)) <= LONGEST_NICKNAME
+        assert max(map(len, found)) <= NICKNAME_LENGTH_MAX

@@ -17,8 +17,8 @@ import httpx
 from market.app import Market, assemble
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
+from market.members.auth.tokens import JwtTokens
 from market.members.domain import AccessClaims
-from market.members.tokens import JwtTokens
 from market.outside import portone
 from market.settings import from_environment
 from market.shared.ids import MemberId, SessionId

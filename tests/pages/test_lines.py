@@ -34,7 +34,7 @@ async def forms(
     """Every field of a page that stands on one line: who fills in which, where, and what else."""
     (seller, sells), (buyer, buys) = [await newcomer(market, name) for name in ("sela", "bora")]
     _, operates = await newcomer(market, "operator")
-    await market.members.appoint("operator@example.com", "the tests", "to try", operator=True)
+    await market.members.set_operator("operator@example.com", "the tests", "to try", operator=True)
     unpaid, paid, owed = [
         await market.trades.buy((await acts.product(seller)).id, buyer) for _ in range(3)
     ]

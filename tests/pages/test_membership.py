@@ -9,7 +9,7 @@ import pytest
 from market.app import Market, assemble
 from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
-from market.members.domain import FRESH_FOR, PasswordSet, WrongCredentials
+from market.members.domain import STEP_UP_WINDOW, PasswordSet, WrongCredentials
 from market.payments.ports import Gateways
 from market.settings import Settings
 from tests.support.clock import MovableClock
@@ -113,7 +113,7 @@ async def test_a_password_is_chosen_soon_after_a_sign_in_alone(
 ) -> None:
     """A browser that somebody left signed in gives nobody a lasting key."""
     await taken_over(guest, market, stand_ins)
-    clock.move(seconds=FRESH_FOR.total_seconds() + 1)
+    clock.move(seconds=STEP_UP_WINDOW.total_seconds() + 1)
     late = await guest.send("/me/password", password="a thief's password", next="/sell")
     assert (late.status_code, "다시 로그인" in late.text) == (400, True)
     with pytest.raises(WrongCredentials):
@@ -128,7 +128,7 @@ async def test_nobody_else_has_a_use_for_that_page(guest: Guest, market: Market)
     refused = await guest.send("/me/password", password="another password")
     assert refused.headers["location"] == "/me"
     member, pair = await market.members.sign_up("b@example.com", "no password", "b")
-    caller = await market.members.identify(pair.access_token)
+    caller = await market.members.authenticate_token(pair.access_token)
     with pytest.raises(PasswordSet):
         await market.members.choose_password(caller, "another hash")
     assert (await market.members.get(member.id)).password_hash == "no password"

@@ -27,7 +27,7 @@ def test_outside_of_one_s_own_machine_cookies_travel_over_tls_alone() -> None:
 async def test_a_cookie_is_no_bearer_token(guest: Guest, market: Market) -> None:
     await guest.sign_up()
     with pytest.raises(TokenInvalid):
-        await market.members.identify(guest.cookies["market_session"])
+        await market.members.authenticate_token(guest.cookies["market_session"])
 
 
 async def test_a_bearer_token_is_no_cookie(guest: Guest, market: Market) -> None:

@@ -205,12 +205,12 @@ async def test_a_flash_is_believed_from_the_market_alone(acts: Acts, market: Mar
     path, words = f"/products/{product.id}", "용품을 올렸어요."
     async with browsing(market, pair) as browser:
         session = (
-            await market.members.recognise(market.members.browser_pass(pair).token)
+            await market.members.authenticate_cookie(market.members.session_cookie(pair).token)
         ).session_id
         bearer, shop = f"session {session}", market.shop
         mine = shop.flash(bearer, path, "listed", "").value
         theirs = (
-            await market.members.recognise(market.members.browser_pass(other).token)
+            await market.members.authenticate_cookie(market.members.session_cookie(other).token)
         ).session_id
         assert mine is not None
         for cookie in (
@@ -230,7 +230,7 @@ async def test_the_fee_is_what_a_confirmation_books(
 ) -> None:
     (seller, sells), (buyer, _) = [await newcomer(market, name) for name in ("sela", "bora")]
     _, operates = await newcomer(market, "operator")
-    await market.members.appoint("operator@example.com", "the tests", "to try", operator=True)
+    await market.members.set_operator("operator@example.com", "the tests", "to try", operator=True)
     trades = []
     for _ in range(2):
         product = await acts.product(seller, price=10_000)

@@ -14,8 +14,8 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
+from market.members.auth.tokens import JwtTokens
 from market.members.domain import AccessClaims
-from market.members.tokens import JwtTokens
 from market.shared.ids import MemberId, SessionId
 from tests.support.barrier import at_once
 from tests.support.processes import SECRET, RunningMarket

@@ -8,8 +8,8 @@ import pytest
 
 from market.kit.db import Database
 from market.kit.rate_limits import NoRateLimits, SqlRateLimits
-from market.members import doorkeeper
-from market.members.doorkeeper import Doorkeeper
+from market.members.auth import throttling
+from market.members.auth.throttling import AuthThrottle
 from market.shared.errors import RateLimited
 from market.shared.limits import Limit
 from tests.support.clock import MovableClock
@@ -25,8 +25,8 @@ def limits(db: Database, clock: MovableClock) -> SqlRateLimits:
 
 
 @pytest.fixture
-def door(limits: SqlRateLimits) -> Doorkeeper:
-    return Doorkeeper(limits)
+def throttle(limits: SqlRateLimits) -> AuthThrottle:
+    return AuthThrottle(limits)
 
 
 async def let_in(limits: SqlRateLimits, limit: Limit, key: str, attempts: int) -> int:
@@ -91,12 +91,12 @@ async def test_a_clock_that_is_put_back_keeps_nobody_out(
 
 
 async def test_signing_in_survives_a_clock_that_is_put_back(
-    door: Doorkeeper, clock: MovableClock
+    throttle: AuthThrottle, clock: MovableClock
 ) -> None:
-    await door.sign_in("192.0.2.1", "a@example.com")
+    await throttle.sign_in("192.0.2.1", "a@example.com")
     for back in (60, 3_600, 86_400):
         clock.move(seconds=-back)
-        await door.sign_in("192.0.2.1", "a@example.com")
+        await throttle.sign_in("192.0.2.1", "a@example.com")
 
 
 async def test_hosts_whose_clocks_differ_a_little_count_together(
@@ -162,12 +162,12 @@ async def test_what_was_taken_stays_taken_though_the_request_fails(
 
 
 async def test_neither_addresses_nor_accounts_are_kept(
-    door: Doorkeeper, db: Database, clock: MovableClock
+    throttle: AuthThrottle, db: Database, clock: MovableClock
 ) -> None:
-    await door.sign_in("192.0.2.7", "bora@example.com")
+    await throttle.sign_in("192.0.2.7", "bora@example.com")
     kept = b"".join(row["key"] for row in await db.fetch("SELECT key FROM rate_limits"))
     assert len(kept) == 3 * 32
-    await Doorkeeper(SqlRateLimits(db, clock, "another secret")).sign_in(
+    await AuthThrottle(SqlRateLimits(db, clock, "another secret")).sign_in(
         "192.0.2.7", "bora@example.com"
     )
     assert await db.value("SELECT count(*) FROM rate_limits") == 6, "anybody could reckon them out"
@@ -184,52 +184,52 @@ async def test_keys_that_are_free_again_are_forgotten(
     assert await db.value("SELECT count(*) FROM rate_limits") == 1
 
 
-async def until_refused(door: Doorkeeper, address: str, email: str) -> int:
+async def until_refused(throttle: AuthThrottle, address: str, email: str) -> int:
     for passed in count():
         try:
-            await door.sign_in(address, email)
+            await throttle.sign_in(address, email)
         except RateLimited:
             return passed
     raise AssertionError
 
 
-async def test_one_stranger_can_not_lock_a_member_out(door: Doorkeeper) -> None:
-    narrow = doorkeeper.SIGN_IN_FROM_ADDRESS_TO_ACCOUNT.burst
-    for _ in range(doorkeeper.SIGN_IN_TO_ACCOUNT.burst):
-        assert await until_refused(door, "192.0.2.66", "bora@example.com") in {narrow, 0}
-    await door.sign_in("198.51.100.1", "bora@example.com")
+async def test_one_stranger_can_not_lock_a_member_out(throttle: AuthThrottle) -> None:
+    narrow = throttling.SIGN_IN_FROM_ADDRESS_TO_ACCOUNT.burst
+    for _ in range(throttling.SIGN_IN_TO_ACCOUNT.burst):
+        assert await until_refused(throttle, "192.0.2.66", "bora@example.com") in {narrow, 0}
+    await throttle.sign_in("198.51.100.1", "bora@example.com")
 
 
 async def test_many_strangers_are_slowed_down_and_the_member_waits_seconds(
-    door: Doorkeeper, clock: MovableClock
+    throttle: AuthThrottle, clock: MovableClock
 ) -> None:
     guessed = 0
     for n in range(30):
-        guessed += await until_refused(door, f"192.0.2.{n}", "bora@example.com")
-    assert guessed == doorkeeper.SIGN_IN_TO_ACCOUNT.burst
+        guessed += await until_refused(throttle, f"192.0.2.{n}", "bora@example.com")
+    assert guessed == throttling.SIGN_IN_TO_ACCOUNT.burst
     with pytest.raises(RateLimited) as refused:
-        await door.sign_in("198.51.100.1", "bora@example.com")
+        await throttle.sign_in("198.51.100.1", "bora@example.com")
     assert refused.value.retry_after <= 18
     clock.move(seconds=refused.value.retry_after)
-    await door.sign_in("198.51.100.1", "bora@example.com")
+    await throttle.sign_in("198.51.100.1", "bora@example.com")
 
 
-async def test_one_address_can_not_try_every_account(door: Doorkeeper) -> None:
+async def test_one_address_can_not_try_every_account(throttle: AuthThrottle) -> None:
     passed = 0
     for n in range(200):
         try:
-            await door.sign_in("192.0.2.1", f"m{n}@example.com")
+            await throttle.sign_in("192.0.2.1", f"m{n}@example.com")
         except RateLimited:
             break
         passed += 1
-    assert passed == doorkeeper.SIGN_IN_FROM_ADDRESS.burst
+    assert passed == throttling.SIGN_IN_FROM_ADDRESS.burst
 
 
-async def test_an_account_is_one_however_it_is_spelled(door: Doorkeeper) -> None:
-    assert await until_refused(door, "192.0.2.1", "bora@example.com") == 20
-    assert await until_refused(door, "192.0.2.1", " BORA@Example.com") == 0
+async def test_an_account_is_one_however_it_is_spelled(throttle: AuthThrottle) -> None:
+    assert await until_refused(throttle, "192.0.2.1", "bora@example.com") == 20
+    assert await until_refused(throttle, "192.0.2.1", " BORA@Example.com") == 0
 
 
 async def test_limits_can_be_lifted() -> None:
     for _ in range(500):
-        await Doorkeeper(NoRateLimits()).sign_in("192.0.2.1", "bora@example.com")
+        await AuthThrottle(NoRateLimits()).sign_in("192.0.2.1", "bora@example.com")

@@ -15,8 +15,8 @@ from jwt.algorithms import RSAAlgorithm
 from market.app import Market
 from market.kit.db import Database
 from market.members.domain import WrongCredentials
-from market.members.social_domain import (
-    Handshake,
+from market.members.oauth.identity import (
+    FlowSecrets,
     SocialIdentity,
     SocialRefused,
     SocialUnavailable,
@@ -28,7 +28,7 @@ from tests.support.clock import MovableClock
 from tests.support.providers import StandIns
 
 BACK = "http://127.0.0.1:8000/api/auth/social/callback"
-HANDSHAKE = Handshake.new()
+FLOW_SECRETS = FlowSecrets.new()
 PROVIDERS = [0, 1]  # kakao, naver
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -40,13 +40,13 @@ async def stand_ins(clock: MovableClock) -> AsyncIterator[StandIns]:
 
 
 async def identify(
-    stand_ins: StandIns, which: int = 0, handshake: Handshake = HANDSHAKE, **person: str
+    stand_ins: StandIns, which: int = 0, flow_secrets: FlowSecrets = FLOW_SECRETS, **person: str
 ) -> SocialIdentity:
-    """The whole way to an identity; `handshake` is what the question was asked with."""
+    """The whole way to an identity; `flow_secrets` is what the question was asked with."""
     provider = stand_ins.providers[which]
-    place = provider.authorize_url(BACK, "state", handshake)
+    place = provider.authorize_url(BACK, "state", flow_secrets)
     brought = await stand_ins.answer(place, **person)
-    return await provider.identify(brought["code"], BACK, HANDSHAKE)
+    return await provider.identify(brought["code"], BACK, FLOW_SECRETS)
 
 
 async def test_each_provider_s_people_are_read_as_they_are(stand_ins: StandIns) -> None:
@@ -62,8 +62,8 @@ async def test_each_provider_s_people_are_read_as_they_are(stand_ins: StandIns) 
 
 async def test_secrets_never_stand_in_an_address(stand_ins: StandIns) -> None:
     for which in PROVIDERS:
-        place = stand_ins.providers[which].authorize_url(BACK, "state", HANDSHAKE)
-        assert HANDSHAKE.verifier not in place
+        place = stand_ins.providers[which].authorize_url(BACK, "state", FLOW_SECRETS)
+        assert FLOW_SECRETS.verifier not in place
         await identify(stand_ins, which)
     asked = [request for request in stand_ins.wire.sent if "authorize" not in request.url.path]
     assert len(asked) == 5
@@ -74,12 +74,12 @@ async def test_a_code_stolen_on_the_way_is_worth_nothing_without_the_verifier(
     stand_ins: StandIns,
 ) -> None:
     with pytest.raises(SocialRefused):
-        await identify(stand_ins, handshake=Handshake(HANDSHAKE.nonce, "another" * 9))
+        await identify(stand_ins, flow_secrets=FlowSecrets(FLOW_SECRETS.nonce, "another" * 9))
 
 
 async def test_an_id_token_of_another_sign_in_is_refused(stand_ins: StandIns) -> None:
     with pytest.raises(SocialRefused):
-        await identify(stand_ins, handshake=Handshake("another", HANDSHAKE.verifier))
+        await identify(stand_ins, flow_secrets=FlowSecrets("another", FLOW_SECRETS.verifier))
 
 
 def claims(**other: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def claims(**other: Any) -> dict[str, Any]:
         "iss": "http://sandbox/oauth/kakao",
         "aud": "kakao-app-sandbox",
         "sub": "4100000001",
-        "nonce": HANDSHAKE.nonce,
+        "nonce": FLOW_SECRETS.nonce,
         "iat": now,
         "exp": now + 600,
     }
@@ -173,7 +173,7 @@ async def test_every_trouble_of_a_provider_is_told_as_such(stand_ins: StandIns) 
 async def test_no_provider_is_asked_inside_a_transaction(stand_ins: StandIns, db: Database) -> None:
     async with db.transaction():
         with pytest.raises(RuntimeError, match="transaction"):
-            await stand_ins.providers[1].identify("code", BACK, HANDSHAKE)
+            await stand_ins.providers[1].identify("code", BACK, FLOW_SECRETS)
 
 
 BORA = SocialIdentity("kakao", "1", "bora@example.com", email_verified=True, nickname="보라")
@@ -198,7 +198,7 @@ def test_a_nickname_is_made_fit(said: str | None, shown: str) -> None:
 async def test_one_person_who_comes_twice_at_once_is_one_member(
     market: Market, db: Database
 ) -> None:
-    came = await asyncio.gather(*(market.social.admit(BORA) for _ in range(8)))
+    came = await asyncio.gather(*(market.social.find_or_create_member(BORA) for _ in range(8)))
     assert len({member.id for member in came}) == 1
     assert await db.value("SELECT count(*) FROM members") == 1
 
@@ -208,7 +208,7 @@ async def test_signing_up_and_coming_by_a_provider_at_once_makes_one_member(
 ) -> None:
     await asyncio.gather(
         market.members.sign_up("bora@example.com", "no password", "b"),
-        market.social.admit(BORA),
+        market.social.find_or_create_member(BORA),
         return_exceptions=True,
     )
     assert await db.value("SELECT count(*) FROM members") == 1
@@ -221,7 +221,14 @@ async def test_a_password_forgotten_while_it_is_checked_opens_nothing(
     member, _ = await market.members.sign_up("bora@example.com", hashed, "b")
     # Both stand before the member's row: the one who comes with the provider is the first.
     admitting = asyncio.create_task(
-        at_once(dsn, "members", member.id, market.social.admit(BORA), _sign_in(market), waiting=2)
+        at_once(
+            dsn,
+            "members",
+            member.id,
+            market.social.find_or_create_member(BORA),
+            _sign_in(market),
+            waiting=2,
+        )
     )
     outcomes = await admitting
     live = await db.value("SELECT count(*) FROM sessions WHERE revoked_at IS NULL")
@@ -243,8 +250,8 @@ async def test_codes_nobody_took_are_forgotten(
 
 
 async def test_the_question_asks_for_all_that_ties_the_answer_to_it(stand_ins: StandIns) -> None:
-    asked = parse_qs(urlsplit(stand_ins.providers[0].authorize_url(BACK, "s", HANDSHAKE)).query)
-    assert asked["nonce"] == [HANDSHAKE.nonce]
-    assert asked["code_challenge"] == [HANDSHAKE.challenge]
+    asked = parse_qs(urlsplit(stand_ins.providers[0].authorize_url(BACK, "s", FLOW_SECRETS)).query)
+    assert asked["nonce"] == [FLOW_SECRETS.nonce]
+    assert asked["code_challenge"] == [FLOW_SECRETS.challenge]
     assert asked["code_challenge_method"] == ["S256"]
     assert "openid" in asked["scope"][0]

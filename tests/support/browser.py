@@ -65,6 +65,6 @@ async def browsing(market: Market, pair: TokenPair | None = None) -> AsyncIterat
     headers = {"Accept": "text/html"}
     async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as http:
         if pair is not None:
-            token = market.members.browser_pass(pair).token
+            token = market.members.session_cookie(pair).token
             http.cookies.set(market.shop.named("session"), token)
         yield Browser(http)

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from market.members.social.kakao import Kakao
-from market.members.social.naver import Naver
-from market.members.social.transport import App
+from market.members.oauth.client import OAuthApp
+from market.members.oauth.kakao import Kakao
+from market.members.oauth.naver import Naver
 from market.shared.clock import Clock
 from portone_sandbox.app import build
 from portone_sandbox.core.state import SandboxState
@@ -52,8 +52,12 @@ class StandIns:
         async with httpx.AsyncClient(transport=wire, base_url="http://sandbox") as client:
             oauth = sandbox.credentials.oauth
             at = {name: f"http://sandbox/oauth/{name}" for name in ("kakao", "naver")}
-            kakao = App(oauth.kakao.client_id, oauth.kakao.client_secret, at["kakao"], at["kakao"])
-            naver = App(oauth.naver.client_id, oauth.naver.client_secret, at["naver"], at["naver"])
+            kakao = OAuthApp(
+                oauth.kakao.client_id, oauth.kakao.client_secret, at["kakao"], at["kakao"]
+            )
+            naver = OAuthApp(
+                oauth.naver.client_id, oauth.naver.client_secret, at["naver"], at["naver"]
+            )
             yield cls(sandbox, wire, client, [Kakao(kakao, client, clock), Naver(naver, client)])
         sandbox.store.close()
 

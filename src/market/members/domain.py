@@ -13,11 +13,11 @@ from market.shared.text import BIDI, mailbox, skeleton
 # Before it has its one spelling: the @ may be one of full width, or a small one.
 _IN_ADDRESS = rf"[^@\uff20\ufe6b\s\u0000-\u001f\u007f-\u009f{BIDI}]+"
 EMAIL = rf"^\s*{_IN_ADDRESS}[@\uff20\ufe6b]{_IN_ADDRESS}\s*$"
-LONGEST_EMAIL = 254
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 128
+EMAIL_LENGTH_MAX = 254
+PASSWORD_LENGTH_MIN = 8
+PASSWORD_LENGTH_MAX = 128
 # So long a sign-in counts as a fresh proof of who somebody is.
-FRESH_FOR = timedelta(minutes=10)
+STEP_UP_WINDOW = timedelta(minutes=10)
 
 
 class EmailTaken(Conflict):
@@ -70,7 +70,7 @@ def normal_email(text: str) -> str:
 
 def is_email(text: str) -> bool:
     """Whether this is an address in its one spelling."""
-    return len(text) <= LONGEST_EMAIL and re.fullmatch(EMAIL, text) is not None
+    return len(text) <= EMAIL_LENGTH_MAX and re.fullmatch(EMAIL, text) is not None
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Member:
     def person(self) -> Person:
         return Person(self.id, self.nickname)
 
-    def forget_password(self, now: datetime) -> None:
+    def remove_password(self, now: datetime) -> None:
         """From now on no password opens anything; the member is still to be told."""
         self.password_hash = None
         self.password_ended_at = now
@@ -154,7 +154,7 @@ class Session:
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether its member has just shown who they are."""
-        return self.created_at is not None and now - self.created_at <= FRESH_FOR
+        return self.created_at is not None and now - self.created_at <= STEP_UP_WINDOW
 
     def ended_before(self, moment: datetime) -> bool:
         """Whether it was over by then, revoked or expired."""

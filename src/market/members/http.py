@@ -23,24 +23,26 @@ from market.shared import about
 from market.shared.errors import Unauthenticated
 from market.shared.people import Caller
 
+from .auth.throttling import AuthThrottle
 from .domain import (
     EMAIL,
-    LONGEST_EMAIL,
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
+    EMAIL_LENGTH_MAX,
+    PASSWORD_LENGTH_MAX,
+    PASSWORD_LENGTH_MIN,
     Member,
     TokenInvalid,
 )
-from .doorkeeper import Doorkeeper
-from .nicknames import LONGEST_NICKNAME
+from .nicknames import NICKNAME_LENGTH_MAX
 from .service import MemberService, TokenPair
 
 Service = NamedDependency[MemberService]
-Door = NamedDependency[Doorkeeper]
+AuthThrottleDep = NamedDependency[AuthThrottle]
 
-Email = Annotated[str, Meta(pattern=EMAIL, max_length=LONGEST_EMAIL, examples=["bora@example.com"])]
-Password = Annotated[str, Meta(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
-Nickname = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_NICKNAME)]
+Email = Annotated[
+    str, Meta(pattern=EMAIL, max_length=EMAIL_LENGTH_MAX, examples=["bora@example.com"])
+]
+Password = Annotated[str, Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
+Nickname = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=NICKNAME_LENGTH_MAX)]
 
 
 class SignUp(Struct):
@@ -50,8 +52,8 @@ class SignUp(Struct):
 
 
 class SignIn(Struct):
-    email: Annotated[str, Meta(max_length=LONGEST_EMAIL)]
-    password: Annotated[str, Meta(max_length=LONGEST_PASSWORD)]
+    email: Annotated[str, Meta(max_length=EMAIL_LENGTH_MAX)]
+    password: Annotated[str, Meta(max_length=PASSWORD_LENGTH_MAX)]
 
 
 class RefreshTokenIn(Struct):
@@ -100,13 +102,13 @@ class AuthController(Controller):
         self,
         data: JSONBody[SignUp],
         members: Service,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
         once: Idempotent,
         key: KeyParam = None,
     ) -> Response[SignedUp]:
         """A new member, signed in at once."""
-        await doorkeeper.sign_up(client_address, data.email)
+        await auth_throttle.sign_up(client_address, data.email)
         password_hash = await members.hash_password(data.password)
 
         async def work() -> SignedUp:
@@ -125,11 +127,11 @@ class AuthController(Controller):
         self,
         data: JSONBody[SignIn],
         members: Service,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> TokensOut:
         """A new session."""
-        await doorkeeper.sign_in(client_address, data.email)
+        await auth_throttle.sign_in(client_address, data.email)
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
     @post("/refresh", status_code=200, responses=documented(401, 429, body=True))
@@ -137,11 +139,11 @@ class AuthController(Controller):
         self,
         data: JSONBody[RefreshTokenIn],
         members: Service,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> TokensOut:
         """Both tokens anew. A refresh token used twice ends its whole session."""
-        await doorkeeper.refresh(client_address)
+        await auth_throttle.refresh(client_address)
         return TokensOut.of(await members.refresh(data.refresh_token))
 
     @post("/logout", status_code=204, responses=documented(401, body=True))
@@ -192,7 +194,7 @@ async def caller_of(scope: Scope) -> Caller | None:
     if scheme.lower() != "bearer" or not token:
         raise TokenInvalid
     members: MemberService = scope["litestar_app"].state.market.members
-    caller = await members.identify(token.strip())
+    caller = await members.authenticate_token(token.strip())
     about.add(member_id=caller.id)  # from here on in every line
     return caller
 

@@ -12,10 +12,10 @@ from market.shared.alike import table
 from market.shared.errors import Conflict, Unprocessable
 from market.shared.text import cut, line, plain, skeleton
 
-LONGEST_NICKNAME = 30
-NAMELESS = "회원"
+NICKNAME_LENGTH_MAX = 30
+NICKNAME_DEFAULT = "회원"
 # Names of the market and of those who speak for it. These are refused wherever they stand …
-_HERE = (
+_RESERVED_ANYWHERE = (
     "운영자",
     "운영팀",
     "운영진",
@@ -30,7 +30,7 @@ _HERE = (
     "wantedmarket",
 )
 # … and these as words of their own: badminton is no admin.
-_WORDS = (
+_RESERVED_AS_WORDS = (
     "admin",
     "administrator",
     "sysadmin",
@@ -74,20 +74,20 @@ def nickname(text: str) -> str:
 def kept(text: str, *, operator: bool) -> str:
     """A nickname that was stored before there were rules for it, as it may stay."""
     name = plain(text)
-    return name if name and (operator or not is_reserved(name)) else NAMELESS
+    return name if name and (operator or not is_reserved(name)) else NICKNAME_DEFAULT
 
 
 def fitting(text: str) -> str:
     """A nickname made of what somebody is called elsewhere."""
-    name = cut(plain(text), LONGEST_NICKNAME)
-    return NAMELESS if not name or is_reserved(name) else name
+    name = cut(plain(text), NICKNAME_LENGTH_MAX)
+    return NICKNAME_DEFAULT if not name or is_reserved(name) else name
 
 
 def proposals(name: str) -> Sequence[str]:
     """A fitting nickname, and others like it for when it is taken: the first free one is given."""
     more = [str(number) for number in range(2, 10)]
     more += [str(secrets.randbelow(9 * 10**digits) + 10**digits) for digits in (5, 5, 7, 7)]
-    return [name, *(cut(name, LONGEST_NICKNAME - len(number)) + number for number in more)]
+    return [name, *(cut(name, NICKNAME_LENGTH_MAX - len(number)) + number for number in more)]
 
 
 def is_reserved(name: str) -> bool:
@@ -102,12 +102,12 @@ def is_reserved(name: str) -> bool:
 
 @cache
 def _reserved_here() -> Sequence[str]:
-    return [_spelled(word) for word in _HERE]
+    return [_spelled(word) for word in _RESERVED_ANYWHERE]
 
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    return frozenset(_spelled(word) for word in _WORDS)
+    return frozenset(_spelled(word) for word in _RESERVED_AS_WORDS)
 
 
 def _spelled(text: str) -> str:

@@ -9,7 +9,7 @@ from market.shared.limits import Limit
 from market.shared.people import Caller
 
 from .domain import AccessClaims, Member, RefreshClaims, Session
-from .social_domain import Handshake, SocialIdentity
+from .oauth.identity import FlowSecrets, SocialIdentity
 
 
 class Members(Protocol):
@@ -47,7 +47,7 @@ class Members(Protocol):
         """Locks it: a password must not be forgotten by one and changed by another."""
         ...
 
-    async def keeps_password(self, member: Member) -> bool:
+    async def lock_if_password_unchanged(self, member: Member) -> bool:
         """Whether its password is still the one that was read. Until this transaction ends it
         stays so: who forgets a password ends the sessions it began, and must find them all."""
         ...
@@ -75,7 +75,7 @@ class Sessions(Protocol):
         """Ends every session of a member."""
         ...
 
-    async def find_caller(self, claims: AccessClaims) -> Caller | None:
+    async def find_principal(self, claims: AccessClaims) -> Caller | None:
         """The member behind a session that is not revoked."""
         ...
 
@@ -117,11 +117,13 @@ class RateLimits(Protocol):
 class SocialProvider(Protocol):
     """One provider's way of vouching for somebody: the authorization code flow (RFC 6749, 4.1)."""
 
-    def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
+    def authorize_url(self, redirect_uri: str, state: str, flow_secrets: FlowSecrets) -> str:
         """Where a person says who they are; they come back with `state`."""
         ...
 
-    async def identify(self, code: str, redirect_uri: str, handshake: Handshake) -> SocialIdentity:
+    async def identify(
+        self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
+    ) -> SocialIdentity:
         """Whom a code stands for. Raises SocialRefused, SocialUnavailable."""
         ...
 

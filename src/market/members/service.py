@@ -29,7 +29,7 @@ from .ports import Members, Passwords, Sessions, Tokens
 
 BATCH_SIZE = 1_000
 # A form that was shown during a session is still known as its member's for so long after the end.
-FORMS_LAST = timedelta(days=1)
+FORM_OWNER_TTL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
-class BrowserPass:
+class SessionCookie:
     """What a browser keeps of a session: opaque to it, good for `lasts`."""
 
     token: str
@@ -113,7 +113,7 @@ class MemberService:
             raise WrongCredentials
         async with self._transactions.transaction():
             # Checking took a while: a password that was forgotten meanwhile opens nothing.
-            if not await self._members.keeps_password(member):
+            if not await self._members.lock_if_password_unchanged(member):
                 raise WrongCredentials
             return await self._begin_session(member)
 
@@ -155,42 +155,42 @@ class MemberService:
             session.revoke(self._clock.now())
             await self._sessions.save(session)
 
-    async def identify(self, access_token: str) -> Caller:
+    async def authenticate_token(self, access_token: str) -> Caller:
         """Who calls. Raises TokenExpired, and TokenInvalid also for a session that was ended.
 
         The session is looked up on every request: one indexed read, which also brings the
         nickname, is the price of a sign-out that holds at once.
         """
-        return await self._behind(self._tokens.read_access(access_token, self._clock.now()))
+        return await self._authenticate(self._tokens.read_access(access_token, self._clock.now()))
 
-    def browser_pass(self, pair: TokenPair) -> BrowserPass:
+    def session_cookie(self, pair: TokenPair) -> SessionCookie:
         """For a browser's cookie, beside a pair just handed out: it names the same session, and
         ends with it. It never rotates: pages load side by side, and a rotation would make two of
         them look like a thief and his victim."""
         now, lasts = self._clock.now(), self._lifetimes.refresh
         claims = self._tokens.read_access(pair.access_token, now)
-        return BrowserPass(self._tokens.sign_cookie(claims, now, now + lasts), lasts)
+        return SessionCookie(self._tokens.sign_cookie(claims, now, now + lasts), lasts)
 
-    async def recognise(self, cookie: str) -> Caller:
+    async def authenticate_cookie(self, cookie: str) -> Caller:
         """Whose browser it is. Raises TokenExpired, and TokenInvalid also for a session that was
         ended."""
-        return await self._behind(self._tokens.read_cookie(cookie, self._clock.now()))
+        return await self._authenticate(self._tokens.read_cookie(cookie, self._clock.now()))
 
-    async def shown_to(self, id: SessionId) -> MemberId | None:
+    async def form_owner(self, id: SessionId) -> MemberId | None:
         """Whose form it is that carries this session's seal, though it may have ended since; None
-        when it ended longer than `FORMS_LAST` ago."""
+        when it ended longer than `FORM_OWNER_TTL` ago."""
         session = await self._sessions.find(id)
-        if session is None or session.ended_before(self._clock.now() - FORMS_LAST):
+        if session is None or session.ended_before(self._clock.now() - FORM_OWNER_TTL):
             return None
         return session.member_id
 
-    async def _behind(self, claims: AccessClaims) -> Caller:
-        caller = await self._sessions.find_caller(claims)
+    async def _authenticate(self, claims: AccessClaims) -> Caller:
+        caller = await self._sessions.find_principal(claims)
         if caller is None:
             raise TokenInvalid
         return caller
 
-    async def behind(self, pair: TokenPair) -> Member:
+    async def member_of(self, pair: TokenPair) -> Member:
         """Whose pair this is, just handed out."""
         claims = self._tokens.read_access(pair.access_token, self._clock.now())
         return await self._members.get(claims.member_id)
@@ -210,14 +210,14 @@ class MemberService:
             member.choose_password(password_hash)
             await self._members.save(member)
 
-    async def note_told(self, id: MemberId) -> None:
+    async def acknowledge_password_removal(self, id: MemberId) -> None:
         """The member knows that their password ended, and needs no other."""
         async with self._transactions.transaction():
             member = await self._members.get_for_update(id)
             member.password_ended_at = None
             await self._members.save(member)
 
-    async def appoint(self, email: str, by: str, reason: str, *, operator: bool) -> Member:
+    async def set_operator(self, email: str, by: str, reason: str, *, operator: bool) -> Member:
         """Makes a member an operator, or no longer one; it holds from their next request on.
 
         Raises NotFound.

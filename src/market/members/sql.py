@@ -15,7 +15,7 @@ from market.shared.text import skeleton
 
 from .domain import AccessClaims, EmailTaken, Member, Session
 from .nicknames import NicknameTaken
-from .social_domain import AlreadyLinked, SocialAccountConflict, SocialIdentity
+from .oauth.identity import AlreadyLinked, SocialAccountConflict, SocialIdentity
 
 # By name, never *: a statement prepared before a migration added a column works after it.
 _MEMBER = """
@@ -101,7 +101,7 @@ class SqlMembers:
         row = await self._db.lock(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
         return _member(row) if row else None
 
-    async def keeps_password(self, member: Member) -> bool:
+    async def lock_if_password_unchanged(self, member: Member) -> bool:
         # safeguard: a password unchanged since it was checked
         row = await self._db.lock(
             "SELECT FROM members WHERE id = $1 AND password_hash = $2 FOR SHARE",
@@ -161,7 +161,7 @@ class SqlSessions:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._callers = Together[AccessClaims, Caller | None](
-            "sessions", self._find_callers, most=200, lanes=2
+            "sessions", self._find_principals, most=200, lanes=2
         )
 
     async def add(self, session: Session) -> None:
@@ -205,12 +205,12 @@ class SqlSessions:
             now,
         )
 
-    async def find_caller(self, claims: AccessClaims) -> Caller | None:
+    async def find_principal(self, claims: AccessClaims) -> Caller | None:
         # Every request looks here, so those that come together look once. The look begins after
         # the last of them came: a session that ended before is never found.
         return await self._callers.ask(claims)
 
-    async def _find_callers(self, claims: Sequence[AccessClaims]) -> list[Caller | None]:
+    async def _find_principals(self, claims: Sequence[AccessClaims]) -> list[Caller | None]:
         # safeguard: a revoked session's access token refused
         rows = await self._db.fetch(
             """
@@ -232,7 +232,7 @@ class SqlSessions:
         }
         return [found.get((claim.member_id, claim.session_id)) for claim in claims]
 
-    async def forget_ended(self, limit: int = PORTION) -> int:
+    async def purge_expired(self, limit: int = PORTION) -> int:
         """Drops at most so many of the sessions whose last token has expired; how many."""
         return await drop(self._db, "sessions", "expires_at < now()", limit)
 

@@ -10,32 +10,32 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from market.kit.http import ClientAddress
+from market.members.auth.throttling import AuthThrottle
 from market.members.domain import (
     EMAIL,
-    LONGEST_EMAIL,
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
+    EMAIL_LENGTH_MAX,
+    PASSWORD_LENGTH_MAX,
+    PASSWORD_LENGTH_MIN,
     EmailTaken,
     WrongCredentials,
 )
-from market.members.doorkeeper import Doorkeeper
-from market.members.nicknames import LONGEST_NICKNAME, NicknameReserved, NicknameTaken
+from market.members.nicknames import NICKNAME_LENGTH_MAX, NicknameReserved, NicknameTaken
+from market.members.oauth.service import SocialCodeInvalid, SocialSignIn
 from market.members.service import MemberService, TokenPair
-from market.members.social_sign_in import SocialCodeInvalid, SocialSignIn
 from market.shared.errors import MarketError, NotFound, Unauthenticated
 
 from .forms import Form
 from .page import go, render
 from .visitor import LANGUAGE_LASTS_S, Here, Shop, Visitor, local_path
 
-Door = NamedDependency[Doorkeeper]
+AuthThrottleDep = NamedDependency[AuthThrottle]
 Social = NamedDependency[SocialSignIn]
 Members = NamedDependency[MemberService]
 House = NamedDependency[Shop]
 Asked = Request[Any, Any, State]
 
 
-class Browsers(Protocol):
+class FlowCookie(Protocol):
     """Tells the browser that began a social sign-in from every other."""
 
     def find(self, request: Asked) -> str | None: ...
@@ -62,15 +62,15 @@ class AccountController(Controller):
         shop: House,
         members: Members,
         social: Social,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> Response[Any]:
         form = await Form.of(request)
         next = local_path(form.raw("next"))
-        await doorkeeper.sign_in(client_address, form.raw("email")[:LONGEST_EMAIL])
+        await auth_throttle.sign_in(client_address, form.raw("email")[:EMAIL_LENGTH_MAX])
         try:
             pair = await members.sign_in(
-                form.raw("email")[:LONGEST_EMAIL], form.raw("password")[:LONGEST_PASSWORD]
+                form.raw("email")[:EMAIL_LENGTH_MAX], form.raw("password")[:PASSWORD_LENGTH_MAX]
             )
         except WrongCredentials as error:
             form.fault("password", error.code)
@@ -84,21 +84,21 @@ class AccountController(Controller):
         shop: House,
         members: Members,
         social: Social,
-        browsers: NamedDependency[SkipValidation[Browsers]],
-        doorkeeper: Door,
+        flow_cookie: NamedDependency[SkipValidation[FlowCookie]],
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> Response[Any]:
         """Back from a provider with a code of ours, good once, in the browser that began alone."""
-        await doorkeeper.social(client_address)
+        await auth_throttle.social(client_address)
         given = request.query_params
-        next, browser = local_path(given.get("next")), browsers.find(request)
+        next, browser = local_path(given.get("next")), flow_cookie.find(request)
         try:
             if browser is None or "code" not in given:
                 raise SocialCodeInvalid
             pair = await social.exchange(browser, given["code"])
         except MarketError as refusal:
             return go("/signin", next=next, refused=given.get("error", refusal.code))
-        if (await members.behind(pair)).password_ended_at is not None:
+        if (await members.member_of(pair)).password_ended_at is not None:
             next = f"/me/password?{urlencode({'next': next})}"
         return welcome(shop, members, pair, next)
 
@@ -119,14 +119,14 @@ class AccountController(Controller):
         shop: House,
         members: Members,
         social: Social,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> Response[Any]:
         form = await Form.of(request)
         next = local_path(form.raw("next"))
-        await doorkeeper.sign_up(client_address, form.raw("email")[:LONGEST_EMAIL])
-        email = form.text("email", most=LONGEST_EMAIL, pattern=EMAIL)
-        nickname = form.line("nickname", most=LONGEST_NICKNAME)
+        await auth_throttle.sign_up(client_address, form.raw("email")[:EMAIL_LENGTH_MAX])
+        email = form.text("email", most=EMAIL_LENGTH_MAX, pattern=EMAIL)
+        nickname = form.line("nickname", most=NICKNAME_LENGTH_MAX)
         password = password_in(form)
         if not form.wrong:
             try:
@@ -184,11 +184,11 @@ def ways_in(social: SocialSignIn, next: str) -> dict[str, str]:
 def password_in(form: Form) -> str:
     """A new password, as somebody typed it."""
     password = form.raw("password")
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        form.fault("password", "{least}자 이상 적어 주세요.", least=SHORTEST_PASSWORD)
+    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        form.fault("password", "{least}자 이상 적어 주세요.", least=PASSWORD_LENGTH_MIN)
     return password
 
 
 def welcome(shop: Shop, members: MemberService, pair: TokenPair, next: str) -> Response[Any]:
     """Signs a browser in with a pair just handed out, and sends it on; `next` is a local path."""
-    return go(next, cookies=[shop.session(members.browser_pass(pair)), shop.forget("form")])
+    return go(next, cookies=[shop.session(members.session_cookie(pair)), shop.forget("form")])

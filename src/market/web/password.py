@@ -62,5 +62,5 @@ class PasswordController(Controller):
     async def none(self, request: Asked, visitor: Here, members: Members) -> Response[Any]:
         """Goes on without one: the member has read that the old one ended."""
         next = local_path((await Form.of(request)).raw("next"), "/me")
-        await members.note_told(visitor.me.id)
+        await members.acknowledge_password_removal(visitor.me.id)
         return go(next)

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from market.kit.http import path_id, revisions
 from market.kit.idempotency import Answer, Idempotency, InProgress, Key, Scope
-from market.members.doorkeeper import Doorkeeper
+from market.members.auth.throttling import AuthThrottle
 from market.products.domain import (
     MOST_PHOTOS,
     Change,
@@ -35,7 +35,7 @@ from .visitor import KEEPS_FORMS, Here, Shop, SignedOut, Visitor
 
 Products = NamedDependency[ProductService]
 Drafts = NamedDependency[DraftService]
-Door = NamedDependency[Doorkeeper]
+AuthThrottleDep = NamedDependency[AuthThrottle]
 House = NamedDependency[Shop]
 Keys = NamedDependency[Idempotency]
 Asked = Request[Any, Any, State]
@@ -67,11 +67,11 @@ class SellingController(Controller):
         products: Products,
         drafts: Drafts,
         idempotency: Keys,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
     ) -> Response[Any]:
         """Puts a product up for sale, with its photos; once, however often the form is sent."""
         if visitor.signed_out:
-            await doorkeeper.form_of_signed_out(visitor.signed_out)
+            await auth_throttle.form_of_signed_out(visitor.signed_out)
             sent = await ProductForm.read(request, visitor.signed_out, products, drafts)
             return _to_sign_in(visitor, "/sell", await sent.keep(drafts))
         me = visitor.me
@@ -123,11 +123,11 @@ class SellingController(Controller):
         shop: House,
         products: Products,
         drafts: Drafts,
-        doorkeeper: Door,
+        auth_throttle: AuthThrottleDep,
     ) -> Response[Any]:
         """Edits a product; trades already made keep their price (R10)."""
         if visitor.signed_out:
-            await doorkeeper.form_of_signed_out(visitor.signed_out)
+            await auth_throttle.form_of_signed_out(visitor.signed_out)
             path = f"/products/{path_id(product_id)}/edit"
             sent = await ProductForm.read(request, visitor.signed_out, products, drafts)
             return _to_sign_in(visitor, path, await sent.keep(drafts))

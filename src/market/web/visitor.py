@@ -13,7 +13,7 @@ from litestar.datastructures import Cookie, State
 from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
 
-from market.members.service import BrowserPass, MemberService
+from market.members.service import MemberService, SessionCookie
 from market.shared.errors import Forbidden, Unauthenticated
 from market.shared.ids import MemberId, SessionId, well_formed
 from market.shared.people import Caller
@@ -72,7 +72,7 @@ class Shop:
         """With TLS no neighbouring host can plant a cookie of this name (RFC 6265bis, 4.1.3.2)."""
         return f"__Host-market_{name}" if self.secure else f"market_{name}"
 
-    def session(self, given: BrowserPass) -> Cookie:
+    def session(self, given: SessionCookie) -> Cookie:
         return self.cookie("session", given.token, int(given.lasts.total_seconds()))
 
     def forget(self, name: str) -> Cookie:
@@ -201,7 +201,7 @@ async def _caller(members: MemberService, cookie: str | None) -> Caller | None:
     if not cookie:
         return None
     try:
-        return await members.recognise(cookie)
+        return await members.authenticate_cookie(cookie)
     except Unauthenticated:
         return None
 
@@ -249,7 +249,7 @@ async def _of_an_ended_session(
     # safeguard: CSRF token of an ended session compared
     if not well_formed(session) or not hmac.compare_digest(given.encode(), ours.encode()):
         raise ForgedForm
-    member: MemberId | None = await market.members.shown_to(SessionId(session))
+    member: MemberId | None = await market.members.form_owner(SessionId(session))
     # safeguard: one member's form is not kept for another
     if visitor.caller is not None and visitor.caller.id != member:
         raise ForgedForm

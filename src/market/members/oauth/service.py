@@ -11,18 +11,18 @@ from typing import ClassVar
 
 from msgspec import Struct, json
 
+from market.members.domain import EmailTaken, Member
+from market.members.nicknames import NicknameTaken, proposals
+from market.members.ports import Members, OneTimeCodes, Sessions, SocialAccounts, SocialProvider
+from market.members.service import MemberService, TokenPair
 from market.shared.clock import Clock
 from market.shared.errors import Invalid, NotFound
 from market.shared.ids import Ids, MemberId
 from market.shared.transactions import Transactions
 
-from .domain import EmailTaken, Member
-from .nicknames import NicknameTaken, proposals
-from .ports import Members, OneTimeCodes, Sessions, SocialAccounts, SocialProvider
-from .service import MemberService, TokenPair
-from .social_domain import (
+from .identity import (
     AlreadyLinked,
-    Handshake,
+    FlowSecrets,
     SocialDeclined,
     SocialIdentity,
     SocialRefused,
@@ -31,9 +31,9 @@ from .social_domain import (
 )
 
 # A person may have to find their password; a script or a page comes back at once.
-ATTEMPT_LIVES = timedelta(minutes=10)
-CODE_LIVES = timedelta(minutes=1)
-_ATTEMPT, _ARRIVAL = "social attempt", "social arrival"
+FLOW_TTL = timedelta(minutes=10)
+CODE_TTL = timedelta(minutes=1)
+_FLOW, _ARRIVAL = "social flow", "social arrival"
 _ROUNDS = 3
 
 
@@ -43,7 +43,7 @@ class SocialCodeInvalid(Invalid):
     code: ClassVar[str] = "social_code_invalid"
 
 
-class Attempt(Struct, frozen=True):
+class OAuthFlow(Struct, frozen=True):
     """One sign-in on its way; `next` is where its browser wants to be afterwards."""
 
     provider: str
@@ -79,7 +79,7 @@ class SocialSignIn:
         sessions: Sessions,
         accounts: SocialAccounts,
         codes: OneTimeCodes,
-        signing_in: MemberService,
+        member_service: MemberService,
         providers: Providers,
         clock: Clock,
         ids: Ids,
@@ -89,7 +89,7 @@ class SocialSignIn:
         self._sessions = sessions
         self._accounts = accounts
         self._codes = codes
-        self._signing_in = signing_in
+        self._member_service = member_service
         self._providers = providers
         self._clock = clock
         self._ids = ids
@@ -103,23 +103,23 @@ class SocialSignIn:
         """Where to send the browser. Raises NotFound, and Invalid for a `next` elsewhere."""
         strategy = self._providers.get(provider)
         place = None if next is None else local_path(next)
-        handshake = Handshake.new()
-        attempt = Attempt(provider, handshake.nonce, handshake.verifier, place)
-        state = await self._codes.keep(_ATTEMPT, browser, json.encode(attempt), ATTEMPT_LIVES)
-        return strategy.authorize_url(self._providers.callback(provider), state, handshake)
+        flow_secrets = FlowSecrets.new()
+        flow = OAuthFlow(provider, flow_secrets.nonce, flow_secrets.verifier, place)
+        state = await self._codes.keep(_FLOW, browser, json.encode(flow), FLOW_TTL)
+        return strategy.authorize_url(self._providers.callback(provider), state, flow_secrets)
 
-    async def resume(self, provider: str, browser: str, state: str) -> Attempt:
-        """The attempt that comes back; a second time it is gone. Raises SocialStateInvalid."""
+    async def resume(self, provider: str, browser: str, state: str) -> OAuthFlow:
+        """The flow that comes back; a second time it is gone. Raises SocialStateInvalid."""
         self._providers.get(provider)
-        kept = await self._codes.take(_ATTEMPT, browser, state)
-        attempt = json.decode(kept, type=Attempt) if kept else None
+        kept = await self._codes.take(_FLOW, browser, state)
+        flow = json.decode(kept, type=OAuthFlow) if kept else None
         # A provider can't answer for another (mix-up, RFC 9207).
-        if attempt is None or attempt.provider != provider:
+        if flow is None or flow.provider != provider:
             raise SocialStateInvalid
-        return attempt
+        return flow
 
     async def finish(
-        self, attempt: Attempt, browser: str, code: str | None, error: str | None
+        self, flow: OAuthFlow, browser: str, code: str | None, error: str | None
     ) -> str:
         """A code of ours that `exchange` takes, for the member whom the provider vouches for.
 
@@ -129,12 +129,12 @@ class SocialSignIn:
             raise SocialDeclined
         if error or not code:
             raise SocialRefused
-        strategy = self._providers.get(attempt.provider)
-        handshake = Handshake(attempt.nonce, attempt.verifier)
-        callback = self._providers.callback(attempt.provider)
-        identity = await strategy.identify(code, callback, handshake)
-        member = await self.admit(identity)
-        return await self._codes.keep(_ARRIVAL, browser, member.id.encode(), CODE_LIVES)
+        strategy = self._providers.get(flow.provider)
+        flow_secrets = FlowSecrets(flow.nonce, flow.verifier)
+        callback = self._providers.callback(flow.provider)
+        identity = await strategy.identify(code, callback, flow_secrets)
+        member = await self.find_or_create_member(identity)
+        return await self._codes.keep(_ARRIVAL, browser, member.id.encode(), CODE_TTL)
 
     async def exchange(self, browser: str, code: str) -> TokenPair:
         """A session for a code of `finish`. Raises SocialCodeInvalid."""
@@ -142,26 +142,26 @@ class SocialSignIn:
         if kept is None:
             raise SocialCodeInvalid
         member = await self._members.get(MemberId(kept.decode()))
-        return await self._signing_in.begin_session(member)
+        return await self._member_service.begin_session(member)
 
-    async def admit(self, identity: SocialIdentity) -> Member:
+    async def find_or_create_member(self, identity: SocialIdentity) -> Member:
         """The member behind an identity, a new one if there is none yet. Raises
         SocialAccountConflict."""
         for round in range(_ROUNDS):
             try:
                 async with self._transactions.transaction():
-                    return await self._admit(identity, crowded=round > 0)
+                    return await self._find_or_create_member(identity, crowded=round > 0)
             except (AlreadyLinked, EmailTaken, NicknameTaken):
                 continue  # somebody was faster: the next round finds what they made
         raise AlreadyLinked
 
-    async def _admit(self, identity: SocialIdentity, *, crowded: bool) -> Member:
+    async def _find_or_create_member(self, identity: SocialIdentity, *, crowded: bool) -> Member:
         known = await self._accounts.find_member(identity.provider, identity.subject)
         if known is not None:
             return await self._members.get(known)
         member = await self._owner_of(identity.proven_email)
         if member is None:
-            member = await self._newcomer(identity, crowded=crowded)
+            member = await self._new_member(identity, crowded=crowded)
             await self._members.add(member)
         await self._accounts.link(identity, member.id, self._clock.now())
         return member
@@ -175,12 +175,12 @@ class SocialSignIn:
         member = await self._members.find_by_email_for_update(email) if email else None
         if member is not None and member.password_hash is not None:
             now = self._clock.now()
-            member.forget_password(now)
+            member.remove_password(now)
             await self._members.save(member)
             await self._sessions.revoke_all(member.id, now)
         return member
 
-    async def _newcomer(self, identity: SocialIdentity, *, crowded: bool) -> Member:
+    async def _new_member(self, identity: SocialIdentity, *, crowded: bool) -> Member:
         names = proposals(identity.shown_name)
         # Of many who come at once with one name, all would try the next number.
         name = await self._members.free_nickname(names[::-1] if crowded else names)

@@ -6,12 +6,11 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from market.members.domain import is_email, normal_email
+from market.members.nicknames import fitting
 from market.shared.errors import Conflict, Forbidden, GatewayTrouble, Invalid
 
-from .domain import is_email, normal_email
-from .nicknames import fitting
-
-LONGEST_NEXT = 500
+NEXT_LENGTH_MAX = 500
 
 
 class SocialStateInvalid(Invalid):
@@ -74,7 +73,7 @@ class SocialIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
+class FlowSecrets:
     """What only we know of one sign-in, so that its answer can be told from any other: `nonce`
     comes back inside the ID token, `verifier` is shown when the code is spent (RFC 7636)."""
 
@@ -95,6 +94,11 @@ def local_path(text: str) -> str:
     """A place of this very site. Raises Invalid for anything a browser could take for another:
     it drops tabs and line ends, and reads a backslash as a slash."""
     plain = all("!" <= letter <= "~" and letter != "\\" for letter in text)
-    if not text.startswith("/") or text.startswith("//") or not plain or len(text) > LONGEST_NEXT:
+    if (
+        not text.startswith("/")
+        or text.startswith("//")
+        or not plain
+        or len(text) > NEXT_LENGTH_MAX
+    ):
         raise Invalid("next takes a path of this site, as /products.")
     return text

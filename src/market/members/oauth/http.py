@@ -14,15 +14,15 @@ from msgspec import Meta, Struct
 
 from market.kit.http import ClientAddress, wants_page
 from market.kit.problems import documented, on_market_error
+from market.members.auth.throttling import AuthThrottle
+from market.members.http import TokensOut
 from market.shared.errors import MarketError, NotFound
 
-from .doorkeeper import Doorkeeper
-from .http import TokensOut
-from .social_domain import SocialStateInvalid
-from .social_sign_in import ATTEMPT_LIVES, SocialCodeInvalid, SocialSignIn
+from .identity import SocialStateInvalid
+from .service import FLOW_TTL, SocialCodeInvalid, SocialSignIn
 
 Social = NamedDependency[SocialSignIn]
-Door = NamedDependency[Doorkeeper]
+AuthThrottleDep = NamedDependency[AuthThrottle]
 Visit = Request[Any, Any, State]
 
 # By another name in Python: `state` is the framework's own there.
@@ -30,18 +30,18 @@ StateParam = Annotated[str | None, QueryParameter(name="state", required=False)]
 
 EXCHANGE = "/api/auth/social/exchange"
 # Of the shop: where a browser is signed in with a code of ours, and where it is told why not.
-IN_THE_SHOP, SIGN_IN = "/signin/social?next=/", "/signin"
+SHOP_RETURN, SIGN_IN = "/signin/social?next=/", "/signin"
 COOKIE, SECURE_COOKIE = "social", "__Host-social"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 # Codes in addresses are no business of the next page's.
-PRIVATE = {"Referrer-Policy": "no-referrer"}
+NO_REFERRER = {"Referrer-Policy": "no-referrer"}
 
 
 class CodeIn(Struct):
     code: Annotated[str, Meta(max_length=200)]
 
 
-class Browsers:
+class FlowCookie:
     """The cookie that tells the browser which began a sign-in from every other.
 
     Several sign-ins of one browser, in two tabs, share it. Over HTTPS it can only be set by this
@@ -62,14 +62,14 @@ class Browsers:
         return Cookie(
             key=self._name,
             value=secret,
-            max_age=int(ATTEMPT_LIVES.total_seconds()),
+            max_age=int(FLOW_TTL.total_seconds()),
             httponly=True,
             secure=self._secure,
             samesite="lax",
         )
 
 
-def answered(place: str, **values: str) -> str:
+def with_query(place: str, **values: str) -> str:
     """A local path with more in its query."""
     parts = urlsplit(place)
     query = f"{parts.query}&{urlencode(values)}" if parts.query else urlencode(values)
@@ -80,8 +80,8 @@ def on_refusal(request: Visit, error: MarketError) -> Response[Any]:
     """A person in a browser gets a page with a way on, a program the problem."""
     if request.method != "GET" or not wants_page(request) or isinstance(error, NotFound):
         return on_market_error(request, error)
-    place = answered(SIGN_IN, refused=error.code)
-    return Redirect(place, status_code=303, headers=PRIVATE)
+    place = with_query(SIGN_IN, refused=error.code)
+    return Redirect(place, status_code=303, headers=NO_REFERRER)
 
 
 class SocialController(Controller):
@@ -103,65 +103,73 @@ class SocialController(Controller):
         request: Visit,
         provider: FromPath[str],
         social: Social,
-        browsers: NamedDependency[Browsers],
-        doorkeeper: Door,
+        flow_cookie: NamedDependency[FlowCookie],
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
         next: FromQuery[str | None] = None,
     ) -> Redirect:
         """To the provider. `next` is a path of this site, for pages that exchange the code
         themselves; a browser that names none is signed in to the shop."""
-        await doorkeeper.social(client_address)
+        await auth_throttle.social(client_address)
         if next is None and wants_page(request):
-            next = IN_THE_SHOP
-        browser = browsers.find(request) or secrets.token_urlsafe(32)
+            next = SHOP_RETURN
+        browser = flow_cookie.find(request) or secrets.token_urlsafe(32)
         place = await social.begin(provider, browser, next)
-        cookie = browsers.cookie(browser)
-        return Redirect(place, status_code=302, headers=PRIVATE, cookies=[cookie])
+        cookie = flow_cookie.cookie(browser)
+        return Redirect(place, status_code=302, headers=NO_REFERRER, cookies=[cookie])
 
     @get(
         "/{provider:str}/callback",
         status_code=302,
         responses=documented(400, 403, 404, 409, 429, 502),
+        # Published names, in generated clients.
+        operation_id="ApiAuthSocialProviderCallbackComeBack",
+        summary="ComeBack",
     )
-    async def come_back(
+    async def callback(
         self,
         request: Visit,
         provider: FromPath[str],
         social: Social,
-        browsers: NamedDependency[Browsers],
-        doorkeeper: Door,
+        flow_cookie: NamedDependency[FlowCookie],
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
         code: FromQuery[str | None] = None,
         echo: StateParam = None,
         error: FromQuery[str | None] = None,
     ) -> Redirect:
         """From the provider; only its own redirect comes here."""
-        await doorkeeper.social(client_address)
-        browser = browsers.find(request)
+        await auth_throttle.social(client_address)
+        browser = flow_cookie.find(request)
         if browser is None or not echo:
             raise SocialStateInvalid
-        attempt = await social.resume(provider, browser, echo)
+        flow = await social.resume(provider, browser, echo)
         try:
-            ours = await social.finish(attempt, browser, code, error)
+            ours = await social.finish(flow, browser, code, error)
         except MarketError as refusal:
-            if attempt.next is None:
+            if flow.next is None:
                 raise
-            return _on(answered(attempt.next, error=refusal.code))
-        return _on(answered(attempt.next or EXCHANGE, code=ours))
+            return _redirect(with_query(flow.next, error=refusal.code))
+        return _redirect(with_query(flow.next or EXCHANGE, code=ours))
 
-    @get("/exchange", responses=documented(400, 429))
-    async def follow(
+    @get(
+        "/exchange",
+        responses=documented(400, 429),
+        operation_id="ApiAuthSocialExchangeFollow",
+        summary="Follow",
+    )
+    async def exchange_redirect(
         self,
         request: Visit,
         social: Social,
-        browsers: NamedDependency[Browsers],
-        doorkeeper: Door,
+        flow_cookie: NamedDependency[FlowCookie],
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
         code: FromQuery[str] = "",
     ) -> Response[TokensOut]:
         """The session's tokens, for a client that follows redirects."""
-        await doorkeeper.social(client_address)
-        return await _tokens(request, social, browsers, code)
+        await auth_throttle.social(client_address)
+        return await _tokens(request, social, flow_cookie, code)
 
     @post("/exchange", status_code=200, responses=documented(400, 429))
     async def exchange(
@@ -169,27 +177,27 @@ class SocialController(Controller):
         request: Visit,
         data: JSONBody[CodeIn],
         social: Social,
-        browsers: NamedDependency[Browsers],
-        doorkeeper: Door,
+        flow_cookie: NamedDependency[FlowCookie],
+        auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> Response[TokensOut]:
         """The session's tokens, for the page at `next`."""
-        await doorkeeper.social(client_address)
-        return await _tokens(request, social, browsers, data.code)
+        await auth_throttle.social(client_address)
+        return await _tokens(request, social, flow_cookie, data.code)
 
 
-def _on(place: str) -> Redirect:
-    return Redirect(place, status_code=302, headers=PRIVATE)
+def _redirect(place: str) -> Redirect:
+    return Redirect(place, status_code=302, headers=NO_REFERRER)
 
 
 async def _tokens(
-    request: Visit, social: SocialSignIn, browsers: Browsers, code: str
+    request: Visit, social: SocialSignIn, flow_cookie: FlowCookie, code: str
 ) -> Response[TokensOut]:
-    browser = browsers.find(request)
+    browser = flow_cookie.find(request)
     if browser is None:
         raise SocialCodeInvalid
     pair = await social.exchange(browser, code)
-    return Response(TokensOut.of(pair), headers=PRIVATE)
+    return Response(TokensOut.of(pair), headers=NO_REFERRER)
 
 
 ROUTES = (SocialController,)

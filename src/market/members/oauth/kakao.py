@@ -16,21 +16,16 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from msgspec import Struct
 
-from market.members.social_domain import (
-    Handshake,
-    SocialIdentity,
-    SocialRefused,
-    SocialUnavailable,
-)
+from market.members.oauth.client import OAuthApp, fetch
 from market.shared.clock import Clock
 
-from .transport import App, ask
+from .identity import FlowSecrets, SocialIdentity, SocialRefused, SocialUnavailable
 
 # Their clock and ours may differ by so much (seconds).
 LEEWAY_S = 60
 _SCOPE = "openid,account_email,profile_nickname"
 # The library leaves it to Python to complain of shapes that it does not expect.
-_NOT_AS_IT_SHOULD_BE = (JoseError, ValueError, TypeError, AttributeError, LookupError)
+_INVALID_TOKEN_ERRORS = (JoseError, ValueError, TypeError, AttributeError, LookupError)
 _log = structlog.get_logger()
 
 
@@ -50,7 +45,7 @@ class _Account(Struct):
     profile: _Profile | None = None
 
 
-class _Person(Struct):
+class _User(Struct):
     id: int
     kakao_account: _Account | None = None
 
@@ -64,30 +59,32 @@ class Kakao:
 
     name = "kakao"
 
-    def __init__(self, app: App, client: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(self, app: OAuthApp, client: httpx.AsyncClient, clock: Clock) -> None:
         self._app = app
         self._client = client
         self._clock = clock
         self._keys: Sequence[RSAKey] = ()
 
-    def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
+    def authorize_url(self, redirect_uri: str, state: str, flow_secrets: FlowSecrets) -> str:
         query = {
             "response_type": "code",
             "client_id": self._app.client_id,
             "redirect_uri": redirect_uri,
             "state": state,
             "scope": _SCOPE,
-            "nonce": handshake.nonce,
-            "code_challenge": handshake.challenge,
+            "nonce": flow_secrets.nonce,
+            "code_challenge": flow_secrets.challenge,
             "code_challenge_method": "S256",
         }
         return f"{self._app.auth_url}/oauth/authorize?{urlencode(query)}"
 
-    async def identify(self, code: str, redirect_uri: str, handshake: Handshake) -> SocialIdentity:
+    async def identify(
+        self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
+    ) -> SocialIdentity:
         """Raises SocialRefused, SocialUnavailable."""
-        token = await self._token(code, redirect_uri, handshake)
-        subject = await self._subject(token.id_token, handshake.nonce)
-        person = await self._person(token.access_token)
+        token = await self._token(code, redirect_uri, flow_secrets)
+        subject = await self._subject(token.id_token, flow_secrets.nonce)
+        person = await self._user(token.access_token)
         if str(person.id) != subject:
             _log.warning("social_refused", provider=self.name, error="two persons")
             raise SocialRefused
@@ -100,23 +97,23 @@ class Kakao:
             nickname=account.profile.nickname if account.profile else None,
         )
 
-    async def _token(self, code: str, redirect_uri: str, handshake: Handshake) -> _Token:
+    async def _token(self, code: str, redirect_uri: str, flow_secrets: FlowSecrets) -> _Token:
         form = {
             "grant_type": "authorization_code",
             "client_id": self._app.client_id,
             "client_secret": self._app.client_secret,
             "redirect_uri": redirect_uri,
             "code": code,
-            "code_verifier": handshake.verifier,
+            "code_verifier": flow_secrets.verifier,
         }
         url = f"{self._app.auth_url}/oauth/token"
-        return await ask(self._client, self._client.build_request("POST", url, data=form), _Token)
+        return await fetch(self._client, self._client.build_request("POST", url, data=form), _Token)
 
-    async def _person(self, access_token: str) -> _Person:
+    async def _user(self, access_token: str) -> _User:
         headers = {"Authorization": f"Bearer {access_token}"}
         url = f"{self._app.api_url}/v2/user/me"
         request = self._client.build_request("GET", url, headers=headers)
-        return await ask(self._client, request, _Person)
+        return await fetch(self._client, request, _User)
 
     async def _subject(self, id_token: str | None, nonce: str) -> str:
         """Whose the ID token is, if it was made by Kakao, for us, for this sign-in, and lately."""
@@ -127,7 +124,7 @@ class Kakao:
             key = await self._key(jws.extract_compact(id_token.encode()).headers().get("kid"))
             read = jwt.decode(id_token, key, algorithms=["RS256"])
             self._expected(nonce).validate(read.claims)
-        except _NOT_AS_IT_SHOULD_BE as cause:
+        except _INVALID_TOKEN_ERRORS as cause:
             _log.warning("social_refused", provider=self.name, error=type(cause).__name__)
             raise SocialRefused from cause
         return str(read.claims["sub"])
@@ -149,7 +146,7 @@ class Kakao:
         """Kakao's key of this id; asked for when it is none that we know. Raises ValueError."""
         if all(key.kid != id for key in self._keys):
             url = f"{self._app.auth_url}/.well-known/jwks.json"
-            told = await ask(self._client, self._client.build_request("GET", url), _Keys)
+            told = await fetch(self._client, self._client.build_request("GET", url), _Keys)
             self._keys = [key for shown in told.keys if (key := _read(shown))]
         (key,) = [key for key in self._keys if key.kid == id][:1]
         return key
@@ -159,6 +156,6 @@ def _read(shown: dict[str, Any]) -> RSAKey | None:
     """None for what is no RSA key: others of the set may be good."""
     try:
         return RSAKey.import_key(shown)
-    except _NOT_AS_IT_SHOULD_BE as trouble:
+    except _INVALID_TOKEN_ERRORS as trouble:
         _log.warning("social_key_unreadable", provider=Kakao.name, error=type(trouble).__name__)
         return None

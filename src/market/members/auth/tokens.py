@@ -10,18 +10,17 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from market.members.domain import AccessClaims, RefreshClaims, TokenExpired, TokenInvalid
 from market.shared.ids import MemberId, SessionId, well_formed
-
-from .domain import AccessClaims, RefreshClaims, TokenExpired, TokenInvalid
 
 ALGORITHM = "HS256"
 ISSUER = "wanted-market"
 # Per process; a token and its claims are about a kilobyte.
-MOST_REMEMBERED = 10_000
+VERIFIED_TOKENS_MAX = 10_000
 # Between server processes. A token from further ahead in time is none that we gave.
-CLOCKS_DIFFER_BY = timedelta(minutes=1)
+CLOCK_SKEW = timedelta(minutes=1)
 # They would ask for checks of their own, and are in no token that we gave.
-_NEVER_GIVEN = ("aud", "nbf")
+_UNSUPPORTED_CLAIMS = ("aud", "nbf")
 
 
 class JwtTokens:
@@ -35,7 +34,7 @@ class JwtTokens:
         self._key = OctKey.import_key(secret)
         # Whether a token was signed by us never changes, and its bearer sends it again and again.
         # Whether it is still good is asked each time: its time here, its session in the database.
-        self._genuine = lru_cache(MOST_REMEMBERED)(self._verify)
+        self._verified = lru_cache(VERIFIED_TOKENS_MAX)(self._verify)
 
     def sign_access(self, claims: AccessClaims, now: datetime, expires_at: datetime) -> str:
         return self._sign(
@@ -68,8 +67,8 @@ class JwtTokens:
         return jwt.encode(header, {**body, "iss": ISSUER, **times}, self._key)
 
     def _read(self, kind: str, token: str, now: datetime) -> Mapping[str, Any]:
-        body = self._genuine(kind, token)
-        if body["iat"] > (now + CLOCKS_DIFFER_BY).timestamp():
+        body = self._verified(kind, token)
+        if body["iat"] > (now + CLOCK_SKEW).timestamp():
             raise TokenInvalid
         if body["exp"] <= now.timestamp():
             raise TokenExpired
@@ -84,7 +83,7 @@ class JwtTokens:
         if read.header.get("typ") != kind:  # safeguard: token type checked
             raise TokenInvalid
         body = read.claims
-        if body.get("iss") != ISSUER or any(name in body for name in _NEVER_GIVEN):
+        if body.get("iss") != ISSUER or any(name in body for name in _UNSUPPORTED_CLAIMS):
             raise TokenInvalid
         if not isinstance(body.get("exp"), int) or not isinstance(body.get("iat"), int):
             raise TokenInvalid

@@ -14,10 +14,10 @@ _PASSES = 2
 class Argon2Passwords:
     """Argon2id, off the event loop and a few at a time, for each takes a core and 19 MiB."""
 
-    def __init__(self, at_once: int = 2) -> None:
+    def __init__(self, concurrency: int = 2) -> None:
         self._hasher = _hasher()
-        self._turn = asyncio.Semaphore(at_once)
-        self._nobody = _nobodys()
+        self._turn = asyncio.Semaphore(concurrency)
+        self._no_member_hash = _dummy_hash()
 
     async def hash(self, password: str) -> str:
         async with self._turn:
@@ -25,7 +25,9 @@ class Argon2Passwords:
 
     async def matches(self, password: str, hashed: str | None) -> bool:
         async with self._turn:
-            matching = await asyncio.to_thread(self._verify, password, hashed or self._nobody)
+            matching = await asyncio.to_thread(
+                self._verify, password, hashed or self._no_member_hash
+            )
         return matching and hashed is not None
 
     def _verify(self, password: str, hashed: str) -> bool:
@@ -40,7 +42,7 @@ def _hasher() -> PasswordHasher:
 
 
 @cache
-def _nobodys() -> str:
+def _dummy_hash() -> str:
     """Checked where there is no member, so that an unknown address takes as long as a known one;
     made before the first sign-in, and once, for making it takes as long as checking it."""
     return _hasher().hash("no member has this password")

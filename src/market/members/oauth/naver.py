@@ -11,14 +11,9 @@ import httpx
 import structlog
 from msgspec import Struct
 
-from market.members.social_domain import (
-    Handshake,
-    SocialIdentity,
-    SocialRefused,
-    SocialUnavailable,
-)
+from market.members.oauth.client import OAuthApp, fetch
 
-from .transport import App, ask
+from .identity import FlowSecrets, SocialIdentity, SocialRefused, SocialUnavailable
 
 _log = structlog.get_logger()
 
@@ -30,7 +25,7 @@ class _Token(Struct):
     error: str = ""
 
 
-class _Person(Struct):
+class _User(Struct):
     id: str
     email: str | None = None
     nickname: str | None = None
@@ -39,7 +34,7 @@ class _Person(Struct):
 
 class _Profile(Struct):
     resultcode: str
-    response: _Person | None = None
+    response: _User | None = None
 
 
 class Naver:
@@ -47,11 +42,11 @@ class Naver:
 
     name = "naver"
 
-    def __init__(self, app: App, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: OAuthApp, client: httpx.AsyncClient) -> None:
         self._app = app
         self._client = client
 
-    def authorize_url(self, redirect_uri: str, state: str, handshake: Handshake) -> str:
+    def authorize_url(self, redirect_uri: str, state: str, flow_secrets: FlowSecrets) -> str:
         query = {
             "response_type": "code",
             "client_id": self._app.client_id,
@@ -60,9 +55,11 @@ class Naver:
         }
         return f"{self._app.auth_url}/oauth2.0/authorize?{urlencode(query)}"
 
-    async def identify(self, code: str, redirect_uri: str, handshake: Handshake) -> SocialIdentity:
+    async def identify(
+        self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
+    ) -> SocialIdentity:
         """Raises SocialRefused, SocialUnavailable."""
-        person = await self._person(await self._token(code))
+        person = await self._user(await self._token(code))
         nickname = person.nickname or person.name
         return SocialIdentity(
             self.name, person.id, person.email, email_verified=False, nickname=nickname
@@ -76,7 +73,9 @@ class Naver:
             "code": code,
         }
         url = f"{self._app.auth_url}/oauth2.0/token"
-        token = await ask(self._client, self._client.build_request("POST", url, data=form), _Token)
+        token = await fetch(
+            self._client, self._client.build_request("POST", url, data=form), _Token
+        )
         if token.error:
             _log.warning("social_refused", provider=self.name, error=token.error[:40])
             raise SocialRefused
@@ -84,11 +83,11 @@ class Naver:
             raise SocialUnavailable
         return token.access_token
 
-    async def _person(self, access_token: str) -> _Person:
+    async def _user(self, access_token: str) -> _User:
         headers = {"Authorization": f"Bearer {access_token}"}
         url = f"{self._app.api_url}/v1/nid/me"
         request = self._client.build_request("GET", url, headers=headers)
-        profile = await ask(self._client, request, _Profile)
+        profile = await fetch(self._client, request, _Profile)
         if profile.resultcode != "00" or profile.response is None or not profile.response.id:
             raise SocialUnavailable
         return profile.response

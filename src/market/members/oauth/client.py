@@ -8,12 +8,13 @@ import msgspec
 import structlog
 
 from market.kit.db import in_transaction
-from market.members.social_domain import SocialRefused, SocialUnavailable
+
+from .identity import SocialRefused, SocialUnavailable
 
 Shape = TypeVar("Shape")
 
 # Somebody waits for the page: a provider that takes longer is as good as away.
-PATIENCE = httpx.Timeout(5.0, connect=3.0, pool=2.0)
+HTTP_TIMEOUT = httpx.Timeout(5.0, connect=3.0, pool=2.0)
 POOL = httpx.Limits(max_connections=20, max_keepalive_connections=5)
 
 _HTTP_BAD_REQUEST = 400
@@ -23,7 +24,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class OAuthApp:
     """Who we are at a provider, and where it is."""
 
     client_id: str
@@ -32,12 +33,12 @@ class App:
     api_url: str
 
 
-def connections() -> httpx.AsyncClient:
+def http_client() -> httpx.AsyncClient:
     """One pool for all providers. Redirects are not followed: none of them sends any."""
-    return httpx.AsyncClient(timeout=PATIENCE, limits=POOL, follow_redirects=False)
+    return httpx.AsyncClient(timeout=HTTP_TIMEOUT, limits=POOL, follow_redirects=False)
 
 
-async def ask(client: httpx.AsyncClient, request: httpx.Request, shape: type[Shape]) -> Shape:
+async def fetch(client: httpx.AsyncClient, request: httpx.Request, shape: type[Shape]) -> Shape:
     """The answer, read as `shape`.
 
     Raises SocialRefused for a considered no, SocialUnavailable for everything else. Neither codes
@@ -51,7 +52,7 @@ async def ask(client: httpx.AsyncClient, request: httpx.Request, shape: type[Sha
         _log.warning("social_unreachable", host=request.url.host, trouble=type(cause).__name__)
         raise SocialUnavailable from cause
     if response.status_code in {_HTTP_BAD_REQUEST, _HTTP_UNAUTHORIZED}:
-        _log.warning("social_refused", host=request.url.host, **_words(response))
+        _log.warning("social_refused", host=request.url.host, **_error_fields(response))
         raise SocialRefused
     if response.status_code != _HTTP_OK:
         _log.warning("social_trouble", host=request.url.host, status=response.status_code)
@@ -68,7 +69,7 @@ class _Error(msgspec.Struct):
     error_code: str = ""
 
 
-def _words(response: httpx.Response) -> dict[str, str | int]:
+def _error_fields(response: httpx.Response) -> dict[str, str | int]:
     """The client's secret may be wrong: then an operator must see it (KOE010)."""
     try:
         said = msgspec.json.decode(response.content, type=_Error)

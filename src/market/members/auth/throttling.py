@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
+from market.members.domain import normal_email
+from market.members.ports import RateLimits
 from market.shared.ids import MemberId
 from market.shared.limits import Limit
-
-from .domain import normal_email
-from .ports import RateLimits
 
 # One address may be a whole office or school behind one router; a password is guessed by one
 # address at one account, and there it is counted narrowly.
@@ -23,7 +22,7 @@ SOCIAL_FROM_ADDRESS = Limit(300, timedelta(minutes=10))
 FORMS_OF_SIGNED_OUT = Limit(20, timedelta(hours=1))
 
 
-class Doorkeeper:
+class AuthThrottle:
     """Counts attempts by client address and by account. Every method raises RateLimited.
 
     An account is the e-mail address as it was typed, whether a member has it or not: what is

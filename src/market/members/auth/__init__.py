@@ -1,0 +1,1 @@
+"""Passwords, tokens, and limits on sign-in attempts."""

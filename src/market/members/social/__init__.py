@@ -1,1 +1,0 @@
-"""One strategy per social provider: each is one class, chosen by its name in the path."""
