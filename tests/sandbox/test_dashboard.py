@@ -85,8 +85,14 @@ def test_a_person_moves_the_clock_and_clears_faults(client: Client, page: Page) 
     page.get_by_role("button", name="+1일").click()
     page.get_by_role("button", name="+10분").click()
     assert client.control("GET", "clock")["offset_seconds"] == 87000
+    page.get_by_role("button", name="시계 멈추기").click()
+    expect(page.locator(".clock")).to_contain_text("시계가 멈춰 있어요")
+    page.get_by_role("button", name="다시 가게 하기").click()
+    assert client.control("GET", "clock")["frozen"] is False
+    page.get_by_role("button", name="시계 멈추기").click()
     page.get_by_role("button", name="실제 시각으로").click()
     assert abs(client.control("GET", "clock")["offset_seconds"]) < 1
+    assert client.control("GET", "clock")["frozen"] is False
 
 
 def test_english_is_a_click_away_and_stays(client: Client, page: Page) -> None:

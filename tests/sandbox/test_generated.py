@@ -74,7 +74,7 @@ FIELDS = {
     "POST /control/refunds": ("payment_id", "status"),
     "GET /control/payments": ("payment_id",),
     "GET /control/webhooks": ("payment_id",),
-    "POST /control/clock": ("advance", "at"),
+    "POST /control/clock": ("advance_seconds", "advance", "at", "freeze"),
 }
 # What makes a body likely to be taken, so that generated values reach past the first check.
 LIKELY: dict[str, Any] = {

@@ -70,10 +70,12 @@ class DepositRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ClockRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A clock change: by seconds, or to a moment."""
+    """A clock change: by seconds (under either name), or to a moment; standing still or running."""
 
+    advance_seconds: float | None = None
     advance: float | None = None
     at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    freeze: bool | None = None
 
 
 class ResetRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -250,28 +252,37 @@ async def clear_faults(sandbox: SandboxDep) -> None:
 
 @get("/clock")
 async def get_clock(sandbox: SandboxDep) -> dict[str, object]:
-    """The sandbox's time, and its offset from the wall clock."""
-    return {"now": sandbox.now(), "offset_seconds": sandbox.clock.offset}
+    """The sandbox's time, its offset from the wall clock, and whether it stands still."""
+    return _show_clock(sandbox)
 
 
 @post("/clock", status_code=200)
 async def move_clock(request: AnyRequest, sandbox: SandboxDep) -> dict[str, object]:
-    """Move the clock; everything that falls due happens at once."""
+    """Move, stop or start the clock; everything that falls due happens at once."""
     set_clock(sandbox, await _read(request, ClockRequest))
-    return {"now": sandbox.now(), "offset_seconds": sandbox.clock.offset}
+    return _show_clock(sandbox)
+
+
+def _show_clock(sandbox: SandboxState) -> dict[str, object]:
+    clock = sandbox.clock
+    return {"now": clock.now(), "offset_seconds": clock.offset, "frozen": clock.frozen}
 
 
 def set_clock(sandbox: SandboxState, body: ClockRequest) -> None:
-    """Move the clock, and process everything that fell due; raises InvalidRequest."""
-    if (body.advance is None) == (body.at is None):
-        raise InvalidRequest("give either advance or at")
+    """Change the clock, and process everything that fell due; raises InvalidRequest."""
+    moves = [move for move in (body.advance_seconds, body.advance, body.at) if move is not None]
+    if len(moves) > 1 or (not moves and body.freeze is None):
+        raise InvalidRequest("give either advance_seconds or at, or freeze alone")
+    seconds = body.advance_seconds or body.advance or 0.0
     try:
-        if body.at is not None:
-            sandbox.clock.set(body.at)
-        else:
-            sandbox.clock.advance(body.advance or 0.0)
+        sandbox.clock.change(at=body.at, seconds=seconds, freeze=body.freeze)
     except (OverflowError, ValueError) as error:
         raise InvalidRequest("beyond what a clock can show") from error
+    process_due(sandbox)
+
+
+def process_due(sandbox: SandboxState) -> None:
+    """Process everything that fell due when the clock was changed."""
     virtual_accounts.expire_due(sandbox)
     sandbox.wake_sender()
 

@@ -21,36 +21,51 @@ def show_moment(at: datetime) -> str:
 
 
 class Clock:
-    """Wall clock plus an offset that survives a restart."""
+    """Wall clock plus an offset, or a moment at which it stands still; survives a restart."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._offset = timedelta(seconds=float(memory.get_note("clock_offset") or b"0"))
+        still = memory.get_note("clock_frozen")
+        self._still = datetime.fromisoformat(still.decode()) if still else None
 
     def now(self) -> datetime:
         """The sandbox's time, UTC, in whole milliseconds: what is shown is what is stored."""
-        exact = datetime.now(UTC) + self._offset
+        exact = self._still or datetime.now(UTC) + self._offset
         return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._still is not None
 
     @property
     def offset(self) -> float:
         """Seconds the sandbox is ahead of the wall clock."""
-        return self._offset.total_seconds()
+        offset = self._still - datetime.now(UTC) if self._still else self._offset
+        return offset.total_seconds()
 
-    def advance(self, seconds: float) -> datetime:
-        """Move by `seconds`; negative moves back. Raises OverflowError beyond year 9999."""
-        return self._shift(self._offset + timedelta(seconds=seconds))
+    def change(
+        self, *, at: datetime | None = None, seconds: float = 0.0, freeze: bool | None = None
+    ) -> None:
+        """Jump to `at`, move by `seconds`, then stand still or run on, or stay as it was.
 
-    def set(self, at: datetime) -> datetime:
-        """Jump to `at`, and run on from there."""
-        return self._shift(at - datetime.now(UTC))
+        Raises OverflowError beyond the years 1 to 9999, and changes nothing then.
+        """
+        wall = datetime.now(UTC)
+        start = self._still or wall + self._offset
+        moved = (at.astimezone(UTC) if at else start) + timedelta(seconds=seconds)
+        frozen = self.frozen if freeze is None else freeze
+        runs_on = at is None and not self.frozen
+        # Without a jump the offset stays exact: it must not gather the time that this call takes.
+        offset = self._offset + timedelta(seconds=seconds) if runs_on else moved - wall
+        self._keep(offset, moved if frozen else None)
 
     def reset(self) -> None:
         """Back to the wall clock."""
-        self._shift(timedelta())
+        self._keep(timedelta(), None)
 
-    def _shift(self, offset: timedelta) -> datetime:
-        moved = datetime.now(UTC) + offset
-        self._offset = offset
+    def _keep(self, offset: timedelta, still: datetime | None) -> None:
+        self._offset, self._still = offset, still
         self._memory.put_note("clock_offset", str(offset.total_seconds()).encode())
-        return moved
+        self._memory.put_note("clock_frozen", still.isoformat().encode() if still else b"")

@@ -28,7 +28,7 @@ _NOTES: dict[Kept, tuple[str, ...]] = {
     "keys": ("credentials",),
     "settings": ("settings",),
     "faults": ("faults", "next_fault"),
-    "clock": ("clock_offset",),
+    "clock": ("clock_*",),
     "tokens": ("v1_token", "v2_tokens", "oauth_token_*"),
 }
 _KEPT_BY_DEFAULT: tuple[Kept, ...] = ("tokens",)

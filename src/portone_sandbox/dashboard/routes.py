@@ -11,7 +11,7 @@ from litestar import MediaType, Response, Router, get, post
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromQuery
 
-from portone_sandbox.control.routes import ClockRequest, set_clock
+from portone_sandbox.control.routes import ClockRequest, process_due, set_clock
 from portone_sandbox.core import banks, cancellations, virtual_accounts
 from portone_sandbox.core.assets import render
 from portone_sandbox.core.cancellations import CancelRequest
@@ -62,6 +62,7 @@ async def show(
         zone=KST,
         now=sandbox.now(),
         offset=sandbox.clock.offset,
+        frozen=sandbox.clock.frozen,
         steps=STEPS,
         credentials=sandbox.credentials,
         payments=[_show(sandbox, payment) for payment in payments[:_PAGE]],
@@ -169,12 +170,17 @@ async def finish_refund(request: AnyRequest, sandbox: SandboxDep) -> Response[st
 
 @post("/dashboard/clock", status_code=200)
 async def move_clock(request: AnyRequest, sandbox: SandboxDep) -> Response[str]:
-    """Move the clock, or reset it."""
+    """Move, stop or start the clock, or reset it."""
 
     def action(form: Fields) -> None:
-        seconds = form.integer("seconds")
-        back = -sandbox.clock.offset
-        set_clock(sandbox, ClockRequest(advance=back if seconds is None else seconds))
+        seconds, freeze = form.integer("seconds"), form.text("freeze")
+        if freeze is not None:
+            set_clock(sandbox, ClockRequest(freeze=freeze == "true"))
+        elif seconds is not None:
+            set_clock(sandbox, ClockRequest(advance_seconds=seconds))
+        else:
+            sandbox.clock.reset()
+            process_due(sandbox)
 
     return await _submit(request, action, "clock")
 

@@ -87,7 +87,7 @@ class Sender:
         # Due webhooks are being sent already, and wake the loop when they are done.
         now = self._sandbox.now()
         due = self._sandbox.store.next_due_at(now)
-        if due is None:
+        if due is None or self._sandbox.clock.frozen:
             return _IDLE_SECONDS
         return min(_IDLE_SECONDS, max(0.001, due - now.timestamp()))
 
