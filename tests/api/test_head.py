@@ -2,15 +2,14 @@
 
 import asyncio
 import re
-from contextlib import nullcontext
 
 import pytest
 from litestar.routes import HTTPRoute
 
-from market.app import Market, web_app
+from market.app import Market
 from market.shared.money import Money
 from tests.support.browser import browsing
-from tests.support.web import Client
+from tests.support.web import Client, serving
 
 # Whether the answer's length is the same twice is of no interest where it tells the time.
 TIMES = {"/metrics"}
@@ -18,8 +17,8 @@ TIMES = {"/metrics"}
 
 def paths(market: Market) -> list[str]:
     """Every path that can be got, with something in the place of its parameters."""
-    app = web_app(lambda: nullcontext(market))
-    got = [r.path for r in app.routes if isinstance(r, HTTPRoute) and "GET" in r.methods]
+    with serving(market) as app:
+        got = [r.path for r in app.routes if isinstance(r, HTTPRoute) and "GET" in r.methods]
     return [re.sub(r"\{name[^}]*\}", "shop.css", path) for path in got]
 
 

@@ -2,28 +2,26 @@
 
 import ipaddress
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 
 import httpx
 import pytest
 
 from market import settings as settings_module
-from market.app import Market, web_app
+from market.app import Market
 from market.kit.addresses import Addresses
 from market.operations import encoded
 from market.settings import SettingsError
-from tests.support.web import Client
+from tests.support.web import Client, serving
 
 
 async def status(
     market: Market, address: str, path: str = "/metrics", headers: Mapping[str, str] | None = None
 ) -> int:
-    app = web_app(lambda: nullcontext(market))
-    app.state.market = market
-    transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-        return (await http.get(path, headers=headers)).status_code
+    with serving(market) as app:
+        transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+            return (await http.get(path, headers=headers)).status_code
 
 
 @pytest.mark.parametrize(
@@ -65,8 +63,8 @@ async def test_the_networks_that_may_read_metrics_are_a_setting(market: Market) 
 
 
 async def test_the_document_is_encoded_once(client: Client, market: Market) -> None:
-    app = web_app(lambda: nullcontext(market))
-    assert encoded(app) is encoded(app)
     answer = await client.http.get("/openapi.json")
     assert answer.headers["content-type"] == "application/vnd.oai.openapi+json"
-    assert answer.content == encoded(app)
+    with serving(market) as app:
+        assert encoded(app) is encoded(app)
+        assert answer.content == encoded(app)

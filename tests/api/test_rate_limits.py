@@ -1,15 +1,15 @@
 """429 over HTTP: who is counted, and what a refusal spares and says."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from market.app import Market, assemble, web_app
+from market.app import Market, assemble
 from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
 from market.kit.db import Database
@@ -33,7 +33,7 @@ from market.shared.ids import MemberId
 from market.shared.limits import Limit
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
-from tests.support.web import Client, in_process, problem
+from tests.support.web import Client, in_process, problem, serving
 
 BORA = {"email": "bora@example.com", "password": "a password", "nickname": "보라"}
 WRONG = {"email": "bora@example.com", "password": "wrong one"}
@@ -130,18 +130,17 @@ Knock = Callable[..., Awaitable[int]]
 
 
 @pytest.fixture
-def knock(market: Market) -> Knock:
+def knock(market: Market) -> Iterator[Knock]:
     """One wrong sign-in from a peer; its status."""
-    app = web_app(lambda: nullcontext(market))
-    app.state.market = market
+    with serving(market) as app:
 
-    async def knock(peer: str, forwarded: str) -> int:
-        transport = httpx.ASGITransport(app, client=(peer, 1))  # type: ignore[arg-type] # the same
-        async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-            said = {"X-Forwarded-For": forwarded}
-            return (await http.post("/api/auth/login", json=WRONG, headers=said)).status_code
+        async def knock(peer: str, forwarded: str) -> int:
+            transport = httpx.ASGITransport(app, client=(peer, 1))  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+                said = {"X-Forwarded-For": forwarded}
+                return (await http.post("/api/auth/login", json=WRONG, headers=said)).status_code
 
-    return knock
+        yield knock
 
 
 async def test_a_stranger_s_own_word_about_where_they_are_counts_for_nothing(knock: Knock) -> None:

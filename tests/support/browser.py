@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from html import unescape
 
 import httpx
 
-from market.app import Market, web_app
+from market.app import Market
 from market.members.service import TokenPair
+from tests.support.web import serving
 
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
@@ -59,12 +60,13 @@ class Browser:
 @asynccontextmanager
 async def browsing(market: Market, pair: TokenPair | None = None) -> AsyncIterator[Browser]:
     """A browser at this very market, signed in with `pair` or not."""
-    app = web_app(lambda: nullcontext(market))
-    app.state.market = market
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI, other names
     headers = {"Accept": "text/html"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as http:
-        if pair is not None:
-            token = market.members.session_cookie(pair).token
-            http.cookies.set(market.shop.named("session"), token)
-        yield Browser(http)
+    with serving(market) as app:
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI, other names
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://t", headers=headers
+        ) as http:
+            if pair is not None:
+                token = market.members.session_cookie(pair).token
+                http.cookies.set(market.shop.named("session"), token)
+            yield Browser(http)

@@ -1,16 +1,18 @@
 """The market's HTTP face, in process or behind a socket, as its clients use it."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 import httpx
+from litestar import Litestar
 
 from market.app import Market, web_app
 
 _numbers = count()
+_idle_apps: list[Litestar] = []
 
 
 @dataclass
@@ -75,13 +77,26 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, body["code"]
 
 
+@contextmanager
+def serving(market: Market) -> Iterator[Litestar]:
+    """The market's application, for as long as it serves this very market.
+
+    Building one takes longer than most tests. It keeps nothing of a market but its reference, so
+    the next test gets it with a market of its own, as a server gets one when it starts.
+    """
+    app = _idle_apps.pop() if _idle_apps else web_app(lambda: nullcontext(app.state.market))
+    app.state.market = market
+    try:
+        yield app
+    finally:
+        del app.state.market
+        _idle_apps.append(app)
+
+
 @asynccontextmanager
 async def in_process(market: Market) -> AsyncIterator[Client]:
     """A client of this very market, without a socket in between."""
-
-    # The test has opened this market and will close it: the server's own opening is left out.
-    app = web_app(lambda: nullcontext(market))
-    app.state.market = market
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI, other names
-    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-        yield Client(http)
+    with serving(market) as app:
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI, other names
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+            yield Client(http)
