@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from market.app import Market
+from market.kit.db import Database
+from tests.support.acts import many_trades
 from tests.support.barrier import holding
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
@@ -274,3 +276,59 @@ async def test_why_a_card_was_declined_is_its_holders_alone(
     for party, told in ((buyer, "over the limit"), (seller, None)):
         assert (await party.get(f"/api/payments/{payment}"))["failure"] == told
         assert (await party.get(f"/api/trades/{trade}"))["payment"]["failure"] == told
+
+
+async def test_every_trade_of_a_product_is_found_first_those_that_wait_for_the_seller(
+    client: Client, gateway: MemoryGateway, db: Database
+) -> None:
+    """The paid one is the oldest of 205; of the others some are over."""
+    seller, buyer, other = [await client.member(name) for name in ("s", "b", "o")]
+    product = (await seller.product(quantity=300))["id"]
+    paid = (await buyer.buy(product))["id"]
+    payment = (await buyer.post(f"/api/trades/{paid}/payment", {"method": "CARD"}))["id"]
+    gateway.pay(payment, 1000)
+    await buyer.post(f"/api/payments/{payment}/complete")
+    await many_trades(db, product, live=204, cancelled=20)
+    wanted = {str(row["id"]) for row in await db.fetch("SELECT id FROM trades")}
+
+    shown = await seller.get(f"/api/products/{product}")
+    assert shown["trades"][0]["id"] == paid
+    rest, at = shown["trades"], shown["trades_next_cursor"]
+    while at is not None:
+        page = await seller.get(f"/api/products/{product}/trades?limit=100&cursor={at}")
+        rest, at = rest + page["items"], page["next_cursor"]
+    assert [deal["status"] == "CANCELLED" for deal in rest] == [False] * 205 + [True] * 20
+    assert len(rest) == len(wanted)
+    assert {deal["id"] for deal in rest} == wanted
+
+    own = await buyer.get(f"/api/products/{product}/trades")
+    assert [deal["id"] for deal in own["items"]] == [paid]
+    assert (await other.get(f"/api/products/{product}/trades"))["items"] == []
+    for cursor in ("0", "3-" + paid, paid, "0-x", "-1-" + paid, "0-" + paid):
+        page = await buyer.get(f"/api/products/{product}/trades?cursor={cursor}")
+        assert page == {"items": [], "next_cursor": None}, cursor
+
+
+async def test_one_at_a_time_the_trades_of_a_product_come_without_gap_or_overlap(
+    client: Client, gateway: MemoryGateway, db: Database
+) -> None:
+    _, _, _, payment = await paid(client, gateway)
+    seller = await client.member("many")
+    product = (await seller.product(quantity=300))["id"]
+    await many_trades(db, product, live=204, cancelled=20)
+    await db.execute(
+        "UPDATE trades SET status = 'PAID', payment_id = $1"
+        " WHERE status = 'AWAITING_PAYMENT' AND right(id::text, 1) < '4'",
+        payment.split("/")[3],
+    )
+    path, more = f"/api/products/{product}/trades?limit=7", ""
+    seen: list[tuple[str, str]] = []
+    while True:
+        page = await seller.get(path + more)
+        seen += [(deal["status"], deal["id"]) for deal in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        more = f"&cursor={page['next_cursor']}"
+    assert len(set(seen)) == len(seen) == 224
+    kinds = ["PAID", "AWAITING_PAYMENT", "CANCELLED"]
+    assert seen == sorted(sorted(seen, reverse=True), key=lambda one: kinds.index(one[0]))

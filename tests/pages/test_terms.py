@@ -13,7 +13,7 @@ from market.shared.banking import Bank
 from market.shared.money import Money
 from market.shared.people import Person
 from market.trades.domain import Status
-from tests.support.acts import Acts
+from tests.support.acts import Acts, many_trades
 from tests.support.browser import browsing
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
@@ -419,3 +419,26 @@ async def test_all_of_ones_trades_are_all_of_them(
     async with browsing(market, pairs[side][1]) as browser:
         assert "거래 취소" in (await browser.open(f"/me/{tab}")).partition("전체")[2]
         assert f"/trades/{trade.id}" in browser.page
+
+
+async def test_a_sellers_product_page_leads_to_every_trade_of_it(
+    acts: Acts, market: Market, db: Database
+) -> None:
+    (seller, sells), (buyer, buys) = [await newcomer(market, name) for name in ("sela", "bora")]
+    product = await acts.product(seller, quantity=300)
+    trade = await market.trades.buy(product.id, buyer)
+    await acts.pay(trade)
+    await many_trades(db, product.id, live=204, cancelled=1)
+    found: list[str] = []
+    async with browsing(market, sells) as browser:
+        path: str | None = f"/products/{product.id}"
+        while path:
+            await browser.open(path)
+            found += re.findall(r'href="/trades/(\w+)"', browser.page)
+            more = re.search(r'href="([^"]*cursor=[^"]*)#deals"', browser.page)
+            path = more and more[1]
+    assert found[0] == trade.id
+    assert len(set(found)) == len(found) == 206
+    async with browsing(market, buys) as browser:  # wherever they stand in the list
+        for path in (f"/products/{product.id}", f"/products/{product.id}?cursor=2-{trade.id}"):
+            assert "내 거래 보기" in await browser.open(path)

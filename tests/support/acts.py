@@ -1,10 +1,11 @@
 """Short ways to a state, through the services a request would use."""
 
 from market.app import Market
+from market.kit.db import Database
 from market.payments.domain import Means, Method, Payment
 from market.products.domain import Product
 from market.shared.banking import Bank
-from market.shared.ids import PaymentId
+from market.shared.ids import PaymentId, ProductId
 from market.shared.money import Money
 from market.shared.people import Person
 from market.trades.domain import Trade
@@ -59,3 +60,31 @@ class Acts:
 
     async def remaining(self, trade: Trade) -> int:
         return (await self.market.products.get(trade.product_id)).remaining
+
+
+async def many_trades(db: Database, product: ProductId, live: int, cancelled: int) -> None:
+    """So many more trades of a product, each with a buyer of its own, written straight away."""
+    await db.execute(
+        """
+        WITH buyers AS (
+            INSERT INTO members (id, nickname, created_at)
+            SELECT gen_random_uuid(), 'someone', now() FROM generate_series(1, $2::int)
+            RETURNING id
+        )
+        INSERT INTO trades (id, product_id, product_name, seller_id, buyer_id, price, fee, currency,
+                            status, hold_expires_at, created_at, cancelled_at,
+                            cancel_by, cancel_reason, cancel_asked_at)
+        SELECT gen_random_uuid(), p.id, p.name, p.seller_id, b.id, p.price, 0, p.currency,
+               CASE WHEN b.over IS NULL THEN 'AWAITING_PAYMENT' ELSE 'CANCELLED' END, now(), now(),
+               b.over, CASE WHEN b.over IS NOT NULL THEN 'BUYER' END,
+               CASE WHEN b.over IS NOT NULL THEN 'changed my mind' END, b.over
+        FROM products p, (
+            SELECT id, CASE WHEN row_number() OVER () > $3 THEN now() END AS over FROM buyers
+        ) b
+        WHERE p.id = $1
+        """,
+        product,
+        live + cancelled,
+        live,
+    )
+    await db.execute("UPDATE products SET taken = taken + $2 WHERE id = $1", product, live)

@@ -35,7 +35,7 @@ from market.kit.together import Shared, Together
 from market.shared.errors import MarketError, NotFound
 from market.shared.ids import MemberId, ProductId, well_formed
 from market.shared.money import Money
-from market.shared.page import Slice
+from market.shared.page import Page, Slice
 from market.shared.people import Caller, Person
 from market.shared.purchase import Deal
 
@@ -119,10 +119,19 @@ class ProductOut(Struct):
 
 
 class ProductDetail(ProductOut, kw_only=True):
-    """With its description, and the viewer's own trades of it (R5; empty for strangers)."""
+    """With its description, and the viewer's own trades of it (R5; empty for strangers), first
+    those that wait for the seller; more of them are at `…/trades?cursor={trades_next_cursor}`."""
 
     description: str
     trades: list[Deal]
+    trades_next_cursor: str | None = None
+
+
+# So many of the viewer's own trades come with a product.
+TRADES_SHOWN = 200
+
+
+_NONE: Page[Deal] = Page([], None)
 
 
 class ShopWindow:
@@ -151,7 +160,7 @@ class ShopWindow:
 
     async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
         found = await self._products.find_all(set(ids))
-        details = {product.id: _shown(product, []) for product in found}
+        details = {product.id: _shown(product, _NONE) for product in found}
         return [details.get(id) or NotFound() for id in ids]
 
 
@@ -243,11 +252,16 @@ def _ok(shown: Struct) -> Answer:
 
 
 async def _detail(product: Product, viewer: Caller, own_trades: OwnTrades) -> Answer:
-    return _shown(product, await own_trades.deals(product.id, viewer.id))
+    return _shown(product, await own_trades.deals(product.id, viewer.id, Slice(TRADES_SHOWN)))
 
 
-def _shown(product: Product, deals: Sequence[Deal]) -> Answer:
-    shown = ProductDetail.of(product, description=product.description, trades=list(deals))
+def _shown(product: Product, deals: Page[Deal]) -> Answer:
+    shown = ProductDetail.of(
+        product,
+        description=product.description,
+        trades=list(deals.items),
+        trades_next_cursor=deals.next_cursor,
+    )
     return Answer(200, msgspec.json.encode(shown), etag=etag(product.revision))
 
 

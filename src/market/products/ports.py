@@ -144,6 +144,7 @@ class Drafts(Protocol):
 class OwnTrades(Protocol):
     """What a product's page shows a member of their own trades (R5)."""
 
-    async def deals(self, product_id: ProductId, member: MemberId) -> Sequence[Deal]:
-        """The member's trades of it: a buyer's own, or for its seller each buyer's."""
+    async def deals(self, product_id: ProductId, member: MemberId, wanted: Slice) -> Page[Deal]:
+        """The member's trades of it: a buyer's own, or for its seller each buyer's; first those
+        that wait for the seller."""
         ...

@@ -208,6 +208,11 @@ class Trade:
         return self.status in {Status.PAID, Status.SALE_APPROVED}
 
     @property
+    def waits_for_seller(self) -> bool:
+        """Paid, and to be approved."""
+        return self.status is Status.PAID and not self.is_busy
+
+    @property
     def is_cancelling(self) -> bool:
         """Called off, but its money is not back yet."""
         return self.cancelling is not None and self.status is not Status.CANCELLED

@@ -37,8 +37,9 @@ from market.kit.together import LONGEST_QUEUE, Together
 from market.shared import about
 from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
+from market.shared.page import Slice
 from market.shared.people import Caller, Party, Person
-from market.shared.purchase import Receipt
+from market.shared.purchase import Deal, Receipt
 from market.shared.text import line
 
 from .domain import LONGEST_REASON, Order, Status, Trade
@@ -239,6 +240,21 @@ class TradeController(Controller):
         once = await key_of(request)
         id, price = ProductId(path_id(product_id)), data.expected_price if data else None
         return answered(await counter.serve(id, signed_in(request), once, price))
+
+    @get("/products/{product_id:str}/trades", responses=documented(400, 401, 404))
+    async def of_product(
+        self,
+        product_id: FromPath[str],
+        caller: SignedIn,
+        trades: Service,
+        limit: LimitParam = USUAL_ITEMS,
+        cursor: CursorParam = None,
+    ) -> PageOut[Deal]:
+        """One's own trades of a product (R5), for its seller all of them: first those that wait for
+        the seller, the cancelled ones last; of each kind the newest first."""
+        id = ProductId(path_id(product_id))
+        page = await trades.deals(id, caller.id, Slice(limit, cursor))
+        return PageOut(list(page.items), page.next_cursor)
 
     @get("/trades/{trade_id:str}", responses=documented(401, 404))
     async def show(

@@ -48,9 +48,11 @@ class Trades(Protocol):
         """Unpaid trades whose hold has run out, the longest overdue first."""
         ...
 
-    async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
-        """A member's own trades of a product, on either side: live ones first, the newest first,
-        and of the many that may have been cancelled not all (R5)."""
+    async def of_product(
+        self, product_id: ProductId, member: MemberId, wanted: Slice
+    ) -> Page[Trade]:
+        """A member's own trades of a product, on either side (R5): first those that wait for the
+        seller, the cancelled ones last; of each kind the newest first."""
         ...
 
     async def page(

@@ -150,9 +150,11 @@ class TradeService:
     def may_be_paid(self, trade: Trade) -> bool:
         return trade.status is Status.AWAITING_PAYMENT and not self.is_over(trade)
 
-    async def deals(self, product_id: ProductId, member: MemberId) -> Sequence[Deal]:
-        """R5: a buyer's own trades of a product, or for its seller each buyer's."""
-        return [trade.deal for trade in await self._trades.of_product(product_id, member)]
+    async def deals(self, product_id: ProductId, member: MemberId, wanted: Slice) -> Page[Deal]:
+        """R5: a buyer's own trades of a product, or for its seller each buyer's: first those that
+        wait for the seller, the cancelled ones last; of each kind the newest first."""
+        page = await self._trades.of_product(product_id, member, wanted)
+        return Page([trade.deal for trade in page.items], page.next_cursor)
 
     async def purchases(
         self,

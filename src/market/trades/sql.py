@@ -7,7 +7,7 @@ import asyncpg
 
 from market.kit.db import Database, Row
 from market.shared.errors import NotFound, VersionConflict
-from market.shared.ids import MemberId, ProductId, TradeId
+from market.shared.ids import MemberId, ProductId, TradeId, well_formed
 from market.shared.money import Money
 from market.shared.page import Page, Slice
 from market.shared.people import Party, Person
@@ -26,6 +26,24 @@ _COLUMNS = """
     (SELECT m.nickname FROM members m WHERE m.id = t.seller_id) AS seller_nickname
 """
 _SELECT = f"SELECT {_COLUMNS} FROM trades t "  # noqa: S608 # our own words
+
+
+# A product's trades, as they are listed: what waits for the seller, what else lives, what is over.
+_WAITING = "t.status = 'PAID' AND t.cancel_by IS NULL AND NOT t.refunding"
+_KINDS = (
+    _WAITING,
+    f"t.status <> 'CANCELLED' AND NOT ({_WAITING})",
+    "t.status = 'CANCELLED'",
+)
+_BY_KIND = " UNION ALL ".join(
+    f"""
+    (SELECT {kind} AS kind, t.* FROM trades t
+     WHERE t.product_id = $1 AND (t.buyer_id = $2 OR t.seller_id = $2) AND {is_kind}
+       AND ($3 < {kind} OR ($3 = {kind} AND t.id < $4))
+     ORDER BY t.id DESC LIMIT $5)
+    """  # noqa: S608 # our own words
+    for kind, is_kind in enumerate(_KINDS)
+)
 
 
 class SqlTrades:
@@ -142,18 +160,18 @@ class SqlTrades:
         )
         return [row["id"] for row in rows]
 
-    async def of_product(self, product_id: ProductId, member: MemberId) -> Sequence[Trade]:
+    async def of_product(
+        self, product_id: ProductId, member: MemberId, wanted: Slice
+    ) -> Page[Trade]:
         # One of its buyers is found by another index than its seller, so it is planned anew.
         rows = await self._db.fetch_planned(
-            _SELECT
-            + """
-            WHERE t.product_id = $1 AND (t.buyer_id = $2 OR t.seller_id = $2)
-            ORDER BY (t.status = 'CANCELLED'), t.id DESC LIMIT 200
-            """,
+            f"SELECT {_COLUMNS} FROM ({_BY_KIND}) t ORDER BY t.kind, t.id DESC LIMIT $5",  # noqa: S608 # our own words
             product_id,
             member,
+            *_place(wanted.cursor),
+            wanted.limit + 1,
         )
-        return [_trade(row) for row in rows]
+        return Page.cut([_trade(row) for row in rows], wanted, _placed)
 
     async def page(
         self,
@@ -179,6 +197,22 @@ class SqlTrades:
             wanted.limit + 1,
         )
         return Page.cut([_trade(row) for row in rows], wanted, lambda trade: trade.id)
+
+
+def _placed(trade: Trade) -> str:
+    """Where a trade stands among its product's: its kind, and its id."""
+    if trade.waits_for_seller:
+        return f"0-{trade.id}"
+    return f"{1 if trade.is_live else 2}-{trade.id}"
+
+
+def _place(cursor: str | None) -> tuple[int, str | None]:
+    """Where to go on; behind the end for a cursor we never gave."""
+    if cursor is None:
+        return -1, None
+    kind, _, id = cursor.partition("-")
+    known = kind in {"0", "1", "2"} and well_formed(id)
+    return (int(kind), id) if known else (len(_KINDS), None)
 
 
 def _found(row: Row | None) -> Trade:

@@ -1,5 +1,6 @@
 """The list and the detail page: what anyone may look at (R1, R2, R5)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get
@@ -12,6 +13,8 @@ from market.products.domain import Status
 from market.products.ports import LONGEST_SEARCH, Search
 from market.products.service import ProductService
 from market.shared.ids import ProductId
+from market.shared.page import Page, Slice
+from market.shared.purchase import Deal
 from market.shared.text import cut, line
 from market.trades.domain import Status as TradeStatus
 from market.trades.service import TradeService
@@ -19,7 +22,7 @@ from market.trades.service import TradeService
 from .page import render
 from .visitor import Here, Shop
 
-ON_A_PAGE = 24
+ON_A_PAGE, DEALS_ON_A_PAGE = 24, 50
 
 Products = NamedDependency[ProductService]
 Trades = NamedDependency[TradeService]
@@ -58,6 +61,7 @@ class CatalogueController(Controller):
     async def show(
         self,
         product_id: FromPath[str],
+        request: Request[Any, Any, State],
         visitor: Here,
         shop: NamedDependency[Shop],
         products: Products,
@@ -66,9 +70,13 @@ class CatalogueController(Controller):
         """One product, with the visitor's own trades of it (R5)."""
         product = await products.get(ProductId(path_id(product_id)))
         viewer = visitor.caller
-        deals = await trades.deals(product.id, viewer.id) if viewer else []
-        running = [deal for deal in deals if deal.status != TradeStatus.CANCELLED]
         mine = viewer is not None and viewer.id == product.seller.id
+        deals: Page[Deal] = Page([], None)
+        first = deals
+        if viewer:
+            wanted = Slice(DEALS_ON_A_PAGE, request.query_params.get("cursor") or None)
+            deals = await trades.deals(product.id, viewer.id, wanted)
+            first = await trades.deals(product.id, viewer.id, Slice(1)) if wanted.cursor else deals
         return render(
             shop,
             "product.html",
@@ -77,8 +85,13 @@ class CatalogueController(Controller):
             photos=await products.photos_of(product.id),
             deals=deals,
             mine=mine,
-            bought=running[0] if running and not mine else None,
+            bought=None if mine else _running(first.items),
         )
+
+
+def _running(deals: Sequence[Deal]) -> Deal | None:
+    """A buyer's live trade: there is one at most (R8), and it comes first."""
+    return next((deal for deal in deals if deal.status != TradeStatus.CANCELLED), None)
 
 
 def _status(text: str) -> Status | None:
