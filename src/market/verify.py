@@ -111,6 +111,19 @@ INVARIANTS: Mapping[str, str] = {
                AND (coalesce(p.used_method, p.method) <> 'VIRTUAL_ACCOUNT'
                     OR c.refund_account IS NOT NULL))
     """,
+    "a refund account is kept only until the money has reached it": """
+        SELECT c.id, c.status, p.transfer FROM cancellations c
+        JOIN payments p ON p.id = c.payment_id
+        WHERE c.refund_account IS NOT NULL AND c.status = 'SUCCEEDED' AND c.failure IS NULL
+          AND p.transfer IS DISTINCT FROM 'PENDING' AND p.transfer IS DISTINCT FROM 'FAILED'
+    """,
+    "a transfer that failed is an incident, and one that waits is looked at again": """
+        SELECT p.id, p.transfer, p.look_at FROM payments p
+        WHERE (p.transfer IN ('PENDING', 'FAILED') AND p.look_at IS NULL)
+           OR (p.transfer = 'FAILED' AND NOT EXISTS (
+                   SELECT FROM incidents i
+                   WHERE i.kind = 'refund_transfer_failed' AND i.payment_id = p.id))
+    """,
     "a refund that is done leaves no incident open": """
         SELECT i.id, i.kind, i.subject FROM incidents i
         JOIN cancellations c ON c.payment_id = i.payment_id AND c.status = 'SUCCEEDED'

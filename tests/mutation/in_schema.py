@@ -65,6 +65,7 @@ CONSTRAINTS = {
         "payments_reference_key",
         "payments_status",
         "payments_used_method",
+        "payments_transfer",
         "payments_found_under_another",
         "payments_order_id_fkey",
         "payments_trade_id_fkey",

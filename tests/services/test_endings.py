@@ -5,14 +5,17 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.payments.cancellation import RefundRefused
-from market.payments.record import RefundState
+from market.payments.record import RefundState, Transfer
+from market.shared.banking import Bank, RefundAccount
 from market.shared.errors import InvalidTransition
-from market.trades.domain import Status
+from market.shared.ids import PaymentId
+from market.trades.domain import Status, Trade
 from market.verify import broken
-from tests.support.acts import Acts
+from tests.support.acts import ACCOUNT, Acts
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway, nothing, unanswered
 
+MINE = RefundAccount(Bank.SHINHAN, "110-123-456789", "김보라")
 AMOUNTS = pytest.mark.parametrize("amount", [None, 400])
 
 
@@ -231,3 +234,76 @@ async def test_each_wish_after_a_no_is_another_wish(
         await market.sweep.cancellations()
         clock.move(days=1)
     assert await db.value("SELECT answers FROM cancellations") == 3
+
+
+# ── sent on by a bank ──
+
+
+async def booked(
+    acts: Acts, market: Market, gateway: MemoryGateway, amount: int | None
+) -> tuple[Trade, PaymentId]:
+    """A deposit that goes back, as far as its gateway is concerned."""
+    trade = await acts.trade()
+    payment = await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
+    gateway.pay(payment.id, 1000)
+    await market.payments.synchronize(payment.id)
+    gateway.refunds_wait = True
+    await market.refunds.cancel(payment.id, trade.buyer.id, amount, "why", MINE)
+    return trade, payment.id
+
+
+async def kept(db: Database) -> int:
+    return int(await db.value("SELECT count(refund_account) FROM cancellations"))
+
+
+@AMOUNTS
+async def test_the_account_of_a_refund_is_kept_until_the_money_has_reached_it(
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    clock: MovableClock,
+    db: Database,
+    amount: int | None,
+) -> None:
+    _, payment_id = await booked(acts, market, gateway, amount)
+    assert (await states(db), await kept(db)) == (["SUCCEEDED"], 1)
+    clock.move(days=3)
+    await market.sweep.everything()
+    assert await kept(db) == 1
+    gateway.transfer(payment_id, Transfer.COMPLETED)
+    clock.move(hours=1)
+    await market.sweep.everything()
+    assert await kept(db) == 0
+    assert await db.value("SELECT count(*) FROM incidents") == 0
+    assert await db.value("SELECT look_at FROM payments") is None
+    assert await broken(db) == []
+
+
+@AMOUNTS
+async def test_a_bank_that_can_t_send_it_on_has_the_buyer_asked_for_another_account(
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    clock: MovableClock,
+    db: Database,
+    amount: int | None,
+) -> None:
+    trade, payment_id = await booked(acts, market, gateway, amount)
+    gateway.transfer(payment_id, Transfer.FAILED)
+    for _ in range(3):
+        clock.move(hours=1)
+        await market.sweep.everything()
+    assert await told(db, "ACCOUNT_NEEDED") == 1
+    assert [one.kind async for one in market.operators.incidents()] == ["refund_transfer_failed"]
+    assert await market.refunds.waiting_for_account(trade.id) == payment_id
+    assert await broken(db) == []
+    await market.refunds.send_to(payment_id, trade.buyer.id, MINE)
+    assert await market.refunds.waiting_for_account(trade.id) is None
+    assert await kept(db) == 1
+    assert len(gateway.cancels) == 1, "nothing is sent twice by itself"
+    gateway.transfer(payment_id, Transfer.COMPLETED)
+    clock.move(hours=1)
+    await market.sweep.everything()
+    assert await kept(db) == 0
+    assert [one.kind async for one in market.operators.incidents()] == []
+    assert await broken(db) == []

@@ -97,7 +97,7 @@ REFUSED = {
     "cancellations_status": "UPDATE cancellations SET status = 'NEARLY'",
     "cancellations_within_balance": "UPDATE cancellations SET amount = balance + 1",
     "cancellations_account_only_while_open": """
-        UPDATE cancellations SET status = 'SUCCEEDED', refund_account = 'sealed'
+        UPDATE cancellations SET status = 'FAILED', refund_account = 'sealed'
     """,
     "cancellations_one_open_per_payment": """
         INSERT INTO cancellations (id, payment_id, amount, balance, reason, asked_by, status,
@@ -164,6 +164,7 @@ UNRELATED = {
     "trades_seller_id_fkey": "UPDATE trades SET seller_id = gen_random_uuid()",
     "trades_buyer_id_fkey": "UPDATE trades SET buyer_id = gen_random_uuid()",
     "trades_payment_id_fkey": "UPDATE trades SET payment_id = gen_random_uuid()",
+    "payments_transfer": "UPDATE payments SET transfer = 'LOST'",
     "payments_used_method": "UPDATE payments SET used_method = 'BARTER'",
     "payments_found_under_another": "UPDATE payments SET order_id = id",
     "payments_order_id_fkey": "UPDATE payments SET order_id = gen_random_uuid()",

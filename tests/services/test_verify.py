@@ -108,6 +108,13 @@ DAMAGE: dict[str, list[str]] = {
         "UPDATE cancellations SET settled_at = NULL WHERE status = 'SUCCEEDED'",
         "UPDATE cancellations SET try_at = now() WHERE status = 'SUCCEEDED'",
     ],
+    "a refund account is kept only until the money has reached it": [
+        "UPDATE cancellations SET refund_account = 'sealed' WHERE status = 'SUCCEEDED'",
+    ],
+    "a transfer that failed is an incident, and one that waits is looked at again": [
+        "UPDATE payments SET transfer = 'FAILED', look_at = now() WHERE trade_id = '{cancelled}'",
+        "UPDATE payments SET transfer = 'PENDING' WHERE trade_id = '{cancelled}'",
+    ],
     "a refund that is done leaves no incident open": [
         """
         INSERT INTO incidents (kind, subject, payment_id, trade_id, seen)

@@ -9,7 +9,7 @@ from market.payments.cancellation import Cancellation
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
-from market.payments.record import ANY_TILL, RefundSeen, RefundState, Seen, Snapshot, Till
+from market.payments.record import ANY_TILL, RefundSeen, RefundState, Seen, Snapshot, Till, Transfer
 from market.shared.banking import RefundAccount, VirtualAccount
 from market.shared.errors import GatewayTrouble
 from market.shared.money import Money
@@ -50,6 +50,7 @@ class MemoryGateway:
     refuse: str | None = None
     take_up: bool = False
     keeps_accounts: bool = False
+    refunds_wait: bool = False
     tells_refunds: bool = True
     most_cancels: int = 100
     unlisted: set[str] = field(default_factory=set)
@@ -173,13 +174,18 @@ class MemoryGateway:
     def give_back(self, payment_id: str, amount: int, reference: str | None = None) -> None:
         """So much goes back, asked for by us or in the gateway's own console."""
         record = self._attempt(reference) if reference else self.records[payment_id]
-        self._show(payment_id, replace(record, returned=record.returned + amount))
+        waiting = Transfer.PENDING if self.refunds_wait else record.transfer
+        self._show(payment_id, replace(record, returned=record.returned + amount, transfer=waiting))
 
     def _take_up(self, payment: Payment, cancellation: Cancellation) -> None:
         record = self._attempt(payment.reference or "")
         taken = RefundSeen(cancellation.id, RefundState.REQUESTED, cancellation.amount)
         if self.tells_refunds:
             self._show(payment.order_id, replace(record, refunds=(*(record.refunds or ()), taken)))
+
+    def transfer(self, payment_id: str, how_far: Transfer) -> None:
+        """How far the bank has come with sending a refund on."""
+        self.records[payment_id] = replace(self.records[payment_id], transfer=how_far)
 
     def finish(self, payment_id: str, state: RefundState) -> None:
         """What was taken up ends, so or so."""

@@ -13,7 +13,7 @@ from market.shared.banking import RefundAccount
 from market.shared.errors import Conflict
 from market.shared.ids import CancellationId, PaymentId
 from market.shared.people import Party
-from market.shared.purchase import FAILED_LATER
+from market.shared.purchase import FAILED_LATER, TRANSFER_FAILED
 
 
 class CancellationInProgress(Conflict):
@@ -162,7 +162,7 @@ class Cancellation:
         """Money lies at the gateway, and nobody has said yet where it is to go, or it could not go
         where they said."""
         refused = self.account is not None and self.failure is not None
-        return self.is_open and (self.try_at is None or refused)
+        return refused or (self.is_open and self.try_at is None)
 
     @property
     def shown_to(self) -> Collection[Party]:
@@ -198,7 +198,8 @@ class Cancellation:
         """The buyer says where the money is to go: it can be sent now, by whom they told."""
         if self.waits_for_account:
             self.account, self.failure = account, None
-            self.try_at = now + TRY_AGAIN_AFTER[0]
+            if self.is_open:
+                self.try_at = now + TRY_AGAIN_AFTER[0]
 
     def try_again(self, now: datetime) -> bool:
         """Whether the gateway is to be asked now: not while it is at it. If no answer comes, a
@@ -250,14 +251,26 @@ class Cancellation:
         self.try_at = now + TRY_AGAIN_AFTER[min(self.tries, len(TRY_AGAIN_AFTER) - 1)]
         return True
 
-    def settle(self, left: int, now: datetime) -> bool:
+    def settle(self, left: int, now: datetime, *, transfer_waits: bool = False) -> bool:
         """Succeeds once no more is `left` of the payment than there was to be; True when it just
-        did."""
+        did. Its account is kept until the bank has sent the money on."""
         if not self.is_open or left > self.keeps:
             return False
+        account = self.account
         self._end(CancellationStatus.SUCCEEDED, now)
+        self.account = account if transfer_waits else None
         self.failure = None
         return True
+
+    def transfer_failed(self) -> bool:
+        """The bank could not send the money on: the buyer is asked for another account, once."""
+        asked = self.waits_for_account
+        self.failure = TRANSFER_FAILED
+        return not asked
+
+    def transferred(self) -> None:
+        """The money has reached its account, which has served its purpose."""
+        self.account = self.failure = None
 
     def rebalance(self, left: int) -> bool:
         """Money went back behind our back: asks for what is still missing; False if none did."""

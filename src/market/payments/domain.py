@@ -25,7 +25,7 @@ from market.shared.purchase import Invoice
 
 from .buyer import NOBODY, Buyer
 from .cancellation import TRY_AGAIN_AFTER, Cancellation
-from .record import ANY_TILL, Seen, Snapshot, Till
+from .record import ANY_TILL, Seen, Snapshot, Till, Transfer
 from .record import Method as Method  # noqa: PLC0414 # callers have it from here
 
 
@@ -91,6 +91,9 @@ LOOK_AT_AGES: Sequence[timedelta] = (
 # How often an account that takes deposits still is looked at beyond those ages.
 LOOK_AT_ACCOUNT = timedelta(hours=20)
 
+# How often a refund is looked at that the bank has not sent on to the buyer's account.
+LOOK_AT_TRANSFER = timedelta(minutes=50)
+
 # How long one caller alone may have a payment's account opened: longer than a gateway is waited
 # for, so that it runs out only when that caller died.
 ISSUE_LEASE = timedelta(seconds=90)
@@ -140,7 +143,8 @@ class Payment:
     units; `look_at` is when to ask the gateway again unasked, None for never. Only one that is
     `registered` may be paid at a window. `issuing_until` is how long somebody has its account
     opened; `answers` counts the calls about it that were refused. `buyer` is what the payment
-    company is told of who pays, as long as it is READY.
+    company is told of who pays, as long as it is READY. `transfer` is how far the bank has come
+    with the last refund to the buyer's account; None where the gateway does not tell.
     """
 
     id: PaymentId
@@ -167,6 +171,7 @@ class Payment:
     answers: int = 0
     version: int = 0
     buyer: Buyer = NOBODY
+    transfer: Transfer | None = None
 
     @classmethod
     def ask(
@@ -233,6 +238,11 @@ class Payment:
         return self.captured.amount - self.cancelled if self.captured else 0
 
     @property
+    def transfer_waits(self) -> bool:
+        """Whether a refund that the gateway has booked is still to reach its buyer's account."""
+        return self.transfer in {Transfer.PENDING, Transfer.FAILED}
+
+    @property
     def opens_window(self) -> bool:
         """Whether it can be paid at a checkout window: not before the gateway knows the amount
         (P2)."""
@@ -269,6 +279,8 @@ class Payment:
         if seen is not None:
             events += self._capture(seen, now, till)
             events += self._give_back(seen)
+            if self.cancelled and seen.transfer is not None:
+                self.transfer = seen.transfer
             events += self._see_deposits(seen)
             events += self._await_deposit(seen)
             if seen.state is Seen.FAILED and self.status in OPEN:
@@ -399,7 +411,7 @@ class Payment:
             later = now + LOOK_AT_ACCOUNT if waiting else None
             self.look_at = next((time for time in times if time > now), later)
         else:
-            self.look_at = None
+            self.look_at = now + LOOK_AT_TRANSFER if self.transfer_waits else None
 
     def _move(self, to: Status) -> None:
         if to is self.status:

@@ -18,6 +18,8 @@ PAID_TWICE = "paid_twice"
 # Money that is owed back, and can't go; both end by themselves once it has gone.
 ACCOUNT_NEEDED = "refund_account_needed"
 REFUND_REFUSED = "refund_refused"
+# A refund was booked, and the bank could not send it on to the buyer's account.
+TRANSFER_FAILED = "refund_transfer_failed"
 # Whom the market names when what an incident told of came to an end by itself.
 BY_ITSELF = "the market"
 # By what: a code, which pages put into words.

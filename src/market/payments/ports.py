@@ -220,6 +220,11 @@ class Cancellations(Protocol):
         """Locks it, after its payment."""
         ...
 
+    async def find_untransferred_for_update(self, payment_id: PaymentId) -> Sequence[Cancellation]:
+        """Locks those that were booked, and whose money has not reached its account, the last one
+        last."""
+        ...
+
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
         """Whether one can't be sent before the buyer says where to, or where else."""
         ...

@@ -213,14 +213,22 @@ class RefundService:
             await self._purchases.lock(payment.trade_id)
             await self._note(party, by, "name a refund account", f"payment {id}", "the buyer's")
             payment = await self._payments.get_for_update(id)
-            waiting = await self._cancellations.find_open_for_update(id)
-            if waiting is None or not waiting.waits_for_account:
+            waiting = await self._waiting(id)
+            if waiting is None:
                 raise InvalidTransition(payment_id=id, status=payment.status)
             waiting.send_to(account, self._clock.now())
             await self._cancellations.save(waiting)
             await self._payments.remember(id, Entry.of(What.ACCOUNT_NAMED, payment))
-        await self._settle_asked(waiting.id)
+        if waiting.is_open:
+            await self._settle_asked(waiting.id)
         return await self._payments.get(id)
+
+    async def _waiting(self, id: PaymentId) -> Cancellation | None:
+        """Whichever waits to be told where its money is to go; within a transaction."""
+        underway = await self._cancellations.find_open_for_update(id)
+        booked = await self._cancellations.find_untransferred_for_update(id)
+        found = [*booked, *([underway] if underway else [])]
+        return next((one for one in found if one.waits_for_account), None)
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""

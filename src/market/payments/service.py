@@ -31,7 +31,7 @@ from .domain import (
     Status,
 )
 from .history import Door, Entry, What
-from .incident import ACCOUNT_NEEDED, PAID_TWICE, REFUND_DONE, REFUND_REFUSED
+from .incident import ACCOUNT_NEEDED, PAID_TWICE, REFUND_DONE, REFUND_REFUSED, TRANSFER_FAILED
 from .order import Order
 from .ports import (
     Books,
@@ -45,7 +45,7 @@ from .ports import (
     Payments,
     Purchases,
 )
-from .record import Snapshot, Till
+from .record import Snapshot, Till, Transfer
 
 _log = structlog.get_logger()
 
@@ -311,10 +311,12 @@ class PaymentService:
     async def _apply_to(
         self, payment: Payment, seen: Snapshot | None, till: Till, door: Door
     ) -> Sequence[bool]:
-        before = payment.status
+        before, transfer = payment.status, payment.transfer
         events = payment.apply(seen, self._clock.now(), till)
         paid = [await self._record(payment, event) for event in events]
         await self._follow_refund(payment, seen)
+        if payment.transfer is not transfer:
+            await self._follow_transfer(payment)
         await self._payments.save(payment, Entry.looked(payment, before, seen, door))
         return paid
 
@@ -423,7 +425,8 @@ class PaymentService:
         if refund is None:
             return
         now, before = self._clock.now(), replace(refund)
-        if refund.settle(payment.cancellable, now):
+        waits = payment.transfer_waits
+        if refund.settle(payment.cancellable, now, transfer_waits=waits):
             await self._purchases.refund_settled(payment.trade_id, payment.id)
             for kind in (ACCOUNT_NEEDED, REFUND_REFUSED):
                 await self._incidents.resolve(kind, refund.subject, REFUND_DONE, now)
@@ -431,6 +434,26 @@ class PaymentService:
             await self.refuse(payment, refund, FAILED_LATER)
         if refund != before:
             await self._cancellations.save(refund)
+
+    async def _follow_transfer(self, payment: Payment) -> None:
+        """How far the bank has come with a refund that the gateway has booked. It sends nothing
+        twice by itself: where it failed, an operator does, to the account that the buyer names."""
+        refunds = await self._cancellations.find_untransferred_for_update(payment.id)
+        last = refunds[-1] if refunds else None
+        about = last.subject if last else payment.id
+        if payment.transfer is Transfer.COMPLETED:
+            # It tells of the last one: an earlier one that failed is for people still.
+            for refund in (one for one in refunds if one is last or one.failure is None):
+                refund.transferred()
+                await self._cancellations.save(refund)
+            await self._incidents.resolve(TRANSFER_FAILED, about, REFUND_DONE, self._clock.now())
+        elif payment.transfer is Transfer.FAILED:
+            owed = {"amount": last.amount if last else payment.cancelled}
+            await self._incidents.report(TRANSFER_FAILED, payment, owed, about)
+            if last is not None and last.transfer_failed():
+                again = f"{last.id}: not transferred"
+                await self._purchases.account_needed(payment.trade_id, again)
+                await self._cancellations.save(last)
 
     async def refuse(self, payment: Payment, refund: Cancellation, why: str) -> None:
         """The gateway has refused a refund, which operators are told; its parties too, if that ends

@@ -21,6 +21,7 @@ from .cancellation import Cancellation, CancellationInProgress, CancellationStat
 from .domain import OPEN, Method, Payment, Status
 from .history import Entry
 from .history_book import REMEMBER, arguments, told_if_added, told_if_news
+from .record import Transfer
 
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
 CLAIM = timedelta(minutes=1)
@@ -35,7 +36,8 @@ _PAYMENT = """
     SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
            captured_amount, captured_currency, cancelled_amount, reference, paid_at, failure,
            look_at, created_at, version, bank, account_bank, account_number, account_holder,
-           account_due_at, registered, issuing_until, answers, buyer, order_id, used_method
+           account_due_at, registered, issuing_until, answers, buyer, order_id, used_method,
+           transfer
     FROM payments
 """
 # The payment that was begun comes first.
@@ -97,6 +99,7 @@ def _update(first: int) -> str:
         "answers",
         "buyer",
         "used_method",
+        "transfer",
     )
     changes = ", ".join(f"{name} = ${first + 1 + n}" for n, name in enumerate(columns))
     # safeguard: payment version compared
@@ -110,8 +113,8 @@ _SAVE = told_if_news(_update(14))
 _SAVE_UNTOLD = _update(2)
 # Nobody has said where the money is to go, or it could not go where they said.
 _WAITS = """
-    c.status = 'REQUESTED'
-    AND (c.try_at IS NULL OR (c.refund_account IS NOT NULL AND c.failure IS NOT NULL))
+    ((c.status = 'REQUESTED' AND c.try_at IS NULL)
+     OR (c.refund_account IS NOT NULL AND c.failure IS NOT NULL))
 """
 _CANCELLATION = """
     SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
@@ -207,6 +210,7 @@ class SqlPayments:
             payment.answers,
             self._sealed(payment),
             payment.used,
+            payment.transfer,
         )
         if not saved:
             raise VersionConflict(payment_id=payment.id)
@@ -303,6 +307,7 @@ class SqlPayments:
             answers=row["answers"],
             order=row["order_id"],
             used=Method(row["used_method"]) if row["used_method"] else None,
+            transfer=Transfer(row["transfer"]) if row["transfer"] else None,
             version=row["version"],
             bank=Bank(row["bank"]) if row["bank"] else None,
             account=_account(row),
@@ -401,6 +406,17 @@ class SqlCancellations:
             payment_id,
         )
         return self._cancellation(row) if row else None
+
+    async def find_untransferred_for_update(self, payment_id: PaymentId) -> Sequence[Cancellation]:
+        rows = await self._db.lock_all(
+            _CANCELLATION
+            + """
+            WHERE payment_id = $1 AND status = 'SUCCEEDED' AND refund_account IS NOT NULL
+            ORDER BY settled_at, id FOR UPDATE
+            """,
+            payment_id,
+        )
+        return [self._cancellation(row) for row in rows]
 
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
         found = await self._db.value(

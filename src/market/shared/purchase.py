@@ -13,6 +13,7 @@ NOT_PAID_IN_TIME = "not_paid_in_time"
 CANCELLED_AT_GATEWAY = "cancelled_at_gateway"
 CAME_TOO_LATE = "came_too_late"
 FAILED_LATER = "refund_failed_later"
+TRANSFER_FAILED = "transfer_failed"
 
 
 @dataclass(frozen=True, slots=True)

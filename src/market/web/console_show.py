@@ -64,6 +64,7 @@ INCIDENTS: Mapping[str, str] = {
     "wrong_channel": "다른 종류의 채널(테스트·실연동)로 결제됐어요. 전액이 저절로 돌아가요.",
     "refund_refused": "결제사가 환불을 거절했어요. 까닭을 풀고 결제사 콘솔에서 취소하세요.",
     "refund_account_needed": "입금된 돈을 돌려줄 계좌를 몰라요. 구매자에게 물어보세요.",
+    "refund_transfer_failed": "은행이 환불금을 보내지 못했어요. 구매자가 적은 계좌로 보내 주세요.",
     "returned_after_settlement": "판매자에게 정산한 뒤에 환불됐어요. 누가 부담할지 정하세요.",
     "paid_twice": "같은 주문이 두 번 결제됐어요. 두 번째는 환불돼요. V2면 결제사 콘솔에서 하세요.",
     "unreadable_record": "결제사 기록을 읽을 수 없어요. 결제사 콘솔에서 확인하세요.",

@@ -171,6 +171,9 @@ EN: Mapping[str, str] = {
     "결제사가 환불을 거절했어요. 까닭을 풀고 결제사 콘솔에서 취소하세요.": (
         "The gateway refuses to send money back. Mend what it names, and cancel in its console."
     ),
+    "은행이 환불금을 보내지 못했어요. 구매자가 적은 계좌로 보내 주세요.": (
+        "The bank could not send a refund on. Send it to the account the buyer names."
+    ),
     "입금된 돈을 돌려줄 계좌를 몰라요. 구매자에게 물어보세요.": (
         "A deposit must go back, and nobody knows where to. Ask the buyer."
     ),

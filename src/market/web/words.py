@@ -87,6 +87,7 @@ EN: Mapping[str, str] = {
     "제때 결제되지 않았어요": "It was not paid in time",
     "결제사에서 취소됐어요": "It was cancelled at the payment gateway",
     "거래가 끝난 뒤에 결제됐어요": "It was paid after the trade had ended",
+    "은행이 환불금을 계좌로 보내지 못했어요": "The bank could not send the refund to the account",
     "환불이 끝났어요": "The refund is done",
     "결제사가 접수한 환불을 끝내지 못했어요": "The payment company took it on and failed",
     "결제한 금액이 달랐어요": "The amount paid was another",
