@@ -81,7 +81,17 @@ INVARIANTS: Mapping[str, str] = {
         WHERE p.captured_amount > p.cancelled_amount
           AND NOT (t.payment_id IS NOT DISTINCT FROM p.id AND t.status <> 'CANCELLED')
           AND NOT EXISTS (SELECT FROM cancellations c
-                          WHERE c.payment_id = p.id AND c.status = 'REQUESTED')
+                          WHERE c.payment_id = p.id
+                            AND (c.status = 'REQUESTED' OR c.given_up_by IS NOT NULL))
+    """,
+    "a refund that was given up has a reason, and a line of its operator's": """
+        SELECT c.id, c.status, c.failure, c.given_up_by FROM cancellations c
+        WHERE c.given_up_by IS NOT NULL
+          AND (c.status = 'REQUESTED' OR (c.status = 'FAILED' AND c.failure IS NULL)
+               OR NOT EXISTS (
+                   SELECT FROM operator_acts a
+                   WHERE a.act = 'give up a refund' AND a.actor = c.given_up_by
+                     AND a.subject = 'payment ' || replace(c.payment_id::text, '-', '')))
     """,
     "money that came under an order besides has a payment of its own, and is told of": """
         SELECT p.id, p.order_id, p.captured_amount FROM payments p

@@ -53,6 +53,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("hints_again", EVERY_MINUTE): sweep.hints,
                 ("payments", EVERY_MINUTE): sweep.payments,
                 ("checks", EVERY_MINUTE): sweep.checks,
+                ("overdue", EVERY_HOUR): sweep.overdue,
                 ("reminders", EVERY_HOUR): market.notices.remind,
                 ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
                 ("nickname_keys", EVERY_NIGHT): market.members.add_nickname_keys,

@@ -5,9 +5,10 @@ import pytest
 from market.app import Market
 from market.kit.db import Database
 from market.payments.cancellation import RefundRefused
+from market.payments.incident import OwnTrade
 from market.payments.record import RefundState, Transfer
 from market.shared.banking import Bank, RefundAccount
-from market.shared.errors import InvalidTransition
+from market.shared.errors import Invalid, InvalidTransition
 from market.shared.ids import PaymentId
 from market.trades.domain import Status, Trade
 from market.verify import broken
@@ -307,3 +308,108 @@ async def test_a_bank_that_can_t_send_it_on_has_the_buyer_asked_for_another_acco
     assert await kept(db) == 0
     assert [one.kind async for one in market.operators.incidents()] == []
     assert await broken(db) == []
+
+
+# ── given up by an operator, and overdue ──
+
+
+@AMOUNTS
+async def test_an_operator_gives_up_a_refund_that_does_not_end(
+    acts: Acts,
+    market: Market,
+    gateway: MemoryGateway,
+    clock: MovableClock,
+    db: Database,
+    amount: int | None,
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up = True
+    await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
+    clock.move(days=8)
+    await market.sweep.everything()
+    assert [await market.sweep.overdue() for _ in range(2)] == [1, 0]
+    assert await db.value("SELECT kind FROM incidents") == "refund_overdue"
+    with pytest.raises(OwnTrade):
+        await market.refunds.give_up(payment_id, trade.seller.id, "I want to sell")
+    operator = (await acts.member()).id
+    with pytest.raises(Invalid):
+        await market.refunds.give_up(payment_id, operator, " ")
+    await market.refunds.give_up(payment_id, operator, "PortOne says it is lost")
+    assert await states(db) == ["FAILED"]
+    assert [one async for one in market.operators.incidents()] == []
+    act = "SELECT actor || ': ' || reason FROM operator_acts"
+    assert await db.value(act) == f"{operator}: PortOne says it is lost"
+    await market.trades.approve(trade.id, trade.seller.id)
+    with pytest.raises(InvalidTransition):
+        await market.refunds.give_up(payment_id, operator, "once more")
+    assert await broken(db) == []
+    # And it succeeds all the same.
+    gateway.finish(payment_id, RefundState.SUCCEEDED)
+    clock.move(hours=1)
+    await market.sweep.everything()
+    after = await acts.now(trade)
+    assert (after.status, after.refunded) == (
+        (Status.SALE_APPROVED, 400) if amount else (Status.CANCELLED, 0)
+    )
+    assert await broken(db) == []
+
+
+async def test_what_the_market_owes_can_be_given_up_and_asked_for_again(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    payment = await acts.payment(await acts.trade())
+    gateway.pay(payment.id, 999)
+    gateway.refuse = "never"
+    await market.payments.synchronize(payment.id)
+    await market.sweep.cancellations()
+    operator = (await acts.member()).id
+    await market.refunds.give_up(payment.id, operator, "paid out by hand")
+    assert await states(db) == ["FAILED"]
+    assert await broken(db) == []
+    assert await told(db, "REFUND_REFUSED") == 0
+    gateway.refuse = None
+    await market.refunds.cancel(payment.id, operator, None, "it works now", None, operator=True)
+    assert gateway.cancels == [(payment.id, 999)]
+    assert await broken(db) == []
+
+
+async def test_a_refund_that_has_ended_by_now_is_not_given_up(
+    acts: Acts, market: Market, gateway: MemoryGateway, db: Database
+) -> None:
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up = True
+    await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
+    gateway.finish(payment_id, RefundState.SUCCEEDED)
+    with pytest.raises(InvalidTransition):
+        await market.refunds.give_up(payment_id, (await acts.member()).id, "too slow")
+    assert await states(db) == ["SUCCEEDED"]
+    assert (await acts.now(trade)).status is Status.CANCELLED
+
+
+async def test_an_account_that_a_refund_never_reached_is_given_up(
+    acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
+) -> None:
+    trade, payment_id = await booked(acts, market, gateway, None)
+    gateway.transfer(payment_id, Transfer.FAILED)
+    clock.move(days=8)
+    await market.sweep.everything()
+    assert await market.sweep.overdue() == 1
+    await market.refunds.give_up(payment_id, (await acts.member()).id, "paid out by hand")
+    assert await kept(db) == 0
+    assert [one async for one in market.operators.incidents()] == []
+    assert await market.refunds.waiting_for_account(trade.id) is None
+    assert await states(db) == ["SUCCEEDED"]
+    assert await broken(db) == []
+
+
+async def test_a_paid_trade_that_nobody_takes_further_is_told_of_once(
+    acts: Acts, market: Market, clock: MovableClock, db: Database
+) -> None:
+    trade, _ = await acts.paid_trade()
+    clock.move(days=29)
+    await market.trades.approve(trade.id, trade.seller.id)
+    clock.move(days=29)
+    assert await market.sweep.overdue() == 0
+    clock.move(days=2)
+    assert [await market.sweep.overdue() for _ in range(2)] == [1, 0]
+    assert await db.value("SELECT kind FROM incidents") == "trade_overdue"

@@ -108,6 +108,9 @@ DAMAGE: dict[str, list[str]] = {
         "UPDATE cancellations SET settled_at = NULL WHERE status = 'SUCCEEDED'",
         "UPDATE cancellations SET try_at = now() WHERE status = 'SUCCEEDED'",
     ],
+    "a refund that was given up has a reason, and a line of its operator's": [
+        "UPDATE cancellations SET given_up_by = '{stranger}' WHERE status = 'SUCCEEDED'",
+    ],
     "a refund account is kept only until the money has reached it": [
         "UPDATE cancellations SET refund_account = 'sealed' WHERE status = 'SUCCEEDED'",
     ],

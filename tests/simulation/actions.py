@@ -20,6 +20,7 @@ from .state import CARD, Means, Payment, Product, Trade
 from .world import Step, World
 
 Item = TypeVar("Item")
+OPERATOR = MemberId("e" * 32)
 MINE = RefundAccount(Bank.SHINHAN, "110-000-000000", "buyer")
 MEANS: Sequence[Means] = (CARD, CARD, ("VIRTUAL_ACCOUNT", "KOOKMIN"), ("VIRTUAL_ACCOUNT", "KAKAO"))
 RECENT = 12
@@ -151,6 +152,13 @@ class Actions:
             f"{_who(by)} says where {short(payment.id)} is to go",
             lambda market: market.refunds.send_to(PaymentId(payment.id), MemberId(by), MINE),
             lambda: self.protocol.send_to(payment, by),
+        )
+
+    def give_up(self, payment: Payment) -> Step:
+        return Step(
+            f"an operator gives the refund of {short(payment.id)} up",
+            lambda market: market.refunds.give_up(PaymentId(payment.id), OPERATOR, "it never ends"),
+            lambda: self.protocol.give_up(payment),
         )
 
     def _rule(self, name: str, act: Any, rule: Callable[[Sequence[str]], None]) -> Step:

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from market.payments.record import Seen
+from market.payments.record import Seen, Transfer
 from market.verify import broken
 
 from .actions import Actions
@@ -21,6 +21,7 @@ EXPLAINED = {
     "wrong_currency",
     "returned_after_settlement",
     "refund_refused",
+    "refund_transfer_failed",
 }
 
 
@@ -38,6 +39,8 @@ async def bring_to_rest(world: World, actions: Actions) -> None:
         await world.do(actions.webhook(about))
     gateway.webhooks.clear()
     for _ in range(ROUNDS):
+        for attempt in gateway.untransferred():
+            attempt.transfer = Transfer.COMPLETED
         sweeps = (actions.hints(), actions.holds(), actions.cancellations(), actions.payments())
         for step in (*sweeps, actions.reconcile()):
             await world.do(step)
@@ -138,10 +141,12 @@ def _place(world: World, payment: Payment, places: Counter[tuple[str, str]]) -> 
     places["escrow", currency] += payment.left
     asked = payment.open_cancellation
     going_on = trade.paid_by is payment and trade.holds_money
+    given_up = any(c.given_up for c in payment.cancellations)
     waits = asked is not None and asked.try_at is None
     which = f"{payment.id}: {asked.id}" if asked else ""
     told = ("refund_account_needed", which) in world.model.incidents
-    if payment.left and not going_on and not (waits and asked and asked.by == MARKET and told):
+    owed = waits and asked and asked.by == MARKET and told
+    if payment.left and not going_on and not owed and not given_up:
         raise Diverged(f"money in no place: {payment}")
     if asked is not None and not waits:
         raise Diverged(f"a cancellation that never ends: {asked}")

@@ -25,6 +25,7 @@ from market.payments.record import (
     Seen,
     Snapshot,
     Till,
+    Transfer,
 )
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
@@ -85,6 +86,7 @@ class Attempt:
     account: VirtualAccount | None = None
     cancels: int = 0
     refunds: list[Refund] = field(default_factory=list)
+    transfer: Transfer | None = None
     paid_at: datetime | None = None
     changed_at: datetime | None = None
     # A record in which nothing makes sense, for as long as this says why.
@@ -115,6 +117,7 @@ class Attempt:
             account=self.account,
             method=self.method,
             refunds=self._told() if self.order.tells_refunds else None,
+            transfer=self.transfer,
             trouble=self.trouble,
         )
 
@@ -353,7 +356,14 @@ class SimulatedGateway:
     def give_back(self, attempt: Attempt, amount: int) -> None:
         assert 0 < amount <= attempt.left, "more than is there"
         attempt.returned += amount
+        if attempt.account is not None and attempt.order.tells_refunds:
+            attempt.transfer = Transfer.PENDING
         self._changed(attempt, Seen.PAID)
+
+    def untransferred(self) -> list[Attempt]:
+        """What a bank has still to send on to its buyer, or could not."""
+        unsent = {Transfer.PENDING, Transfer.FAILED}
+        return [attempt for attempt in self.attempts() if attempt.transfer in unsent]
 
     def under_way(self) -> list[Refund]:
         return [one for attempt in self.attempts() for one in attempt.refunds if one.is_open]

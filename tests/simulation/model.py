@@ -15,8 +15,8 @@ from market.payments.cancellation import (
     RECORD_LAGS,
     TRY_AGAIN_AFTER,
 )
-from market.payments.domain import ISSUE_LEASE, LOOK_AT_ACCOUNT, LOOK_AT_AGES
-from market.payments.record import Seen, Snapshot
+from market.payments.domain import ISSUE_LEASE, LOOK_AT_ACCOUNT, LOOK_AT_AGES, LOOK_AT_TRANSFER
+from market.payments.record import Seen, Snapshot, Transfer
 from market.shared.clock import Clock
 
 from .state import (
@@ -184,6 +184,7 @@ class Model:
                 self.senseless.add((kind, which))
 
     def _apply(self, payment: Payment, seen: Snapshot | None, ids: Iterator[str]) -> None:
+        transfer = payment.transfer
         if seen is not None:
             arrived = seen.state is Seen.PAID and payment.captured is None
             if arrived:
@@ -191,27 +192,67 @@ class Model:
                 payment.reference, payment.used = seen.reference, seen.method
             back = seen.returned - payment.cancelled if payment.captured else 0
             payment.cancelled += max(back, 0)
+            if payment.cancelled and seen.transfer:
+                payment.transfer = seen.transfer
             if arrived:
                 self._arrived(payment, ids)
             if back > 0:
                 self._went_back(payment, back)
-            if _awaits(seen) and payment.status == READY:
-                payment.status, payment.has_account = ISSUED, True
-                payment.reference, payment.used = seen.reference, "VIRTUAL_ACCOUNT"
-                trade = payment.trade
-                trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
-            if seen.state is Seen.FAILED and payment.status in {READY, ISSUED}:
-                payment.status = "FAILED"
+            self._unpaid(payment, seen)
         if payment.captured:
             part = "PARTIALLY_CANCELLED" if payment.cancelled else PAID
             payment.status = part if payment.left else CANCELLED
-        ages = (payment.created_at + age for age in LOOK_AT_AGES)
-        while_open = self.clock.now() + LOOK_AT_ACCOUNT if seen and seen.awaits_deposit else None
-        later = next((at for at in ages if at > self.clock.now()), while_open)
-        payment.look_at = None if payment.captured else later
+        payment.look_at = self._next_look(payment, seen)
         asked = payment.open_cancellation
         if asked is not None:
             self._follow(asked, seen)
+        if payment.transfer is not transfer:
+            self._follow_transfer(payment)
+
+    def _unpaid(self, payment: Payment, seen: Snapshot) -> None:
+        """It waits for a deposit now, or has failed."""
+        if _awaits(seen) and payment.status == READY:
+            payment.status, payment.has_account = ISSUED, True
+            payment.reference, payment.used = seen.reference, "VIRTUAL_ACCOUNT"
+            trade = payment.trade
+            trade.hold_until = max(trade.hold_until, trade.created_at + self.deposit)
+        if seen.state is Seen.FAILED and payment.status in {READY, ISSUED}:
+            payment.status = "FAILED"
+
+    def _next_look(self, payment: Payment, seen: Snapshot | None) -> datetime | None:
+        now = self.clock.now()
+        if payment.captured:
+            waits = payment.transfer in {Transfer.PENDING, Transfer.FAILED}
+            return now + LOOK_AT_TRANSFER if waits else None
+        ages = (payment.created_at + age for age in LOOK_AT_AGES)
+        while_open = now + LOOK_AT_ACCOUNT if seen and seen.awaits_deposit else None
+        return next((at for at in ages if at > now), while_open)
+
+    def _follow_transfer(self, payment: Payment) -> None:
+        booked = [c for c in payment.unfinished if c.status == "SUCCEEDED"]
+        if payment.transfer is Transfer.COMPLETED:
+            for refund in booked:
+                if refund is booked[-1] or not refund.refused:
+                    refund.account = refund.refused = False
+        elif payment.transfer is Transfer.FAILED:
+            which = f"{payment.id}: {booked[-1].id}" if booked else payment.id
+            self.incidents.add(("refund_transfer_failed", which))
+            if booked:
+                booked[-1].refused = True
+
+    def give_up(self, payment: Payment) -> None:
+        """An operator decides that nothing more is asked for."""
+        unfinished, now = payment.unfinished, self.clock.now()
+        if not unfinished:
+            raise Refused("invalid_transition", late=True)
+        for refund in unfinished:
+            refund.given_up = True
+            if refund.status == "SUCCEEDED":
+                refund.account = refund.refused = False
+                continue
+            refund.end("FAILED", now)
+            self.watch(refund)
+            self._goes_on(payment)
 
     def _arrived(self, payment: Payment, ids: Iterator[str]) -> None:
         assert payment.captured
@@ -309,7 +350,8 @@ class Model:
         """The record shows it back, or under way, or, if it was under way, that it has failed."""
         payment, now = asked.payment, self.clock.now()
         if payment.left <= asked.balance - asked.amount:
-            asked.end("SUCCEEDED", now)
+            waits = payment.transfer in {Transfer.PENDING, Transfer.FAILED}
+            asked.end("SUCCEEDED", now, keeps_account=waits)
             if payment.trade.paid_by is payment:
                 payment.trade.refunding = False
             return
@@ -369,11 +411,15 @@ class Model:
         elif asked.by != MARKET:
             asked.end("FAILED", now)
             self.watch(asked)
-            if payment.trade.paid_by is payment:
-                payment.trade.refunding = False
-                if payment.trade.is_cancelling:
-                    payment.trade.cancel_by = None
+            self._goes_on(payment)
         return True
+
+    def _goes_on(self, payment: Payment) -> None:
+        """Its money can't go back: the trade is where it was."""
+        if payment.trade.paid_by is payment:
+            payment.trade.refunding = False
+            if payment.trade.is_cancelling:
+                payment.trade.cancel_by = None
 
     def watch(self, asked: Cancellation) -> None:
         """A company that refused may have done it all the same."""
@@ -383,7 +429,8 @@ class Model:
 
     def send_to(self, asked: Cancellation) -> None:
         """The buyer says where to, or where else."""
-        asked.try_at = self.clock.now() + TRY_AGAIN_AFTER[0]
+        if asked.status == "REQUESTED":
+            asked.try_at = self.clock.now() + TRY_AGAIN_AFTER[0]
         asked.account, asked.refused = True, False
 
     # ── what is due ──

@@ -205,8 +205,7 @@ class Protocol:
 
     def cancel(self, payment: Payment, by: str, amount: int | None, *, account: bool) -> Script:
         trade, party = payment.trade, payment.trade.party(by)
-        waiting = payment.open_cancellation
-        if account and waiting is not None and waiting.waits:
+        if account and payment.waiting is not None:
             return (yield from self.send_to(payment, by))
         if amount is None or amount == payment.left:
             yield from self.call_off(trade, by, account=account, payment=payment)
@@ -227,11 +226,19 @@ class Protocol:
         if buyer != payment.trade.buyer:
             raise Refused("not_found")
         yield TX
-        waiting = payment.open_cancellation
-        if waiting is None or not waiting.waits:
+        waiting = payment.waiting
+        if waiting is None:
             raise Refused("invalid_transition")
         self.model.send_to(waiting)
-        yield from self._settle_asked(waiting)
+        if waiting.status == "REQUESTED":
+            yield from self._settle_asked(waiting)
+        return payment.status
+
+    def give_up(self, payment: Payment) -> Script:
+        with suppress(Refused):  # a dead gateway leaves it to the operator
+            yield from self.look(payment)
+        yield TX
+        self.model.give_up(payment)
         return payment.status
 
     def settle(self, asked: Cancellation) -> Script:

@@ -4,6 +4,8 @@ currency stands beside them."""
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from market.payments.record import Transfer
+
 BUYER, SELLER, MARKET = "BUYER", "SELLER", "MARKET"
 AWAITING, PAID, APPROVED = "AWAITING_PAYMENT", "PAID", "SALE_APPROVED"
 CONFIRMED, CANCELLED = "PURCHASE_CONFIRMED", "CANCELLED"
@@ -103,6 +105,7 @@ class Payment:
     used: str | None = None
     captured: tuple[int, str] | None = None
     cancelled: int = 0
+    transfer: Transfer | None = None
     has_account: bool = False
     registered: bool = False
     issuing_until: datetime | None = None
@@ -115,6 +118,18 @@ class Payment:
     @property
     def left(self) -> int:
         return self.captured[0] - self.cancelled if self.captured else 0
+
+    @property
+    def unfinished(self) -> list["Cancellation"]:
+        """Refunds that have not ended, or not reached their account: the open one last."""
+        booked = [c for c in self.cancellations if c.status == "SUCCEEDED" and c.account]
+        booked.sort(key=lambda c: (c.settled_at or c.payment.created_at, c.id))
+        return booked + [c for c in self.cancellations if c.status == "REQUESTED"]
+
+    @property
+    def waiting(self) -> "Cancellation | None":
+        """Whichever waits to be told where its money is to go."""
+        return next((c for c in self.unfinished if c.waits), None)
 
     @property
     def open_cancellation(self) -> "Cancellation | None":
@@ -138,18 +153,23 @@ class Cancellation:
     lost_at: datetime | None = None
     taken_up_at: datetime | None = None
     settled_at: datetime | None = None
+    given_up: bool = False
 
     @property
     def waits(self) -> bool:
         """For the buyer to say where to, or where else."""
-        return self.status == "REQUESTED" and (not self.try_at or (self.account and self.refused))
+        unnamed = self.status == "REQUESTED" and not self.try_at
+        return unnamed or (self.account and self.refused)
 
     @property
     def is_part(self) -> bool:
         return self.amount < self.balance
 
-    def end(self, status: str, now: datetime) -> None:
+    def end(self, status: str, now: datetime, *, keeps_account: bool = False) -> None:
         self.status, self.try_at, self.settled_at = status, None, now
+        self.account = self.account and keeps_account
+        if status == "SUCCEEDED":
+            self.refused = False
 
 
 @dataclass(eq=False)

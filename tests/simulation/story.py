@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 
-from market.payments.record import Seen
+from market.payments.record import Seen, Transfer
 
 from .actions import MEANS, RECENT, Actions
 from .gateway import BAD, CALM, DEAD, Attempt, Record
@@ -86,9 +86,11 @@ class Story:
         if payment is not None:
             token = f"token {payment.id}" if self.rng.random() < 0.25 else None
             return self.actions.complete(payment, trade.buyer, token)
-        waiting = [p for p in trade.payments if p.open_cancellation]
+        waiting = [p for p in trade.payments if p.unfinished]
         if waiting:
-            return self.actions.send_to(waiting[0], trade.buyer)
+            ends = self.rng.random() < 0.06
+            give_up = self.actions.give_up(waiting[0])
+            return give_up if ends else self.actions.send_to(waiting[0], trade.buyer)
         if trade.holds_money and self.rng.random() < 0.2:
             return self._send_back(trade)
         if trade.status == PAID:
@@ -134,6 +136,7 @@ class Story:
                 lambda: self.actions.cancel(payment, who, amount),
                 lambda: self.actions.send_to(payment, who),
                 lambda: self.actions.look(payment),
+                lambda: self.actions.give_up(payment),
             ]
         return rng.choice(kinds)()
 
@@ -213,6 +216,10 @@ class Story:
             refund, well = rng.choice(under_way), rng.random() < 0.6
             gateway.finish(refund, well=well)
             self.world.told.append(f"a refund of {refund.attempt.reference} is {refund.state}")
+        elif (unsent := gateway.untransferred()) and rng.random() < 0.06:
+            attempt = rng.choice(unsent)
+            attempt.transfer = rng.choice((Transfer.COMPLETED, Transfer.FAILED))
+            self.world.told.append(f"the transfer of {attempt.reference}: {attempt.transfer}")
         elif rng.random() < 0.004:
             stranger = Record(f"{len(gateway.records):x}".rjust(32, "f"), 500)
             gateway.records[stranger.id] = stranger

@@ -222,25 +222,27 @@ class World:
             "payments": (
                 """SELECT id, trade_id, method, bank, status, captured_amount, captured_currency,
                           cancelled_amount, account_number IS NOT NULL, look_at, registered,
-                          issuing_until, coalesce(order_id, id), reference, used_method
+                          issuing_until, coalesce(order_id, id), reference, used_method, transfer
                    FROM payments""",
                 {
                     (
                         *(p.id, p.trade.id, *p.means, p.status, *(p.captured or (None, None))),
                         *(p.cancelled, p.has_account, p.look_at, p.registered, p.issuing_until),
-                        *(p.order[0].id, p.reference, p.used),
+                        *(p.order[0].id, p.reference, p.used, p.transfer),
                     )
                     for p in m.payments.values()
                 },
             ),
             "cancellations": (
                 """SELECT id, payment_id, amount, balance, asked_by, status, tries, try_at, answers,
-                          sent_at, lost_at, taken_up_at, settled_at
+                          sent_at, lost_at, taken_up_at, settled_at,
+                          refund_account IS NOT NULL, given_up_by IS NOT NULL
                    FROM cancellations""",
                 {
                     (
                         *(c.id, c.payment.id, c.amount, c.balance, c.by, c.status, c.tries),
                         *(c.try_at, c.answers, c.sent_at, c.lost_at, c.taken_up_at, c.settled_at),
+                        *(c.account, c.given_up),
                     )
                     for c in m.cancellations.values()
                 },

@@ -101,6 +101,12 @@ class PaymentCase:
     trade: TradeCase
     refund_under_way: bool
     waits_for_account: bool
+    # A refund is booked, and has not reached its buyer's account.
+    untransferred: bool
+
+    @property
+    def may_be_given_up(self) -> bool:
+        return self.refund_under_way or self.untransferred
 
     @property
     def cancellable(self) -> int:

@@ -82,11 +82,16 @@ _PAYMENT = f"""
            p.reference, p.failure, CASE coalesce(p.used_method, p.method) WHEN 'VIRTUAL_ACCOUNT'
                       THEN coalesce(p.account_bank, p.bank) END AS bank,
            p.account_due_at, p.created_at, p.paid_at, p.look_at,
-           c.id IS NOT NULL AS under_way,
-           c.id IS NOT NULL AND (c.try_at IS NULL OR (
-               c.refund_account IS NOT NULL AND c.failure IS NOT NULL)) AS waits, {_TRADE}
+           coalesce(c.status = 'REQUESTED', false) AS under_way,
+           c.id IS NOT NULL AND ((c.status = 'REQUESTED' AND c.try_at IS NULL) OR (
+               c.refund_account IS NOT NULL AND c.failure IS NOT NULL)) AS waits,
+           coalesce(c.status = 'SUCCEEDED', false) AS untransferred, {_TRADE}
     FROM payments p JOIN trades t ON t.id = p.trade_id {_PARTIES}
-    LEFT JOIN cancellations c ON c.payment_id = p.id AND c.status = 'REQUESTED'
+    LEFT JOIN LATERAL (
+        SELECT * FROM cancellations
+        WHERE payment_id = p.id
+          AND (status = 'REQUESTED' OR (status = 'SUCCEEDED' AND refund_account IS NOT NULL))
+        ORDER BY status, settled_at DESC LIMIT 1) c ON true
     WHERE p.id = $1
 """  # noqa: S608 # our own words
 # Who acted or settled: a member by nickname, somebody at a shell by the name they gave.
@@ -312,6 +317,7 @@ def _payment(row: Row) -> PaymentCase:
         trade=_trade(row),
         refund_under_way=row["under_way"],
         waits_for_account=row["waits"],
+        untransferred=row["untransferred"],
     )
 
 

@@ -120,7 +120,8 @@ class Cancellation:
 
     `sent_at` is when it was last sent, as long as the gateway has not refused it, and `lost_at` the
     same of a try before. `taken_up_at` is since when the gateway is at it: it said yes, or its
-    record shows a refund that has not ended. `answers` counts its noes.
+    record shows a refund that has not ended. `answers` counts its noes. `given_up_by` is the
+    operator who decided that it is asked for no more.
     """
 
     id: CancellationId
@@ -141,6 +142,7 @@ class Cancellation:
     sent_at: datetime | None = None
     lost_at: datetime | None = None
     taken_up_at: datetime | None = None
+    given_up_by: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -299,6 +301,17 @@ class Cancellation:
         self._end(CancellationStatus.FAILED, now)
         self.watch(now)
         return True
+
+    def give_up(self, by: str, why: str, now: datetime) -> None:
+        """An operator decides that it is asked for no more, whatever may come of what was sent; or,
+        of one that is booked, that its account is needed no more."""
+        self.given_up_by = by
+        if not self.is_open:
+            self.transferred()
+            return
+        self._end(CancellationStatus.FAILED, now)
+        self.failure = why
+        self.watch(now)
 
     def watch(self, now: datetime) -> None:
         """It has ended; when its payment is to be looked at once more."""

@@ -28,6 +28,7 @@ class What(StrEnum):
     EXPIRED = "EXPIRED"  # its trade waits for it no longer
     REFUND_TRIED = "REFUND_TRIED"  # the gateway is asked to send so much back
     REFUND_REFUSED = "REFUND_REFUSED"
+    REFUND_GIVEN_UP = "REFUND_GIVEN_UP"  # an operator decided that it is asked for no more
     ACCOUNT_NAMED = "ACCOUNT_NAMED"  # where a deposit is to go back to; never which account
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from market.shared.errors import Conflict, Invalid
+from market.shared.errors import Conflict, Forbidden, Invalid
 from market.shared.ids import PaymentId, TradeId
 from market.shared.text import line
 
@@ -20,16 +20,25 @@ ACCOUNT_NEEDED = "refund_account_needed"
 REFUND_REFUSED = "refund_refused"
 # A refund was booked, and the bank could not send it on to the buyer's account.
 TRANSFER_FAILED = "refund_transfer_failed"
+# What has not ended for so long that somebody must decide.
+REFUND_OVERDUE, TRADE_OVERDUE = "refund_overdue", "trade_overdue"
 # Whom the market names when what an incident told of came to an end by itself.
 BY_ITSELF = "the market"
 # By what: a code, which pages put into words.
-REFUND_DONE = "refund_done"
+REFUND_DONE, REFUND_GIVEN_UP = "refund_done", "refund_given_up"
 
 
 class AlreadySettled(Conflict):
     """This incident is settled already."""
 
     code: ClassVar[str] = "incident_already_settled"
+
+
+class OwnTrade(Forbidden):
+    """In their own trades operators are members like all others: do it there, or let another
+    operator do it."""
+
+    code: ClassVar[str] = "own_trade"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,20 @@
 """What operators do beside sending money back: settle incidents, and have the gateway asked."""
 
 from collections.abc import AsyncIterator
-from typing import ClassVar
 
 from market.shared.audit import Audit
 from market.shared.clock import Clock
-from market.shared.errors import Forbidden
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.people import Party
 from market.shared.transactions import Transactions
 
 from .domain import Payment
 from .history import Door
-from .incident import Incident
+from .incident import Incident, OwnTrade
 from .ports import Incidents, Purchases
 from .service import PaymentService
 
 AT_ONCE = 200
-
-
-class OwnTrade(Forbidden):
-    """In their own trades operators are members like all others: do it there, or let another
-    operator do it."""
-
-    code: ClassVar[str] = "own_trade"
 
 
 class OperatorDesk:

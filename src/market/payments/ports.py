@@ -177,6 +177,11 @@ class Payments(Protocol):
         longest first. Who took one up and failed, or died, leaves it for an hour."""
         ...
 
+    async def overdue(self, before: datetime, limit: int) -> Sequence[PaymentId]:
+        """Payments of trades that took their last step before then, and that operators were not
+        told of."""
+        ...
+
     async def checked(self, id: PaymentId, now: datetime) -> None:
         """It was looked at: not again before tomorrow."""
         ...
@@ -220,9 +225,18 @@ class Cancellations(Protocol):
         """Locks it, after its payment."""
         ...
 
+    async def is_owed(self, payment_id: PaymentId) -> bool:
+        """Whether the market owed it back, and an operator gave that up."""
+        ...
+
     async def find_untransferred_for_update(self, payment_id: PaymentId) -> Sequence[Cancellation]:
         """Locks those that were booked, and whose money has not reached its account, the last one
         last."""
+        ...
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Cancellation]:
+        """Those that were asked for, or booked, before then, have not ended, and that operators
+        were not told of."""
         ...
 
     async def waits_for_account(self, payment_id: PaymentId) -> bool:

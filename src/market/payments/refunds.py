@@ -1,7 +1,9 @@
 """How purchases end without a sale: called off, run out of time, their money sent back (P7)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
@@ -9,15 +11,17 @@ from market.shared import about
 from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
-from market.shared.errors import Conflict, GatewayTrouble, InvalidTransition, NotFound
+from market.shared.errors import Conflict, GatewayTrouble, Invalid, InvalidTransition, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
 from market.shared.people import Party
+from market.shared.text import line
 from market.shared.transactions import Transactions
 
 from .cancellation import USUAL_CANCELS, Cancellation, CancellationInProgress, Parts
 from .demands import Demands
 from .domain import Method, Payment
 from .history import Door, Entry, What
+from .incident import REFUND_GIVEN_UP, REFUND_OVERDUE, TRADE_OVERDUE, OwnTrade
 from .ports import (
     Cancellations,
     GatewayRefused,
@@ -33,6 +37,10 @@ _log = structlog.get_logger()
 
 # How long a hold that has run out waits for the gateway to say whether its payment came.
 PATIENCE_S = 3.0
+# How long a refund may take from when it was asked for, and a paid trade to go on, before operators
+# are told; how many they are told of at once.
+REFUND_DEADLINE, TRADE_DEADLINE = timedelta(days=7), timedelta(days=30)
+AT_ONCE = 100
 
 
 class RefundService:
@@ -158,15 +166,36 @@ class RefundService:
         id, operator = payment.id, party is Party.OPERATOR
         if account is not None and await self._cancellations.waits_for_account(id):
             return await self.send_to(id, by, account, operator=operator)
-        if amount is None or amount == payment.cancellable:
+        owed = operator and await self._cancellations.is_owed(id)
+        if not owed and (amount is None or amount == payment.cancellable):
             trade = payment.trade_id
             await self.cancel_purchase(
                 trade, by, reason, account, wish, payment_id=id, operator=operator
             )
-            return await self._payments.get(id)
+        else:
+            await self._send_back(payment, by, party, amount, reason, account, wish, owed=owed)
+        return await self._payments.get(id)
+
+    async def _send_back(
+        self,
+        payment: Payment,
+        by: MemberId,
+        party: Party,
+        amount: int | None,
+        reason: str,
+        account: RefundAccount | None,
+        wish: CancellationId | None,
+        *,
+        owed: bool,
+    ) -> None:
+        """A part of a trade's money; or some or all of what the market `owed` and gave up."""
+        id = payment.id
         async with self._transactions.transaction():
-            await self._purchases.refund_part(payment.trade_id, party, id)
-            await self._note(party, by, f"send back {amount}", f"payment {id}", reason)
+            if owed:  # it never was the trade's money, and is no matter of it
+                await self._purchases.lock(payment.trade_id)
+            else:
+                await self._purchases.refund_part(payment.trade_id, party, id)
+            await self._note(party, by, f"send back {amount or 'all'}", f"payment {id}", reason)
             payment = await self._payments.get_for_update(id)
             self._check(payment, account)
             cancellation = payment.cancel(
@@ -177,12 +206,12 @@ class RefundService:
                 self._clock.now(),
                 account,
             )
-            parts = Parts(*await self._cancellations.count_parts(id), self._allowed)
-            parts.check_one_more(party, amount, payment.amount.amount)
+            if cancellation.keeps:
+                parts = Parts(*await self._cancellations.count_parts(id), self._allowed)
+                parts.check_one_more(party, cancellation.amount, payment.amount.amount)
             await self._looking.record(payment, cancellation)
         if not cancellation.waits_for_account:
             await self._settle_asked(cancellation.id)
-        return await self._payments.get(id)
 
     async def demands_of(self, id: PaymentId) -> Demands:
         """What must be known to refund a payment. Raises NotFound."""
@@ -225,10 +254,69 @@ class RefundService:
 
     async def _waiting(self, id: PaymentId) -> Cancellation | None:
         """Whichever waits to be told where its money is to go; within a transaction."""
+        unfinished = await self._unfinished(id)
+        return next((one for one in unfinished if one.waits_for_account), None)
+
+    async def give_up(self, id: PaymentId, by: MemberId, reason: str) -> Payment:
+        """An operator decides that a refund which does not end is asked for no more: its trade goes
+        on, its unit is free to be decided about, and money that goes back all the same is found.
+
+        The record is looked at first, for it may have ended by now. Raises NotFound, OwnTrade,
+        Invalid without a reason, InvalidTransition when none is under way.
+        """
+        payment = await self._payments.get(id)
+        party = await self._purchases.party(payment.trade_id, by, operator=True)
+        if party is not Party.OPERATOR:
+            raise OwnTrade(trade_id=payment.trade_id)
+        if not (why := line(reason)):
+            raise Invalid("Say why.", payment_id=id)
+        with suppress(GatewayTrouble):
+            await self._looking.synchronize(id, door=Door.OPERATOR)
+        async with self._transactions.transaction():
+            await self._purchases.lock(payment.trade_id)
+            payment = await self._payments.get_for_update(id)
+            given_up = await self._unfinished(id)
+            if not given_up:
+                raise InvalidTransition(payment_id=id, status=payment.status)
+            await self._note(party, by, "give up a refund", f"payment {id}", why)
+            for refund in given_up:
+                await self._end(payment, refund, by, why)
+        return await self._payments.get(id)
+
+    async def _end(self, payment: Payment, refund: Cancellation, by: MemberId, why: str) -> None:
+        was_open = refund.is_open
+        refund.give_up(by, why, self._clock.now())
+        await self._cancellations.save(refund)
+        gone = Entry.of(What.REFUND_GIVEN_UP, payment, amount=refund.amount, note=why)
+        await self._payments.remember(payment.id, gone)
+        await self._looking.end_incidents(refund, REFUND_GIVEN_UP)
+        if was_open:
+            # What never was the trade's money is no matter of its parties' trade.
+            both = (Party.BUYER, Party.SELLER)
+            told, amount = () if refund.by is Party.MARKET else both, refund.amount
+            await self._purchases.refund_failed(
+                payment.trade_id, payment.id, told, amount, why, refund.id
+            )
+
+    async def _unfinished(self, id: PaymentId) -> Sequence[Cancellation]:
+        """All of a payment that have not ended, or not reached their account; locked."""
         underway = await self._cancellations.find_open_for_update(id)
         booked = await self._cancellations.find_untransferred_for_update(id)
-        found = [*booked, *([underway] if underway else [])]
-        return next((one for one in found if one.waits_for_account), None)
+        return [*booked, *([underway] if underway else [])]
+
+    async def report_overdue(self) -> int:
+        """Tells operators of refunds that should have ended days ago, and of paid trades that
+        nobody takes further, once each; how many."""
+        now, found = self._clock.now(), 0
+        for refund in await self._cancellations.overdue(now - REFUND_DEADLINE, AT_ONCE):
+            payment = await self._payments.get(refund.payment_id)
+            facts = {"amount": refund.amount, "since": str(refund.created_at)}
+            found += await self._incidents.report(REFUND_OVERDUE, payment, facts, refund.subject)
+        for id in await self._payments.overdue(now - TRADE_DEADLINE, AT_ONCE):
+            payment = await self._payments.get(id)
+            facts = {"amount": payment.cancellable, "since": str(payment.paid_at)}
+            found += await self._incidents.report(TRADE_OVERDUE, payment, facts)
+        return found
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""

@@ -31,7 +31,14 @@ from .domain import (
     Status,
 )
 from .history import Door, Entry, What
-from .incident import ACCOUNT_NEEDED, PAID_TWICE, REFUND_DONE, REFUND_REFUSED, TRANSFER_FAILED
+from .incident import (
+    ACCOUNT_NEEDED,
+    PAID_TWICE,
+    REFUND_DONE,
+    REFUND_OVERDUE,
+    REFUND_REFUSED,
+    TRANSFER_FAILED,
+)
 from .order import Order
 from .ports import (
     Books,
@@ -428,8 +435,7 @@ class PaymentService:
         waits = payment.transfer_waits
         if refund.settle(payment.cancellable, now, transfer_waits=waits):
             await self._purchases.refund_settled(payment.trade_id, payment.id)
-            for kind in (ACCOUNT_NEEDED, REFUND_REFUSED):
-                await self._incidents.resolve(kind, refund.subject, REFUND_DONE, now)
+            await self.end_incidents(refund, REFUND_DONE)
         elif refund.see(seen.returning if seen else None, now):
             await self.refuse(payment, refund, FAILED_LATER)
         if refund != before:
@@ -446,7 +452,11 @@ class PaymentService:
             for refund in (one for one in refunds if one is last or one.failure is None):
                 refund.transferred()
                 await self._cancellations.save(refund)
-            await self._incidents.resolve(TRANSFER_FAILED, about, REFUND_DONE, self._clock.now())
+            if last is not None:
+                await self.end_incidents(last, REFUND_DONE)
+            else:
+                now = self._clock.now()
+                await self._incidents.resolve(TRANSFER_FAILED, about, REFUND_DONE, now)
         elif payment.transfer is Transfer.FAILED:
             owed = {"amount": last.amount if last else payment.cancelled}
             await self._incidents.report(TRANSFER_FAILED, payment, owed, about)
@@ -454,6 +464,15 @@ class PaymentService:
                 again = f"{last.id}: not transferred"
                 await self._purchases.account_needed(payment.trade_id, again)
                 await self._cancellations.save(last)
+
+    async def end_incidents(self, refund: Cancellation, how: str) -> None:
+        """Whatever told of a refund ends with it."""
+        now = self._clock.now()
+        kinds = [ACCOUNT_NEEDED, REFUND_REFUSED, REFUND_OVERDUE]
+        if refund.account is None:
+            kinds.append(TRANSFER_FAILED)
+        for kind in kinds:
+            await self._incidents.resolve(kind, refund.subject, how, now)
 
     async def refuse(self, payment: Payment, refund: Cancellation, why: str) -> None:
         """The gateway has refused a refund, which operators are told; its parties too, if that ends

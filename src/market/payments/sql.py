@@ -119,7 +119,7 @@ _WAITS = """
 _CANCELLATION = """
     SELECT id, payment_id, amount, balance, reason, asked_by, status, tries, try_at, created_at,
            settled_at, failure, refund_account, asked_amount, answers, sent_at, lost_at,
-           taken_up_at
+           taken_up_at, given_up_by
     FROM cancellations
 """
 
@@ -250,6 +250,21 @@ class SqlPayments:
             limit,
         )
         return [row["id"] for row in rows]
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[PaymentId]:
+        rows = await self._db.fetch(
+            """
+            SELECT payment_id FROM trades
+            WHERE status IN ('PAID', 'SALE_APPROVED') AND coalesce(approved_at, paid_at) < $1
+              AND NOT EXISTS (SELECT FROM incidents i
+                              WHERE i.kind = 'trade_overdue'
+                                AND i.subject = replace(trades.payment_id::text, '-', ''))
+            ORDER BY payment_id LIMIT $2
+            """,
+            before,
+            limit,
+        )
+        return [row["payment_id"] for row in rows]
 
     async def checked(self, id: PaymentId, now: datetime) -> None:
         await self._db.execute("UPDATE payments SET checked_at = $2 WHERE id = $1", id, now)
@@ -418,6 +433,24 @@ class SqlCancellations:
         )
         return [self._cancellation(row) for row in rows]
 
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Cancellation]:
+        rows = await self._db.fetch(
+            _CANCELLATION
+            + """
+            WHERE ((status = 'REQUESTED' AND created_at < $1)
+                   OR (status = 'SUCCEEDED' AND refund_account IS NOT NULL AND settled_at < $1))
+              AND NOT EXISTS (
+                  SELECT FROM incidents i
+                  WHERE i.kind = 'refund_overdue'
+                    AND i.subject = replace(payment_id::text, '-', '') || ': '
+                                 || replace(cancellations.id::text, '-', ''))
+            ORDER BY created_at, id LIMIT $2
+            """,
+            before,
+            limit,
+        )
+        return [self._cancellation(row) for row in rows]
+
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
         found = await self._db.value(
             f"SELECT EXISTS (SELECT FROM cancellations c WHERE payment_id = $1 AND {_WAITS})",  # noqa: S608 # our own words
@@ -434,6 +467,17 @@ class SqlCancellations:
             trade_id,
         )
         return PaymentId(found) if found else None
+
+    async def is_owed(self, payment_id: PaymentId) -> bool:
+        found = await self._db.value(
+            """
+            SELECT EXISTS (SELECT FROM cancellations
+                           WHERE payment_id = $1 AND asked_by = 'MARKET'
+                             AND status = 'FAILED' AND given_up_by IS NOT NULL)
+            """,
+            payment_id,
+        )
+        return bool(found)
 
     async def is_open(self, payment_id: PaymentId) -> bool:
         found = await self._db.value(
@@ -479,7 +523,7 @@ class SqlCancellations:
             UPDATE cancellations
             SET amount = $2, balance = $3, status = $4, tries = $5, try_at = $6, settled_at = $7,
                 failure = $8, refund_account = $9, answers = $10, sent_at = $11, lost_at = $12,
-                taken_up_at = $13
+                taken_up_at = $13, given_up_by = $14
             WHERE id = $1
             """,
             cancellation.id,
@@ -495,6 +539,7 @@ class SqlCancellations:
             cancellation.sent_at,
             cancellation.lost_at,
             cancellation.taken_up_at,
+            cancellation.given_up_by,
         )
 
     async def due(self, now: datetime, limit: int) -> Sequence[CancellationId]:
@@ -537,6 +582,7 @@ class SqlCancellations:
             sent_at=row["sent_at"],
             lost_at=row["lost_at"],
             taken_up_at=row["taken_up_at"],
+            given_up_by=row["given_up_by"],
             account=msgspec.json.decode(self._vault.open(sealed), type=RefundAccount)
             if sealed
             else None,

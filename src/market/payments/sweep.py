@@ -77,6 +77,10 @@ class Sweep:
                 break
         return done
 
+    async def overdue(self) -> int:
+        """Tells operators of what holds money or a unit for too long."""
+        return await self._refunds.report_overdue()
+
     async def _check(self, id: PaymentId) -> None:
         await self._looking.synchronize(id)
         await self._payments.checked(id, self._clock.now())

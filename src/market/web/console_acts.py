@@ -12,7 +12,8 @@ from market.console.ports import PaymentCase, TradeCase
 from market.kit.http import path_id
 from market.payments.cancellation import AlreadyAsked, RefundRefused
 from market.payments.demands import Demands
-from market.payments.operators import OperatorDesk, OwnTrade
+from market.payments.incident import OwnTrade
+from market.payments.operators import OperatorDesk
 from market.payments.refunds import RefundService
 from market.shared.errors import Conflict, NotFound
 from market.shared.ids import CancellationId, PaymentId, TradeId, well_formed
@@ -173,6 +174,36 @@ class ConsoleActsController(Controller):
             refund_refused(form, "number", refusal)
             return _account_page(shop, visitor, case, demands, form)
         return flash(visitor, f"/console/payments/{case.id}", "console_refund_asked")
+
+    @get("/payments/{payment_id:str}/give-up")
+    async def give_up_page(
+        self, payment_id: FromPath[str], visitor: Here, shop: House, console: Reads
+    ) -> Response[Any]:
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        if not case.may_be_given_up:
+            return go(f"/console/payments/{case.id}")
+        _not_own(case.trade, visitor)
+        return show(shop, "give_up", visitor, case=case, form=None)
+
+    @post("/payments/{payment_id:str}/give-up")
+    async def give_up(
+        self,
+        payment_id: FromPath[str],
+        request: Asked,
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Decides that a refund which does not end is asked for no more."""
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        _not_own(case.trade, visitor)
+        form = await Form.of(request)
+        reason = form.line("reason", most=LONGEST_REASON)
+        if form.wrong:
+            return show(shop, "give_up", visitor, status=400, case=case, form=form)
+        await refunds.give_up(case.id, visitor.me.id, reason)
+        return flash(visitor, f"/console/payments/{case.id}", "console_given_up")
 
     @get("/trades/{trade_id:str}/cancel")
     async def cancel_page(

@@ -64,6 +64,8 @@ INCIDENTS: Mapping[str, str] = {
     "wrong_channel": "다른 종류의 채널(테스트·실연동)로 결제됐어요. 전액이 저절로 돌아가요.",
     "refund_refused": "결제사가 환불을 거절했어요. 까닭을 풀고 결제사 콘솔에서 취소하세요.",
     "refund_account_needed": "입금된 돈을 돌려줄 계좌를 몰라요. 구매자에게 물어보세요.",
+    "refund_overdue": "일주일이 지나도 환불이 끝나지 않았어요. 확인하고, 필요하면 그만두세요.",
+    "trade_overdue": "결제된 거래가 한 달째 멈춰 있어요. 거래 당사자에게 물어보세요.",
     "refund_transfer_failed": "은행이 환불금을 보내지 못했어요. 구매자가 적은 계좌로 보내 주세요.",
     "returned_after_settlement": "판매자에게 정산한 뒤에 환불됐어요. 누가 부담할지 정하세요.",
     "paid_twice": "같은 주문이 두 번 결제됐어요. 두 번째는 환불돼요. V2면 결제사 콘솔에서 하세요.",
@@ -112,6 +114,7 @@ _EVENTS: Mapping[str, str] = {
     "EXPIRED": "이 결제를 더는 기다리지 않아요",
     "REFUND_TRIED": "결제사에 환불을 요청했어요",
     "REFUND_REFUSED": "결제사가 환불을 거절했어요",
+    "REFUND_GIVEN_UP": "운영자가 환불을 그만두기로 했어요",
     "ACCOUNT_NAMED": "환불 계좌가 등록됐어요",
 }
 _STEPS: Mapping[str, str] = {

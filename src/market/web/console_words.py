@@ -20,6 +20,7 @@ TOLD: Mapping[str, str] = {
     "console_looked": "결제사 기록을 확인했어요.",
     "console_refund_asked": "환불을 접수했어요.",
     "console_cancelled": "거래를 취소했어요.",
+    "console_given_up": "환불을 그만두기로 했어요.",
 }
 
 EN: Mapping[str, str] = {
@@ -27,6 +28,13 @@ EN: Mapping[str, str] = {
     "환불을 접수했어요.": "The refund is taken.",
     "결제사 기록을 확인했어요.": "The gateway was asked.",
     "거래를 취소했어요.": "The trade is cancelled.",
+    "환불을 그만두기로 했어요.": "The refund is given up.",
+    "환불 그만두기": "Give the refund up",
+    "은행이 환불금을 보내고 있어요.": "The bank is sending the refund on.",
+    "결제사에 더는 환불을 요청하지 않고, 거래는 이어져요. 그래도 환불된 돈은 저절로 찾아요.": (
+        "The gateway is asked no more. The trade goes on, and money that goes back all the same is "
+        "found."
+    ),
     "이 양식으로 이미 {amount} 환불을 요청했어요.": (
         "This form has asked for a refund of {amount} before."
     ),
@@ -88,6 +96,7 @@ EN: Mapping[str, str] = {
     "결제사 기록을 확인했어요": "Looked at the gateway's record",
     "이 결제를 더는 기다리지 않아요": "No longer waited for",
     "결제사에 환불을 요청했어요": "Asked the gateway to send money back",
+    "운영자가 환불을 그만두기로 했어요": "An operator gave the refund up",
     "결제사가 환불을 거절했어요": "The gateway refused to send money back",
     "환불 계좌가 등록됐어요": "A refund account was named",
     "구매하기를 눌렀어요": "Bought",
@@ -170,6 +179,12 @@ EN: Mapping[str, str] = {
     ),
     "결제사가 환불을 거절했어요. 까닭을 풀고 결제사 콘솔에서 취소하세요.": (
         "The gateway refuses to send money back. Mend what it names, and cancel in its console."
+    ),
+    "일주일이 지나도 환불이 끝나지 않았어요. 확인하고, 필요하면 그만두세요.": (
+        "A refund has not ended within a week. Look into it; give it up if you must."
+    ),
+    "결제된 거래가 한 달째 멈춰 있어요. 거래 당사자에게 물어보세요.": (
+        "A paid trade has stood still for a month. Ask its parties."
     ),
     "은행이 환불금을 보내지 못했어요. 구매자가 적은 계좌로 보내 주세요.": (
         "The bank could not send a refund on. Send it to the account the buyer names."
