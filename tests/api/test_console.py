@@ -10,8 +10,10 @@ from market.app import Market
 from market.kit.db import Database
 from market.members.service import TokenPair
 from market.payments.domain import Means, Method
-from market.shared.banking import Bank
+from market.payments.record import Transfer
+from market.shared.banking import Bank, RefundAccount
 from market.shared.clock import Clock
+from market.shared.ids import PaymentId
 from market.shared.people import Person
 from market.web.console import ON_A_PAGE
 from tests.support.acts import Acts
@@ -30,6 +32,8 @@ GETS = [
     "/payments/{payment}/refund",
     "/payments/{payment}/refund-account",
     "/payments/{payment}/look",
+    "/payments/{payment}/give-up",
+    "/payments/{payment}/account",
     "/incidents",
     "/incidents?state=settled",
     "/incidents/1",
@@ -43,6 +47,8 @@ POSTS = [
     "/payments/{payment}/look",
     "/payments/{payment}/refund",
     "/payments/{payment}/refund-account",
+    "/payments/{payment}/give-up",
+    "/payments/{payment}/account",
     "/trades/{trade}/cancel",
     "/incidents/1",
 ]
@@ -303,6 +309,41 @@ async def test_a_deposit_goes_back_to_the_account_an_operator_was_told(
     seen = [await operator.open(f"/console{path}") for path in ("/acts", f"/payments/{payment_id}")]
     for text in seen:
         assert account["number"] not in text
+
+
+async def test_a_refund_that_does_not_end_is_given_up(
+    market: Market, owed: tuple[str, str], operator: Browser
+) -> None:
+    page, address = (f"/console/payments/{owed[1]}{path}" for path in ("", "/give-up"))
+    assert "환불 그만두기" in await operator.open(page)
+    assert "결제사에 더는 환불을 요청하지 않고" in await operator.open(address)
+    assert (await operator.send(address, reason=" ")).status_code == 400
+    assert (await operator.send(address, reason="paid out by hand")).status_code == 303
+    assert "환불을 그만두기로 했어요" in await operator.open(page)
+    assert "환불 그만두기" not in await operator.open(page)
+    assert [act[0] for act in await acted(market)] == ["give up a refund"]
+    await operator.open("/console/incidents")
+    assert (await operator.send(address, reason="again")).status_code == 409
+
+
+async def test_where_a_bank_could_not_send_it_an_operator_sees_the_account(
+    market: Market, gateway: MemoryGateway, owed: tuple[str, str], operator: Browser
+) -> None:
+    payment_id = PaymentId(owed[1])
+    page, address = (f"/console/payments/{payment_id}{path}" for path in ("", "/account"))
+    gateway.refunds_wait = True
+    account = RefundAccount(Bank.SHINHAN, "110123456789", "김보라")
+    payment = await market.payments.synchronize(payment_id)
+    await market.refunds.send_to(payment_id, payment.payer, account)
+    assert "은행이 환불금을 보내고 있어요" in await operator.open(page)
+    assert (await operator.send(address)).status_code == 409
+    gateway.transfer(payment_id, Transfer.FAILED)
+    await market.payments.synchronize(payment_id)
+    await market.refunds.send_to(payment_id, payment.payer, account)
+    assert account.number not in await operator.open(page)
+    assert account.number in (await operator.send(address)).text
+    assert [act[0] for act in await acted(market)] == ["see a refund account"]
+    assert account.number not in await operator.open("/console/acts")
 
 
 async def test_an_incident_is_settled_in_the_name_of_who_is_signed_in(

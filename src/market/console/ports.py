@@ -103,6 +103,8 @@ class PaymentCase:
     waits_for_account: bool
     # A refund is booked, and has not reached its buyer's account.
     untransferred: bool
+    # A bank could not send it, and the buyer has named another account.
+    to_pay_by_hand: bool
 
     @property
     def may_be_given_up(self) -> bool:

@@ -85,7 +85,9 @@ _PAYMENT = f"""
            coalesce(c.status = 'REQUESTED', false) AS under_way,
            c.id IS NOT NULL AND ((c.status = 'REQUESTED' AND c.try_at IS NULL) OR (
                c.refund_account IS NOT NULL AND c.failure IS NOT NULL)) AS waits,
-           coalesce(c.status = 'SUCCEEDED', false) AS untransferred, {_TRADE}
+           coalesce(c.status = 'SUCCEEDED', false) AS untransferred,
+           coalesce(c.status = 'SUCCEEDED' AND c.failure IS NULL AND p.transfer = 'FAILED',
+                    false) AS to_pay, {_TRADE}
     FROM payments p JOIN trades t ON t.id = p.trade_id {_PARTIES}
     LEFT JOIN LATERAL (
         SELECT * FROM cancellations
@@ -318,6 +320,7 @@ def _payment(row: Row) -> PaymentCase:
         refund_under_way=row["under_way"],
         waits_for_account=row["waits"],
         untransferred=row["untransferred"],
+        to_pay_by_hand=row["to_pay"],
     )
 
 

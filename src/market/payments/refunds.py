@@ -31,6 +31,7 @@ from .ports import (
     Payments,
     Purchases,
 )
+from .record import Transfer
 from .service import PaymentService
 
 _log = structlog.get_logger()
@@ -303,6 +304,23 @@ class RefundService:
         underway = await self._cancellations.find_open_for_update(id)
         booked = await self._cancellations.find_untransferred_for_update(id)
         return [*booked, *([underway] if underway else [])]
+
+    async def account_to_pay(self, id: PaymentId, by: MemberId) -> RefundAccount:
+        """Where an operator is to send by hand what a bank could not; written down, as every sight
+        of an account. Raises NotFound, OwnTrade, InvalidTransition when there is nothing to send.
+        """
+        payment = await self._payments.get(id)
+        party = await self._purchases.party(payment.trade_id, by, operator=True)
+        if party is not Party.OPERATOR:
+            raise OwnTrade(trade_id=payment.trade_id)
+        async with self._transactions.transaction():
+            await self._payments.get_for_update(id)
+            booked = await self._cancellations.find_untransferred_for_update(id)
+            named = [one.account for one in booked if one.account and one.failure is None]
+            if payment.transfer is not Transfer.FAILED or not named:
+                raise InvalidTransition(payment_id=id, status=payment.status)
+            await self._note(party, by, "see a refund account", f"payment {id}", "to send it")
+        return named[-1]
 
     async def report_overdue(self) -> int:
         """Tells operators of refunds that should have ended days ago, and of paid trades that

@@ -175,6 +175,24 @@ class ConsoleActsController(Controller):
             return _account_page(shop, visitor, case, demands, form)
         return flash(visitor, f"/console/payments/{case.id}", "console_refund_asked")
 
+    @get("/payments/{payment_id:str}/account")
+    async def account_page(self, payment_id: FromPath[str]) -> Response[Any]:
+        return go(f"/console/payments/{path_id(payment_id)}")
+
+    @post("/payments/{payment_id:str}/account")
+    async def account(
+        self,
+        payment_id: FromPath[str],
+        visitor: Here,
+        shop: House,
+        console: Reads,
+        refunds: Refunds,
+    ) -> Response[Any]:
+        """Shows where to send by hand what a bank could not; written down."""
+        case = await console.payment(PaymentId(path_id(payment_id)))
+        account = await refunds.account_to_pay(case.id, visitor.me.id)
+        return show(shop, "account", visitor, case=case, account=account)
+
     @get("/payments/{payment_id:str}/give-up")
     async def give_up_page(
         self, payment_id: FromPath[str], visitor: Here, shop: House, console: Reads

@@ -30,6 +30,11 @@ EN: Mapping[str, str] = {
     "거래를 취소했어요.": "The trade is cancelled.",
     "환불을 그만두기로 했어요.": "The refund is given up.",
     "환불 그만두기": "Give the refund up",
+    "환불 계좌": "Refund account",
+    "환불 계좌 보기": "Show the refund account",
+    "결제사 콘솔에서 이 계좌로 보내 주세요. 계좌를 본 사실은 운영 기록에 남아요.": (
+        "Send it to this account in the gateway's console. That you saw it is written down."
+    ),
     "은행이 환불금을 보내고 있어요.": "The bank is sending the refund on.",
     "결제사에 더는 환불을 요청하지 않고, 거래는 이어져요. 그래도 환불된 돈은 저절로 찾아요.": (
         "The gateway is asked no more. The trade goes on, and money that goes back all the same is "
