@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from .conftest import Visit
 from .person import picture
@@ -38,6 +38,39 @@ def test_everybody_reaches_their_profile_and_the_way_out(
     out.scroll_into_view_if_needed()
     out.click()
     expect(page.locator(".nav-me")).to_have_count(0)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_nothing_collides_on_a_phone(visit: Visit, language: str) -> None:
+    seller, buyer = visit(**SCREENS["phone"]).sign_up("보라"), visit(**SCREENS["phone"])
+    trade = buyer.sign_up("준").buy(seller.sell(price="12000"))
+    buyer.ask_for_account()
+    buyer.go(f"/lang/{language}?next={trade}")
+    brand, profile = _box(buyer.page, ".brand"), _box(buyer.page, ".nav-me")
+    assert abs(_middle(brand) - _middle(profile)) < 10  # in one row
+    heading, account = _box(buyer.page, ".next h2:visible"), _box(buyer.page, ".account")
+    assert account["y"] - (heading["y"] + heading["height"]) >= 8
+    number = _box(buyer.page, ".account .number")
+    assert number["height"] < 40  # in one line
+    assert number["x"] + number["width"] <= account["x"] + account["width"]
+    seller.go(f"/lang/{language}?next=/sell")
+    for field in seller.page.locator(".with-suffix").all():
+        digits, unit = field.locator("input").bounding_box(), field.locator(".suffix")
+        assert digits is not None
+        assert digits["x"] + digits["width"] <= _box(unit)["x"] + 1
+    seller.go("/me/products")
+    tab = _box(seller.page, ".tabs [aria-current]")
+    assert tab["x"] + tab["width"] <= 390
+
+
+def _box(where: Page | Locator, part: str = ":scope") -> FloatRect:
+    box = where.locator(part).bounding_box()
+    assert box is not None, part
+    return box
+
+
+def _middle(box: FloatRect) -> float:
+    return box["y"] + box["height"] / 2
 
 
 def test_a_tall_photo_leaves_the_texts_together(visit: Visit) -> None:

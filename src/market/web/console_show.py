@@ -85,6 +85,7 @@ JOBS: Mapping[str, str] = {
     "payments": "끝나지 않은 결제 확인",
     "comparison": "결제사와 대사",
     "forget": "오래된 것 지우기",
+    "nickname_keys": "닉네임 비교 준비",
     "reminders": "구매확정 부탁하기",
 }
 PENDING: Mapping[str, str] = {

@@ -275,6 +275,7 @@ EN: Mapping[str, str] = {
     "끝나지 않은 결제 확인": "Unfinished payments",
     "결제사와 대사": "Comparison with the gateway",
     "오래된 것 지우기": "Forgetting what is old",
+    "닉네임 비교 준비": "Preparing nicknames for comparison",
     "구매확정 부탁하기": "Asking to confirm",
     "처리할 웹훅": "Webhooks to handle",
     "지금 보낼 환불": "Refunds due",

@@ -20,7 +20,7 @@ from . import console_show
 from .refusals import CODES
 from .show import FILTERS
 from .visitor import Shop, Visitor
-from .words import TOLD, translator
+from .words import REFUSED, TOLD, translator
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -103,7 +103,9 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update({**FILTERS, **console_show.FILTERS})
-_templates.globals.update(asset=_asset_url, more_url=more_url, now=_now, told=TOLD, codes=CODES)
+_templates.globals.update(
+    asset=_asset_url, more_url=more_url, now=_now, told=TOLD, refused=REFUSED, codes=CODES
+)
 
 
 _VERSION = "the version of what follows"

@@ -33,6 +33,20 @@ TOLD: Mapping[str, str] = {
     "password_chosen": "비밀번호를 만들었어요. 이제 이메일로도 로그인할 수 있어요.",
 }
 
+# Those that tell of something that did not come off; the others are good news.
+REFUSED = frozenset(
+    {
+        "sold_out",
+        "reserved",
+        "came_too_late",
+        "not_taken",
+        "price_changed",
+        "amount_changed",
+        "not_paid",
+        "pay_failed",
+    }
+)
+
 EN: Mapping[str, str] = {
     "수량 {remaining}/{quantity}": "{remaining} of {quantity} left",
     "더 보기": "Show more",

@@ -44,6 +44,9 @@ const tick = () => {
   }
 };
 
+// Tabs that do not fit scroll: the one that is shown must be among those seen.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 tick();
 setInterval(tick, 1000);
 document.addEventListener("htmx:afterSwap", tick);
