@@ -51,6 +51,11 @@ LOCKS = (
         (_LAST_LINE + "test_a_locked_cancellation_keeps_everybody_else_out",),
     ),
     InSource(
+        "refund row locked by id",
+        row_lock(),
+        (_LAST_LINE + "test_a_cancellation_that_is_locked_by_id_keeps_everybody_else_out",),
+    ),
+    InSource(
         "session row locked",
         row_lock(),
         (_LOCKED.format("sessions"), _AUTH + "test_of_two_who_refresh_with_one_token_at_once"),
@@ -76,6 +81,11 @@ LOCKS = (
         ("services/test_incidents.py::test_of_two_who_settle_at_once_one_answers_for_it",),
     ),
     InSource("due payments leased to one worker", row_lock(), (_PASSED_OVER.format("payments"),)),
+    InSource(
+        "payments due for a check leased to one worker",
+        row_lock(),
+        (_PASSED_OVER.format("payments to check"),),
+    ),
     InSource(
         "due refunds leased to one worker", row_lock(), (_PASSED_OVER.format("cancellations"),)
     ),

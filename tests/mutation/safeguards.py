@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from . import marks
@@ -85,6 +86,7 @@ class InSchema:
 Safeguard = InSource | InSchema
 
 
+@cache
 def whole(test: str) -> str:
     """A test's full name, which the list may cut short; parameters stay. Raises ValueError."""
     path, _, name = test.partition("::")

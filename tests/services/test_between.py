@@ -69,6 +69,9 @@ DUE: dict[str, Callable[[Market], Awaitable[Sequence[Any]]]] = {
     "payments": lambda market: SqlPayments(market.db, Vault(["k"])).due(
         market.clock.now() + LATER, 10
     ),
+    "payments to check": lambda market: SqlPayments(market.db, Vault(["k"])).due_for_check(
+        market.clock.now() + LATER, 10
+    ),
     "cancellations": lambda market: SqlCancellations(market.db, Vault(["k"])).due(
         market.clock.now() + LATER, 10
     ),
@@ -76,25 +79,26 @@ DUE: dict[str, Callable[[Market], Awaitable[Sequence[Any]]]] = {
 }
 WHICH = {
     "payments": "SELECT id FROM payments WHERE look_at IS NOT NULL",
+    "payments to check": "SELECT id FROM payments WHERE captured_amount IS NOT NULL",
     "cancellations": "SELECT id FROM cancellations",
     "webhooks": "SELECT id FROM webhooks",
 }
 
 
-@pytest.mark.parametrize("table", DUE)
+@pytest.mark.parametrize("rows", DUE)
 async def test_what_one_worker_takes_up_another_passes_over(
-    acts: Acts, market: Market, gateway: MemoryGateway, dsn: str, table: str
+    acts: Acts, market: Market, gateway: MemoryGateway, dsn: str, rows: str
 ) -> None:
     trade, _ = await acts.paid_trade()
     await acts.payment(await acts.trade())
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})
-    id = await market.db.value(WHICH[table])
-    async with holding(dsn, table, id), market.db.transaction():
+    id = await market.db.value(WHICH[rows])
+    async with holding(dsn, rows.partition(" ")[0], id), market.db.transaction():
         await market.db.execute("SET LOCAL lock_timeout = '50ms'")
-        assert await DUE[table](market) == []
-    assert len(await DUE[table](market)) == 1
+        assert await DUE[rows](market) == []
+    assert len(await DUE[rows](market)) == 1
 
 
 async def test_of_two_who_find_the_lease_of_an_account_free_one_gets_it(

@@ -279,6 +279,16 @@ async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn:
 
 
 @pytest.mark.usefixtures("busy")
+async def test_a_cancellation_that_is_locked_by_id_keeps_everybody_else_out(
+    db: Database, dsn: str
+) -> None:
+    id = await db.value("SELECT id FROM cancellations")
+    async with holding(dsn, "cancellations", id):
+        with pytest.raises(Unavailable):
+            await impatiently(db, SqlCancellations(db, Vault(["key"])).get_for_update(id))
+
+
+@pytest.mark.usefixtures("busy")
 async def test_a_locked_order_keeps_everybody_else_out(db: Database, dsn: str) -> None:
     id = await db.value("SELECT id FROM payments")
     async with holding(dsn, "payments", id):

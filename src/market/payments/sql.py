@@ -235,6 +235,7 @@ class SqlPayments:
         return [row["id"] for row in rows]
 
     async def due_for_check(self, now: datetime, limit: int) -> Sequence[PaymentId]:
+        # safeguard: payments due for a check leased to one worker
         rows = await self._db.fetch(
             """
             UPDATE payments SET checked_at = $2
@@ -512,6 +513,7 @@ class SqlCancellations:
         return cancellation
 
     async def get_for_update(self, id: CancellationId) -> Cancellation:
+        # safeguard: refund row locked by id
         row = await self._db.lock(_CANCELLATION + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
