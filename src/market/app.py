@@ -72,13 +72,13 @@ from market.payments.service import PaymentService
 from market.payments.sql import SqlCancellations, SqlPayments, SqlReceipts
 from market.payments.sweep import Sweep
 from market.payments.webhooks import WebhookReceiver
-from market.products.darkroom import PillowDarkroom
 from market.products.drafts import DraftService
 from market.products.drafts_sql import SqlDrafts
 from market.products.express import doors as product_doors
 from market.products.http import ROUTES as PRODUCT_ROUTES
-from market.products.http import ShopWindow
-from market.products.service import ProductService, StockRoom
+from market.products.http import CatalogueReader
+from market.products.images.pillow import PillowImageProcessor
+from market.products.service import Inventory, ProductService
 from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings
 from market.shared.clock import Clock
@@ -121,7 +121,7 @@ class Market:
     metrics_networks: Sequence[Network]
     products: ProductService
     drafts: DraftService
-    window: ShopWindow
+    catalogue: CatalogueReader
     trades: TradeService
     counter: Counter
     payments: PaymentService
@@ -159,7 +159,7 @@ def assemble(
     incidents = SqlIncidents(db)
     inbox = SqlInbox(db, WakeUps(db, carried), clock)
     idempotency = Idempotency(db, clock, settings.secret)
-    listings = ProductService(db, products, SqlPhotos(db), PillowDarkroom(), clock, ids)
+    listings = ProductService(db, products, SqlPhotos(db), PillowImageProcessor(), clock, ids)
     books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
     counted = rate_limits if settings.rate_limits else NoRateLimits()
@@ -180,7 +180,7 @@ def assemble(
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
-        stock=StockRoom(products),
+        stock=Inventory(products),
         escrow=books,
         receipts=SqlReceipts(db),
         notices=notices,
@@ -240,7 +240,7 @@ def assemble(
         metrics_networks=settings.metrics_networks,
         products=listings,
         drafts=DraftService(db, SqlDrafts(db), clock, ids),
-        window=ShopWindow(listings, trades),
+        catalogue=CatalogueReader(listings, trades),
         trades=trades,
         counter=Counter(trades, idempotency),
         payments=paying,
@@ -345,7 +345,7 @@ def web_app(
         logging_config=None,
     )
     doors = (
-        *product_doors(lambda: app.state.market.window),
+        *product_doors(lambda: app.state.market.catalogue),
         *trade_doors(lambda: app.state.market.counter, caller_of),
     )
     # The watch is around everything: as a middleware it would not see what is refused before a
@@ -369,7 +369,7 @@ def _dependencies() -> dict[str, Provide]:
     names = (
         *("members", "products", "drafts", "trades", "payments", "refunds"),
         *("payment_limits", "webhooks"),
-        *("counter", "window", "seal", "sources", "clock", "idempotency"),
+        *("counter", "catalogue", "seal", "sources", "clock", "idempotency"),
         *("auth_throttle", "addresses", "social", "flow_cookie"),
         *("notices", "hearing", "shop"),
         *("console", "operators", "ledger"),

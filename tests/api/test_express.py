@@ -17,7 +17,7 @@ from market.kit.express import ExpressLane
 from market.kit.idempotency import Answer
 from market.kit.logs import with_ids
 from market.products.express import doors as at_window
-from market.products.http import ShopWindow
+from market.products.http import CatalogueReader
 from market.shared.errors import Unavailable
 from market.trades.express import doors as at_counter
 from market.trades.http import Counter
@@ -154,7 +154,7 @@ async def taken(
     path, _, query = target.partition("?")
     scope: Any = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
     scope["headers"] = list(headers.items())
-    doors = (*at_window(lambda: market.window), *at_counter(lambda: market.counter, nobody))
+    doors = (*at_window(lambda: market.catalogue), *at_counter(lambda: market.counter, nobody))
     await ExpressLane(routes, doors)(scope, send, send)  # type: ignore[arg-type]
     assert bool(passed) != bool(sent)
     return (sent[0]["status"], scope["path_template"]) if sent else None
@@ -221,7 +221,7 @@ async def counted(client: Client, template: str) -> float:
     return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
-class ShutWindow(ShopWindow):
+class UnavailableCatalogue(CatalogueReader):
     """Where nobody is shown anything now."""
 
     def __init__(self, error: Exception) -> None:
@@ -243,7 +243,7 @@ class ShutCounter(Counter):
 
 async def test_a_window_that_is_shut_says_when_to_come_back(market: Market) -> None:
     counter = ShutCounter(market.trades, market.idempotency)
-    shut = replace(market, window=ShutWindow(Unavailable()), counter=counter)
+    shut = replace(market, catalogue=UnavailableCatalogue(Unavailable()), counter=counter)
     async with in_process(shut) as client:
         buyer = await client.member()
         for who, method, path in (
@@ -257,7 +257,7 @@ async def test_a_window_that_is_shut_says_when_to_come_back(market: Market) -> N
 
 
 async def test_trouble_in_the_lane_is_about_what_its_path_names(market: Market) -> None:
-    broken = replace(market, window=ShutWindow(ZeroDivisionError()))
+    broken = replace(market, catalogue=UnavailableCatalogue(ZeroDivisionError()))
     async with in_process(broken) as client:
         with capture_logs(processors=[with_ids]) as lines:
             await both(client, f"{LIST}/{'0' * 32}", "")

@@ -13,9 +13,9 @@ from market.products.domain import (
     NotYourProduct,
     OwnProduct,
     Product,
+    ProductStatus,
     QuantityBelowTaken,
     SoldOut,
-    Status,
 )
 from market.shared.ids import MemberId, ProductId
 from market.shared.money import Money
@@ -35,15 +35,15 @@ def product(**differing: Any) -> Product:
 @pytest.mark.parametrize(
     ("quantity", "taken", "confirmed", "status"),
     [
-        (2, 0, 0, Status.ON_SALE),
-        (2, 1, 1, Status.ON_SALE),
-        (2, 2, 0, Status.RESERVED),
-        (2, 2, 1, Status.RESERVED),
-        (2, 2, 2, Status.COMPLETED),
+        (2, 0, 0, ProductStatus.ON_SALE),
+        (2, 1, 1, ProductStatus.ON_SALE),
+        (2, 2, 0, ProductStatus.RESERVED),
+        (2, 2, 1, ProductStatus.RESERVED),
+        (2, 2, 2, ProductStatus.COMPLETED),
     ],
 )
 def test_the_status_follows_the_counts(
-    quantity: int, taken: int, confirmed: int, status: Status
+    quantity: int, taken: int, confirmed: int, status: ProductStatus
 ) -> None:
     assert product(quantity=quantity, taken=taken, confirmed=confirmed).status is status
 
@@ -94,4 +94,4 @@ def test_the_quantity_cannot_fall_below_what_is_taken() -> None:
 def test_more_units_put_a_completed_product_on_sale_again() -> None:
     item = product(taken=2, confirmed=2)
     item.change(SELLER.id, Change(quantity=3, description="one more"))
-    assert (item.status, item.description) == (Status.ON_SALE, "one more")
+    assert (item.status, item.description) == (ProductStatus.ON_SALE, "one more")

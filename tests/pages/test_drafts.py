@@ -15,7 +15,7 @@ from market.kit.db import Database
 from market.kit.system import TimeOrderedIds
 from market.products.drafts import DRAFTS_MAX, LIFETIME, DraftService
 from market.products.drafts_sql import SqlDrafts
-from market.products.ports import Picture
+from market.products.ports import ProcessedImage
 from market.shared.errors import Unavailable
 from market.shared.ids import MemberId
 from market.worker import forget
@@ -238,11 +238,11 @@ async def test_of_too_many_photos_the_first_stay(guest: Guest, market: Market) -
 
 async def test_a_busy_shop_keeps_what_was_typed(guest: Guest, market: Market) -> None:
     class Busy:
-        async def develop(self, raw: bytes) -> Picture:
+        async def process(self, raw: bytes) -> ProcessedImage:
             raise Unavailable
 
     await member(guest, market)
-    market.products._darkroom = Busy()
+    market.products._images = Busy()
     refused = await guest.send("/sell", files=[photo(RED)], **CHAIR)
     assert refused.status_code == 503
     assert Fields(refused.text, "/sell").values["name"] == CHAIR["name"]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from market.app import Market
 from market.products.domain import PhotoRefused
-from market.products.ports import LARGEST_PHOTO
+from market.products.ports import PHOTO_BYTES_MAX
 from tests.web.person import CHAIR, picture
 
 from .conftest import Guest
@@ -65,13 +65,13 @@ async def test_a_photo_is_shown_upright_small_and_without_its_secrets(guest: Gue
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         bomb(),
         picture()[:2000],
-        b"\xff\xd8" + b"\0" * LARGEST_PHOTO,
+        b"\xff\xd8" + b"\0" * PHOTO_BYTES_MAX,
     ],
     ids=["script", "gif", "svg", "bomb", "torn", "large"],
 )
 async def test_what_is_no_photo_is_refused(market: Market, body: bytes) -> None:
     with pytest.raises(PhotoRefused):
-        await market.products.develop(body)
+        await market.products.process_image(body)
 
 
 async def test_a_refused_photo_lists_nothing_and_says_so(guest: Guest) -> None:

@@ -15,7 +15,7 @@ from market.members.sql import SqlMembers, SqlSessions
 from market.payments.history import Entry
 from market.payments.sql import SqlCancellations, SqlPayments
 from market.products.domain import Change
-from market.products.ports import Picture
+from market.products.ports import ProcessedImage
 from market.products.sql import SqlProducts
 from market.shared.errors import Unavailable, VersionConflict
 from market.trades.sql import SqlTrades
@@ -204,9 +204,9 @@ async def busy(acts: Acts, market: Market, gateway: MemoryGateway) -> None:
     trade, _ = await acts.paid_trade()
     await acts.payment(await acts.trade())
     await market.products.change(
-        trade.product_id, trade.seller.id, Change(), add=[Picture(4, 3, b"full", b"small")]
+        trade.product_id, trade.seller.id, Change(), add=[ProcessedImage(4, 3, b"full", b"small")]
     )
-    await market.drafts.keep(trade.seller.id, {}, [Picture(4, 3, b"full", b"small")])
+    await market.drafts.keep(trade.seller.id, {}, [ProcessedImage(4, 3, b"full", b"small")])
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from market.products import image_process
-from market.products.darkroom import MOST_WAITING, SIDE_BY_SIDE, PillowDarkroom
 from market.products.domain import PhotoRefused
-from market.products.image_header import SCANS_MAX, check
+from market.products.images import program as image_process
+from market.products.images.header import SCANS_MAX, check
+from market.products.images.pillow import CONCURRENCY, WAITING_MAX, PillowImageProcessor
 from market.shared.errors import Unavailable
 
 TOMATO = (230, 60, 40)
@@ -32,7 +32,7 @@ def stored(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 async def shown(raw: bytes) -> Image.Image:
-    made = await PillowDarkroom().develop(raw)
+    made = await PillowImageProcessor().process(raw)
     return Image.open(io.BytesIO(made.full))
 
 
@@ -266,13 +266,13 @@ GOOD = stored(Image.new("RGB", (64, 64), TOMATO), "JPEG")
 async def test_a_process_that_does_not_answer_is_ended() -> None:
     before = children()
     with pytest.raises(PhotoRefused):
-        await PillowDarkroom(PATIENT, within_s=0.2).develop(GOOD)
+        await PillowImageProcessor(PATIENT, timeout_s=0.2).process(GOOD)
     assert children() == before
 
 
 async def test_a_process_ends_with_the_request_it_is_for() -> None:
     before = children()
-    waiting = asyncio.create_task(PillowDarkroom(PATIENT).develop(GOOD))
+    waiting = asyncio.create_task(PillowImageProcessor(PATIENT).process(GOOD))
     await asyncio.to_thread(until_there_is_more_than, before)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -281,11 +281,11 @@ async def test_a_process_ends_with_the_request_it_is_for() -> None:
 
 
 async def test_no_more_wait_than_can_be_served_soon() -> None:
-    darkroom = PillowDarkroom(PATIENT)
-    many = [asyncio.create_task(darkroom.develop(GOOD)) for _ in range(SIDE_BY_SIDE + MOST_WAITING)]
+    images = PillowImageProcessor(PATIENT)
+    many = [asyncio.create_task(images.process(GOOD)) for _ in range(CONCURRENCY + WAITING_MAX)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
-        await darkroom.develop(GOOD)
+        await images.process(GOOD)
     for one in many:
         one.cancel()
     await asyncio.gather(*many, return_exceptions=True)
@@ -302,10 +302,10 @@ if raw.endswith(b"slow"):
 program = [sys.executable, "-P", {image_process.__file__!r}]
 sys.exit(subprocess.run(program, input=raw).returncode)
 """
-    darkroom = PillowDarkroom((sys.executable, "-c", tells))
-    slow = asyncio.create_task(darkroom.develop(GOOD + b"slow"))
+    images = PillowImageProcessor((sys.executable, "-c", tells))
+    slow = asyncio.create_task(images.process(GOOD + b"slow"))
     try:
-        assert (await darkroom.develop(GOOD)).width == 64
+        assert (await images.process(GOOD)).width == 64
         assert not slow.done()
         os.write(write, b"x")
         assert (await slow).width == 64
@@ -318,7 +318,7 @@ async def test_the_program_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MARKET_SECRET", "s" * 32)
     tells = "import os, sys; sys.stdin.buffer.read(); sys.exit('MARKET_SECRET' in os.environ)"
     with pytest.raises(struct.error):  # it ended well, and said nothing
-        await PillowDarkroom((sys.executable, "-c", tells)).develop(GOOD)
+        await PillowImageProcessor((sys.executable, "-c", tells)).process(GOOD)
 
 
 def until_there_is_more_than(before: set[str]) -> None:

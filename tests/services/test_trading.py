@@ -6,8 +6,7 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
-from market.products.domain import Change, OwnProduct, SoldOut
-from market.products.domain import Status as Selling
+from market.products.domain import Change, OwnProduct, ProductStatus, SoldOut
 from market.products.ports import Search
 from market.shared.errors import InvalidTransition, NotFound
 from market.shared.ids import ProductId, TradeId
@@ -61,14 +60,14 @@ async def test_the_status_goes_from_on_sale_through_reserved_to_completed(
 ) -> None:
     trade, _ = await acts.paid_trade()
 
-    async def status() -> Selling:
+    async def status() -> ProductStatus:
         return (await market.products.get(trade.product_id)).status
 
-    assert await status() is Selling.RESERVED
+    assert await status() is ProductStatus.RESERVED
     await market.trades.approve(trade.id, trade.seller.id)
     confirmed = await market.trades.confirm(trade.id, trade.buyer.id)
     assert confirmed.status is Status.PURCHASE_CONFIRMED
-    assert await status() is Selling.COMPLETED
+    assert await status() is ProductStatus.COMPLETED
     rows = await db.fetch("SELECT account, balance FROM balances")
     balances = {row["account"]: row["balance"] for row in rows}
     owed = {f"seller:{trade.seller.id}": 965, "fees": 35, "escrow": 0, "gateway": -1000}

@@ -17,11 +17,11 @@ from market.shared.people import Person
 from market.shared.purchase import Offer
 from market.shared.text import line, prose
 
-LONGEST_NAME = 100
-LONGEST_DESCRIPTION = 5_000
-MOST_WON = 1_000_000_000
-MOST_UNITS = 1_000_000
-MOST_PHOTOS = 5
+NAME_LENGTH_MAX = 100
+DESCRIPTION_LENGTH_MAX = 5_000
+PRICE_MAX = 1_000_000_000
+QUANTITY_MAX = 1_000_000
+PHOTOS_MAX = 5
 
 
 class SoldOut(Conflict):
@@ -76,12 +76,16 @@ class TooManyPhotos(Conflict):
     code: ClassVar[str] = "too_many_photos"
 
 
-class Status(StrEnum):
+class ProductStatus(StrEnum):
     """Exactly one of three (R3)."""
 
     ON_SALE = "ON_SALE"
     RESERVED = "RESERVED"
     COMPLETED = "COMPLETED"
+
+
+# Its key in the published OpenAPI document, and so its name in generated clients.
+ProductStatus.__name__ = ProductStatus.__qualname__ = "Status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo of a product, at one of `MOST_PHOTOS` places; the first is shown in lists."""
+    """A photo of a product, at one of `PHOTOS_MAX` places; the first is shown in lists."""
 
     id: PhotoId
     place: int
@@ -117,7 +121,7 @@ class Draft:
 def free_places(kept: Sequence[Photo], wanted: int) -> Sequence[int]:
     """Where so many more photos go, the foremost first. Raises TooManyPhotos."""
     taken = {photo.place for photo in kept}
-    free = [place for place in range(1, MOST_PHOTOS + 1) if place not in taken]
+    free = [place for place in range(1, PHOTOS_MAX + 1) if place not in taken]
     if wanted > len(free):
         raise TooManyPhotos
     return free[:wanted]
@@ -161,11 +165,11 @@ class Product:
         return self.quantity - self.taken
 
     @property
-    def status(self) -> Status:
+    def status(self) -> ProductStatus:
         """R9: units left → ON_SALE; none left, some unconfirmed → RESERVED; else COMPLETED."""
         if self.remaining > 0:
-            return Status.ON_SALE
-        return Status.RESERVED if self.confirmed < self.quantity else Status.COMPLETED
+            return ProductStatus.ON_SALE
+        return ProductStatus.RESERVED if self.confirmed < self.quantity else ProductStatus.COMPLETED
 
     def take(self, buyer: MemberId, expected_price: int | None = None) -> Offer:
         """One unit for a new trade, at today's price; of a buyer who says what price they saw, in
@@ -181,7 +185,7 @@ class Product:
         return Offer(self.id, self.name, self.seller, self.price)
 
     def _sold_out(self) -> SoldOut:
-        if self.status is Status.RESERVED:
+        if self.status is ProductStatus.RESERVED:
             return Reserved(product_id=self.id)
         return SoldOut(product_id=self.id)
 

@@ -11,8 +11,8 @@ from market.shared.clock import Clock
 from market.shared.ids import Ids, MemberId, well_formed
 from market.shared.transactions import Transactions
 
-from .domain import MOST_PHOTOS, Draft
-from .ports import Drafts, Picture
+from .domain import PHOTOS_MAX, Draft
+from .ports import Drafts, ProcessedImage
 
 LIFETIME = timedelta(days=1)
 # Per member: the sixth form replaces the oldest.
@@ -30,10 +30,10 @@ class DraftService:
         self._ids = ids
 
     async def keep(
-        self, member: MemberId, fields: Mapping[str, str], pictures: Sequence[Picture]
+        self, member: MemberId, fields: Mapping[str, str], pictures: Sequence[ProcessedImage]
     ) -> Draft:
-        """Keeps a form with its first `MOST_PHOTOS` pictures."""
-        pictures = pictures[:MOST_PHOTOS]
+        """Keeps a form with its first `PHOTOS_MAX` pictures."""
+        pictures = pictures[:PHOTOS_MAX]
         draft = Draft(self._ids.new(), fields, range(1, len(pictures) + 1))
         async with self._transactions.transaction():
             await self._drafts.add(draft, member, pictures, self._clock.now())
@@ -46,7 +46,9 @@ class DraftService:
             return None
         return await self._drafts.find(member, id, self._clock.now() - LIFETIME)
 
-    async def pictures(self, draft: Draft, without: Collection[int] = ()) -> Sequence[Picture]:
+    async def pictures(
+        self, draft: Draft, without: Collection[int] = ()
+    ) -> Sequence[ProcessedImage]:
         """Its photos in order, except those at the places that are named."""
         places = [place for place in draft.places if place not in without]
         return await self._drafts.pictures(draft.id, places) if places else []

@@ -11,7 +11,7 @@ from market.shared.errors import NotFound
 from market.shared.ids import MemberId
 
 from .domain import Draft
-from .ports import Picture
+from .ports import ProcessedImage
 
 
 class SqlDrafts:
@@ -21,7 +21,7 @@ class SqlDrafts:
         self._db = db
 
     async def add(
-        self, draft: Draft, member: MemberId, pictures: Sequence[Picture], now: datetime
+        self, draft: Draft, member: MemberId, pictures: Sequence[ProcessedImage], now: datetime
     ) -> None:
         await self._db.execute(
             "INSERT INTO drafts (id, member_id, fields, created_at) VALUES ($1, $2, $3, $4)",
@@ -69,7 +69,7 @@ class SqlDrafts:
             return None
         return Draft(id, msgspec.json.decode(row["fields"], type=dict[str, str]), row["places"])
 
-    async def pictures(self, id: str, places: Sequence[int]) -> Sequence[Picture]:
+    async def pictures(self, id: str, places: Sequence[int]) -> Sequence[ProcessedImage]:
         rows = await self._db.fetch(
             """
             SELECT width, height, full_size, small FROM draft_photos
@@ -78,7 +78,7 @@ class SqlDrafts:
             id,
             list(places),
         )
-        return [Picture(*row.values()) for row in rows]
+        return [ProcessedImage(*row.values()) for row in rows]
 
     async def small_photo(self, member: MemberId, id: str, place: int) -> bytes:
         photo: bytes | None = await self._db.value(

@@ -14,40 +14,40 @@ from market.shared.errors import Invalid
 from market.shared.ids import MemberId, ProductId
 from market.shared.page import Slice
 
-from .domain import Status
-from .http import ShopWindow
-from .ports import LONGEST_SEARCH_TYPED, Search, looked_for
+from .domain import ProductStatus
+from .http import CatalogueReader
+from .ports import SEARCH_INPUT_LENGTH_MAX, Search, parse_search
 
-LONGEST_QUERY = 1_000  # those that are remembered must not fill the memory
+QUERY_LENGTH_MAX = 1_000  # those that are remembered must not fill the memory
 # What each part of a query plainly is. Something else may be right as well; the route knows.
 _PLAIN = {
-    "status": re.compile("|".join(Status)),
-    "q": re.compile(rf"[^\0]{{1,{LONGEST_SEARCH_TYPED}}}", re.DOTALL),
+    "status": re.compile("|".join(ProductStatus)),
+    "q": re.compile(rf"[^\0]{{1,{SEARCH_INPUT_LENGTH_MAX}}}", re.DOTALL),
     "seller_id": re.compile(ID),
     "limit": re.compile("[1-9][0-9]{0,2}"),
     "cursor": re.compile(ID),
 }
 
 
-def doors(window: Callable[[], ShopWindow]) -> Sequence[Door]:
+def doors(catalogue: Callable[[], CatalogueReader]) -> Sequence[Door]:
     """To the list and to one product, for requests that bring no token: who brings one is told if
     it is a bad one, and sees trades of their own."""
 
-    def look_over(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+    def list_products(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
         query = scope["query_string"]
-        if b"authorization" in headers or len(query) > LONGEST_QUERY:
+        if b"authorization" in headers or len(query) > QUERY_LENGTH_MAX:
             return None
         asked = _asked(query)
-        return asked and window().page(*asked)
+        return asked and catalogue().page(*asked)
 
-    def look_at(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+    def show_product(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
         if b"authorization" in headers:
             return None
-        return window().detail(ProductId(scope["path_params"]["product_id"]))
+        return catalogue().detail(ProductId(scope["path_params"]["product_id"]))
 
     return (
-        Door("GET", "/api/products", look_over),
-        Door("GET", "/api/products/{product_id}", look_at),
+        Door("GET", "/api/products", list_products),
+        Door("GET", "/api/products/{product_id}", show_product),
     )
 
 
@@ -68,8 +68,10 @@ def _asked(query: bytes) -> tuple[Search, Slice] | None:
         return None
     status, seller = given.get("status"), given.get("seller_id")
     try:
-        text = looked_for(given.get("q"))
+        text = parse_search(given.get("q"))
     except Invalid:
         return None
-    search = Search(Status(status) if status else None, text, MemberId(seller) if seller else None)
+    search = Search(
+        ProductStatus(status) if status else None, text, MemberId(seller) if seller else None
+    )
     return search, Slice(limit, given.get("cursor"))

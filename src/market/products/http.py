@@ -40,15 +40,15 @@ from market.shared.people import Caller, Person
 from market.shared.purchase import Deal
 
 from .domain import (
-    LONGEST_DESCRIPTION,
-    LONGEST_NAME,
-    MOST_UNITS,
-    MOST_WON,
+    DESCRIPTION_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    PRICE_MAX,
+    QUANTITY_MAX,
     Change,
     Product,
-    Status,
+    ProductStatus,
 )
-from .ports import LONGEST_SEARCH_TYPED, OwnTrades, Search, looked_for
+from .ports import SEARCH_INPUT_LENGTH_MAX, OwnTrades, Search, parse_search
 from .service import ProductService
 
 Service = NamedDependency[ProductService]
@@ -57,11 +57,11 @@ T = TypeVar("T")
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
-Name = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_NAME)]
-Price = Annotated[int, Meta(ge=1, le=MOST_WON, description="minor units; for KRW, won")]
-Quantity = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
+Name = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=NAME_LENGTH_MAX)]
+Price = Annotated[int, Meta(ge=1, le=PRICE_MAX, description="minor units; for KRW, won")]
+Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 
-Description = Annotated[str, Meta(max_length=LONGEST_DESCRIPTION)]
+Description = Annotated[str, Meta(max_length=DESCRIPTION_LENGTH_MAX)]
 
 
 class NewProduct(Struct):
@@ -96,7 +96,7 @@ class ProductOut(Struct):
     name: str
     price: int
     currency: str
-    status: Status
+    status: ProductStatus
     quantity: int
     remaining: int
     seller: Person
@@ -134,15 +134,15 @@ TRADES_SHOWN = 200
 _NONE: Page[Deal] = Page([], None)
 
 
-class ShopWindow:
+class CatalogueReader:
     """What anyone may look at (R1): who looks at the same thing at the same time is shown the same
     bytes."""
 
     def __init__(self, products: ProductService, own_trades: OwnTrades) -> None:
         self._products = products
         self._own_trades = own_trades
-        self._pages = Shared[tuple[Search, Slice], Answer]("pages", self._look_up)
-        self._details = Together[ProductId, Answer]("details", self._look_at, most=100)
+        self._pages = Shared[tuple[Search, Slice], Answer]("pages", self._read_page)
+        self._details = Together[ProductId, Answer]("details", self._read_details, most=100)
 
     def page(self, search: Search, wanted: Slice) -> Awaitable[Answer]:
         return self._pages.ask((search, wanted))
@@ -155,10 +155,10 @@ class ShopWindow:
         """With the viewer's own trades. Raises NotFound."""
         return await _detail(await self._products.get(id), viewer, self._own_trades)
 
-    async def _look_up(self, asked: tuple[Search, Slice]) -> Answer:
+    async def _read_page(self, asked: tuple[Search, Slice]) -> Answer:
         return _ok(paged(await self._products.page(*asked), ProductOut.of))
 
-    async def _look_at(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
+    async def _read_details(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
         found = await self._products.find_all(set(ids))
         details = {product.id: _shown(product, _NONE) for product in found}
         return [details.get(id) or NotFound() for id in ids]
@@ -173,12 +173,12 @@ class ProductController(Controller):
     @get("/", responses=documented(400, 401))
     async def page(
         self,
-        window: NamedDependency[ShopWindow],
-        status: FromQuery[Status | None] = None,
+        catalogue: NamedDependency[CatalogueReader],
+        status: FromQuery[ProductStatus | None] = None,
         q: Annotated[
             str | None,
             QueryParameter(
-                max_length=LONGEST_SEARCH_TYPED,
+                max_length=SEARCH_INPUT_LENGTH_MAX,
                 description="words of name or description, in any order",
             ),
         ] = None,
@@ -189,8 +189,8 @@ class ProductController(Controller):
         """Products, newest first."""
         if seller_id is not None and not well_formed(seller_id):
             return Response(PageOut([], None))
-        search = Search(status, looked_for(q), MemberId(seller_id) if seller_id else None)
-        return answered(await window.page(search, wanted(limit, cursor)))
+        search = Search(status, parse_search(q), MemberId(seller_id) if seller_id else None)
+        return answered(await catalogue.page(search, wanted(limit, cursor)))
 
     @post(
         "/",
@@ -220,11 +220,13 @@ class ProductController(Controller):
         self,
         product_id: FromPath[str],
         request: Visit,
-        window: NamedDependency[ShopWindow],
+        catalogue: NamedDependency[CatalogueReader],
     ) -> Response[ProductDetail]:
         """One product, with the viewer's own trades of it."""
         id, viewer = ProductId(path_id(product_id)), request.user
-        return answered(await (window.detail_for(viewer, id) if viewer else window.detail(id)))
+        return answered(
+            await (catalogue.detail_for(viewer, id) if viewer else catalogue.detail(id))
+        )
 
     @patch(
         "/{product_id:str}",

@@ -11,28 +11,28 @@ from market.shared.page import Page, Slice
 from market.shared.purchase import Deal
 from market.shared.text import clean
 
-from .domain import Draft, Photo, Product, Status
+from .domain import Draft, Photo, Product, ProductStatus
 
-LARGEST_PHOTO = 8 * 1024 * 1024
+PHOTO_BYTES_MAX = 8 * 1024 * 1024
 # As it looks: a Korean letter may be typed as three characters.
-LONGEST_SEARCH = 100
-LONGEST_SEARCH_TYPED = 4 * LONGEST_SEARCH
+SEARCH_LENGTH_MAX = 100
+SEARCH_INPUT_LENGTH_MAX = 4 * SEARCH_LENGTH_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """Which products to list; None asks for all."""
 
-    status: Status | None = None
+    status: ProductStatus | None = None
     text: str | None = None
     seller_id: MemberId | None = None
 
 
-def looked_for(q: str | None) -> str | None:
+def parse_search(q: str | None) -> str | None:
     """What somebody looks for, None for nothing. Raises Invalid where it is too long."""
     text = clean(q or "").strip()
-    if len(text) > LONGEST_SEARCH:
-        raise Invalid(f"At most {LONGEST_SEARCH} characters can be looked for.")
+    if len(text) > SEARCH_LENGTH_MAX:
+        raise Invalid(f"At most {SEARCH_LENGTH_MAX} characters can be looked for.")
     return text or None
 
 
@@ -76,7 +76,7 @@ class Products(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ProcessedImage:
     """A photo as it is kept: JPEGs of our own making, in full (`width` × `height`) and small."""
 
     width: int
@@ -85,10 +85,10 @@ class Picture:
     small: bytes
 
 
-class Darkroom(Protocol):
+class ImageProcessor(Protocol):
     """Makes pictures of ours from whatever members send."""
 
-    async def develop(self, raw: bytes) -> Picture:
+    async def process(self, raw: bytes) -> ProcessedImage:
         """Takes a while: never within a transaction. Raises PhotoRefused."""
         ...
 
@@ -96,7 +96,7 @@ class Darkroom(Protocol):
 class Photos(Protocol):
     """Keeps photos. Those of a product are changed under its lock."""
 
-    async def add(self, product_id: ProductId, photo: Photo, picture: Picture) -> None: ...
+    async def add(self, product_id: ProductId, photo: Photo, picture: ProcessedImage) -> None: ...
 
     async def remove(self, product_id: ProductId, ids: Sequence[PhotoId]) -> None: ...
 
@@ -117,7 +117,7 @@ class Drafts(Protocol):
     """Keeps drafts, each with its photos; none is ever changed."""
 
     async def add(
-        self, draft: Draft, member: MemberId, pictures: Sequence[Picture], now: datetime
+        self, draft: Draft, member: MemberId, pictures: Sequence[ProcessedImage], now: datetime
     ) -> None: ...
 
     async def keep_newest(self, member: MemberId, count: int) -> None:
@@ -128,7 +128,7 @@ class Drafts(Protocol):
         """The member's own, if it was made after `since`."""
         ...
 
-    async def pictures(self, id: str, places: Sequence[int]) -> Sequence[Picture]:
+    async def pictures(self, id: str, places: Sequence[int]) -> Sequence[ProcessedImage]:
         """Those at these places, in order."""
         ...
 

@@ -13,7 +13,7 @@ from market.shared.purchase import Offer
 from market.shared.transactions import Transactions
 
 from .domain import Change, Photo, Product, free_places
-from .ports import Darkroom, Photos, Picture, Products, Search
+from .ports import ImageProcessor, Photos, ProcessedImage, Products, Search
 
 
 class ProductService:
@@ -24,14 +24,14 @@ class ProductService:
         transactions: Transactions,
         products: Products,
         photos: Photos,
-        darkroom: Darkroom,
+        images: ImageProcessor,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._transactions = transactions
         self._products = products
         self._photos = photos
-        self._darkroom = darkroom
+        self._images = images
         self._clock = clock
         self._ids = ids
 
@@ -42,7 +42,7 @@ class ProductService:
         price: Money,
         quantity: int,
         description: str,
-        pictures: Sequence[Picture] = (),
+        pictures: Sequence[ProcessedImage] = (),
     ) -> Product:
         """Puts `quantity` units up for sale (R1), with pictures that were developed before.
 
@@ -59,7 +59,7 @@ class ProductService:
                 self._clock.now(),
             )
             await self._products.add(product)
-            await self._hang(product.id, (), pictures)
+            await self._add_photos(product.id, (), pictures)
         return product
 
     async def get(self, id: ProductId) -> Product:
@@ -80,7 +80,7 @@ class ProductService:
         change: Change,
         *,
         seen: Collection[int] | None = None,
-        add: Sequence[Picture] = (),
+        add: Sequence[ProcessedImage] = (),
         remove: Sequence[PhotoId] = (),
     ) -> Product:
         """Edits a product and its photos; with `seen`, only if it is at one of these revisions.
@@ -94,15 +94,15 @@ class ProductService:
             if remove:
                 await self._photos.remove(id, remove)
             if add:
-                await self._hang(id, await self._photos.of(id), add)
+                await self._add_photos(id, await self._photos.of(id), add)
             return product
 
-    async def develop(self, raw: bytes) -> Picture:
+    async def process_image(self, raw: bytes) -> ProcessedImage:
         """What `list_new` and `change` take: it is slow, and must not happen in a transaction.
 
         Raises PhotoRefused.
         """
-        return await self._darkroom.develop(raw)
+        return await self._images.process(raw)
 
     async def photos_of(self, id: ProductId) -> Sequence[Photo]:
         """A product's photos, in order."""
@@ -116,8 +116,8 @@ class ProductService:
         """A JPEG. Raises NotFound."""
         return await self._photos.read(id, small=small)
 
-    async def _hang(
-        self, id: ProductId, kept: Sequence[Photo], pictures: Sequence[Picture]
+    async def _add_photos(
+        self, id: ProductId, kept: Sequence[Photo], pictures: Sequence[ProcessedImage]
     ) -> None:
         places = free_places(kept, len(pictures))
         for place, picture in zip(places, pictures, strict=True):
@@ -125,12 +125,12 @@ class ProductService:
             await self._photos.add(id, photo, picture)
 
 
-class Shelf:
+class LockedStock:
     """Products whose rows are locked: what is taken here, nobody else can take (R12)."""
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._products = {product.id: product for product in products}
-        self._touched: dict[ProductId, Product] = {}
+        self._modified: dict[ProductId, Product] = {}
 
     def take(
         self, product_id: ProductId, buyer: MemberId, expected_price: int | None = None
@@ -140,16 +140,16 @@ class Shelf:
         if product is None:
             raise NotFound
         offer = product.take(buyer, expected_price)
-        self._touched[product_id] = product
+        self._modified[product_id] = product
         return offer
 
     @property
-    def touched(self) -> Sequence[Product]:
+    def modified(self) -> Sequence[Product]:
         """Those of which a unit was taken."""
-        return list(self._touched.values())
+        return list(self._modified.values())
 
 
-class StockRoom:
+class Inventory:
     """Units of products, as trades take them, give them back and keep them (R8, R9).
 
     Every call belongs into the transaction of the trade it is for.
@@ -159,17 +159,17 @@ class StockRoom:
         self._products = products
 
     @asynccontextmanager
-    async def opened(self, product_ids: Collection[ProductId]) -> AsyncIterator[Shelf]:
+    async def locked(self, product_ids: Collection[ProductId]) -> AsyncIterator[LockedStock]:
         """These products, locked exclusively in one fixed order (R12); what was taken of them is
         written as the block ends."""
-        shelf = Shelf(await self._products.lock_all(product_ids))
-        yield shelf
-        await self._products.save_stock(shelf.touched)
+        stock = LockedStock(await self._products.lock_all(product_ids))
+        yield stock
+        await self._products.save_stock(stock.modified)
 
     async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
         """One unit, under the row's exclusive lock (R12). Raises NotFound, OwnProduct, SoldOut."""
-        async with self.opened([product_id]) as shelf:
-            return shelf.take(product_id, buyer)
+        async with self.locked([product_id]) as stock:
+            return stock.take(product_id, buyer)
 
     async def lock(self, product_id: ProductId) -> None:
         """Locks the row: first in the lock order, before any trade of it."""

@@ -11,7 +11,7 @@ from market.shared.people import Person
 from market.shared.text import words
 
 from .domain import Photo, Product
-from .ports import Picture, Search
+from .ports import ProcessedImage, Search
 
 # By name, never *: a statement prepared before a migration added a column works after it. The
 # seller's nickname comes along: whoever reads a product shows who sells it (R2). Looked up and not
@@ -150,7 +150,7 @@ class SqlPhotos:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def add(self, product_id: ProductId, photo: Photo, picture: Picture) -> None:
+    async def add(self, product_id: ProductId, photo: Photo, picture: ProcessedImage) -> None:
         await self._db.execute(
             """
             INSERT INTO photos (id, product_id, position, width, height, full_size, small,

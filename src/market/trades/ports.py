@@ -64,7 +64,7 @@ class Trades(Protocol):
     ) -> Page[Trade]: ...
 
 
-class Shelf(Protocol):
+class LockedStock(Protocol):
     """Products that are locked."""
 
     def take(
@@ -78,7 +78,9 @@ class Shelf(Protocol):
 class Stock(Protocol):
     """Units of products; every call belongs into the caller's transaction."""
 
-    def opened(self, product_ids: Collection[ProductId]) -> AbstractAsyncContextManager[Shelf]:
+    def locked(
+        self, product_ids: Collection[ProductId]
+    ) -> AbstractAsyncContextManager[LockedStock]:
         """Locks these products, in one fixed order; what is taken is written as the block ends."""
         ...
 

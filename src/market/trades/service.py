@@ -15,7 +15,7 @@ from market.shared.purchase import Deal, Invoice, Receipt, Refunded
 from market.shared.transactions import Transactions
 
 from .domain import RUNNING, Holdings, Order, Status, Trade
-from .ports import Escrow, Notices, Receipts, Shelf, Stock, Trades
+from .ports import Escrow, LockedStock, Notices, Receipts, Stock, Trades
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,17 @@ class TradeService:
         itself, and its refusal is its own.
         """
         wanted = {order.product_id for order in orders}
-        async with self._transactions.transaction(), self._stock.opened(wanted) as shelf:
+        async with self._transactions.transaction(), self._stock.locked(wanted) as stock:
             held = await self._trades.held(orders)
-            answers = [self._judge(order, shelf, held) for order in orders]
+            answers = [self._judge(order, stock, held) for order in orders]
             await self._trades.add_all([a for a in answers if isinstance(a, Trade)])
         return answers
 
-    def _judge(self, order: Order, shelf: Shelf, held: Holdings) -> Trade | MarketError:
+    def _judge(self, order: Order, stock: LockedStock, held: Holdings) -> Trade | MarketError:
         try:
             # First what says more: sold out, perhaps, but because this very buyer has it.
             held.add(order)
-            offer = shelf.take(order.product_id, order.buyer.id, order.expected_price)
+            offer = stock.take(order.product_id, order.buyer.id, order.expected_price)
         except MarketError as refusal:
             return refusal
         return Trade.start(

@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from market.kit.http import path_id, wanted
-from market.products.domain import Status
-from market.products.ports import LONGEST_SEARCH, Search
+from market.products.domain import ProductStatus
+from market.products.ports import SEARCH_LENGTH_MAX, Search
 from market.products.service import ProductService
 from market.shared.ids import ProductId
 from market.shared.page import Page, Slice
@@ -41,7 +41,7 @@ class CatalogueController(Controller):
     ) -> Response[str]:
         """Products, newest first. With htmx, the next part of the list alone."""
         given = request.query_params
-        text = cut(line(given.get("q", "").replace("\0", "")), LONGEST_SEARCH)
+        text = cut(line(given.get("q", "").replace("\0", "")), SEARCH_LENGTH_MAX)
         status = _status(given.get("status", ""))
         cursor = given.get("cursor") or None
         found = await products.page(Search(status, text or None), wanted(ON_A_PAGE, cursor))
@@ -53,7 +53,7 @@ class CatalogueController(Controller):
             page=found,
             q=text,
             chosen=status,
-            statuses=list(Status),
+            statuses=list(ProductStatus),
             covers=await products.covers([product.id for product in found.items]),
         )
 
@@ -94,5 +94,5 @@ def _running(deals: Sequence[Deal]) -> Deal | None:
     return next((deal for deal in deals if deal.status != TradeStatus.CANCELLED), None)
 
 
-def _status(text: str) -> Status | None:
-    return Status(text) if text in list(Status) else None
+def _status(text: str) -> ProductStatus | None:
+    return ProductStatus(text) if text in list(ProductStatus) else None

@@ -31,7 +31,7 @@ from .show import KOREA
 from .visitor import Here, Shop, Visitor, provide_visitor
 
 ON_A_PAGE = 30
-LONGEST_SEARCH = 100
+SEARCH_LENGTH_MAX = 100
 SPANS = (14, 30, 90)
 CANCELLATIONS = {
     "under-way": "진행 중",
@@ -218,7 +218,7 @@ def _cursor(request: Asked) -> str | None:
 
 
 def _text(request: Asked, name: str) -> str:
-    return line(request.query_params.get(name, "").replace("\0", ""))[:LONGEST_SEARCH]
+    return line(request.query_params.get(name, "").replace("\0", ""))[:SEARCH_LENGTH_MAX]
 
 
 def _date(request: Asked, name: str) -> datetime | None:

@@ -12,16 +12,16 @@ from litestar import Request, Response
 from litestar.datastructures import State
 
 from market.products.domain import (
-    LONGEST_DESCRIPTION,
-    LONGEST_NAME,
-    MOST_PHOTOS,
-    MOST_UNITS,
-    MOST_WON,
+    DESCRIPTION_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    PHOTOS_MAX,
+    PRICE_MAX,
+    QUANTITY_MAX,
     Draft,
     Product,
 )
 from market.products.drafts import DraftService
-from market.products.ports import Picture
+from market.products.ports import ProcessedImage
 from market.products.service import ProductService
 from market.shared.errors import Invalid, Unavailable
 from market.shared.ids import MemberId, PhotoId, well_formed
@@ -33,7 +33,7 @@ from .visitor import Shop, Visitor
 
 TEXTS = ("name", "price", "quantity", "description", "revision")
 # Longer than any of them may be; what is longer still was no one's typing.
-LONGEST_TEXT = 2 * LONGEST_DESCRIPTION
+LONGEST_TEXT = 2 * DESCRIPTION_LENGTH_MAX
 LONGEST_FILE_NAME = 40
 REFUSED_PHOTOS = (
     "올릴 수 없는 파일이에요: {names}. 8MB, 1억 1천만 화소까지 돼요(PNG 2,400만, WebP 1,200만)."
@@ -45,10 +45,10 @@ class Wish:
     """What the form says of a product."""
 
     def __init__(self, form: Form) -> None:
-        self.name = form.line("name", most=LONGEST_NAME)
-        self.price = form.won("price", 1, MOST_WON)
-        self.quantity = form.units("quantity", 1, MOST_UNITS)
-        self.description = form.text("description", most=LONGEST_DESCRIPTION, least=0)
+        self.name = form.line("name", most=NAME_LENGTH_MAX)
+        self.price = form.won("price", 1, PRICE_MAX)
+        self.quantity = form.units("quantity", 1, QUANTITY_MAX)
+        self.description = form.text("description", most=DESCRIPTION_LENGTH_MAX, least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class ProductForm:
     form: Form
     wish: Wish
     draft: Draft | None
-    kept: Sequence[Picture]
-    added: Sequence[Picture]
+    kept: Sequence[ProcessedImage]
+    added: Sequence[ProcessedImage]
 
     @classmethod
     async def read(
@@ -74,11 +74,11 @@ class ProductForm:
         """Notes in the form what is wrong with it."""
         form = await Form.of(request)
         draft, kept = await _continued(form, owner, drafts)
-        added = await _added(form, products, MOST_PHOTOS - len(kept))
+        added = await _added(form, products, PHOTOS_MAX - len(kept))
         return cls(owner, form, Wish(form), draft, kept, added)
 
     @property
-    def pictures(self) -> Sequence[Picture]:
+    def pictures(self) -> Sequence[ProcessedImage]:
         return [*self.kept, *self.added]
 
     @property
@@ -126,14 +126,14 @@ def form_page(
         form=form,
         draft=draft,
         photos=photos,
-        most_photos=MOST_PHOTOS,
+        most_photos=PHOTOS_MAX,
         once=secrets.token_hex(16),
     )
 
 
 async def _continued(
     form: Form, owner: MemberId, drafts: DraftService
-) -> tuple[Draft | None, Sequence[Picture]]:
+) -> tuple[Draft | None, Sequence[ProcessedImage]]:
     id = form.raw("draft")
     if not id:
         return None, ()
@@ -145,12 +145,12 @@ async def _continued(
     return draft, await drafts.pictures(draft, without)
 
 
-async def _added(form: Form, products: ProductService, room: int) -> Sequence[Picture]:
+async def _added(form: Form, products: ProductService, room: int) -> Sequence[ProcessedImage]:
     """The photos that were sent, made ours; before any transaction, for that takes a while."""
-    files, pictures, refused = form.files("photos"), list[Picture](), list[str]()
+    files, pictures, refused = form.files("photos"), list[ProcessedImage](), list[str]()
     for number, file in enumerate(files[:room], 1):
         try:
-            pictures.append(await products.develop(await file.read()))
+            pictures.append(await products.process_image(await file.read()))
         except Invalid:
             refused.append(cut(plain(file.filename), LONGEST_FILE_NAME) or f"#{number}")
         except Unavailable as busy:

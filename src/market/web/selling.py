@@ -13,7 +13,7 @@ from market.kit.http import path_id, revisions
 from market.kit.idempotency import Answer, Idempotency, InProgress, Key, Scope
 from market.members.auth.throttling import AuthThrottle
 from market.products.domain import (
-    MOST_PHOTOS,
+    PHOTOS_MAX,
     Change,
     Draft,
     Product,
@@ -21,7 +21,7 @@ from market.products.domain import (
     Stale,
 )
 from market.products.drafts import DraftService
-from market.products.ports import LARGEST_PHOTO, Picture
+from market.products.ports import PHOTO_BYTES_MAX, ProcessedImage
 from market.products.service import ProductService
 from market.shared.errors import Conflict, NotFound
 from market.shared.ids import MemberId, ProductId
@@ -40,7 +40,7 @@ House = NamedDependency[Shop]
 Keys = NamedDependency[Idempotency]
 Asked = Request[Any, Any, State]
 
-LARGEST_FORM = MOST_PHOTOS * LARGEST_PHOTO + 256 * 1024
+LARGEST_FORM = PHOTOS_MAX * PHOTO_BYTES_MAX + 256 * 1024
 _JPEG_HEADERS = {
     **HEADERS,
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -179,7 +179,7 @@ def _to_sign_in(visitor: Visitor, path: str, draft: Draft) -> Response[Any]:
     return go(back) if visitor.caller else go("/signin", next=back, refused=SignedOut.code)
 
 
-def _key(seller: MemberId, form: Form, added: Sequence[Picture]) -> Key:
+def _key(seller: MemberId, form: Form, added: Sequence[ProcessedImage]) -> Key:
     """The same form with the same in it. Who goes back and changes it lists something else."""
     said = hashlib.sha256(repr(sorted(form.values.items())).encode())
     for picture in added:

@@ -2,7 +2,7 @@
 
 Reads the photo from its standard input, and writes two numbers (width and height), the lengths of
 both JPEGs and the JPEGs. Ends with REFUSED for what is no photo; what takes too many seconds or too
-much memory, the kernel ends. It is started by `darkroom`, and imports nothing of the market's.
+much memory, the kernel ends. It is started by `images`, and imports nothing of the market's.
 """
 
 import io
@@ -37,7 +37,7 @@ KINDS = tuple(
         WebPImagePlugin.WebPImageFile,
     )
 )
-LONGEST_SIDE = 1280
+SIDE_LENGTH_MAX = 1280
 SMALL_SIDE = 480
 _QUALITY = 82
 # So many points are worked on at a time: of a large picture there is never a second copy.
@@ -74,19 +74,19 @@ def _read(raw: bytes) -> Image.Image:
     with Image.open(io.BytesIO(raw), formats=KINDS) as opened:
         profile = opened.info.get("icc_profile")
         orientation = opened.getexif().get(0x0112, 1)
-        side = max(opened.size) / (2 * LONGEST_SIDE)
+        side = max(opened.size) / (2 * SIDE_LENGTH_MAX)
         if side > 1:  # a JPEG can be unpacked at a fraction of its size
             opened.draft(None, (int(opened.width / side) or 1, int(opened.height / side) or 1))
         opened.load()
         image = _flat(opened, raw[24] if opened.format == "PNG" else _USUAL)
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    image.thumbnail((SIDE_LENGTH_MAX, SIDE_LENGTH_MAX))
     return _upright(_in_srgb(image, profile), orientation)
 
 
 def _flat(opened: Image.Image, depth: int) -> Image.Image:
     """In 8 bits and without transparency: grey, CMYK or RGB, whatever its colour profile is of;
     several points made one where there are far more than needed."""
-    factor = max(1, 2 * max(opened.size) // (3 * LONGEST_SIDE))
+    factor = max(1, 2 * max(opened.size) // (3 * SIDE_LENGTH_MAX))
     clear = _clear(opened, depth)
     whole: Image.Image | None = None
     for top, strip in _strips(opened, factor):

@@ -7,7 +7,7 @@ header takes well under a millisecond, and what is refused here never gets a pro
 import struct
 from dataclasses import dataclass
 
-from .domain import PhotoRefused
+from market.products.domain import PhotoRefused
 
 # Panoramas of phones have 16,000 points on their longer side.
 SIDE_MAX = 20_000

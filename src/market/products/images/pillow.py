@@ -11,20 +11,20 @@ from pathlib import Path
 
 import structlog
 
+from market.products.domain import PhotoRefused
+from market.products.ports import PHOTO_BYTES_MAX, ProcessedImage
 from market.shared.errors import Unavailable
 
-from .domain import PhotoRefused
-from .image_header import check
-from .image_process import HEAD, REFUSED
-from .ports import LARGEST_PHOTO, Picture
+from .header import check
+from .program import HEAD, REFUSED
 
 # Each takes a core and at most 180 MB for at most two seconds: one member's bomb holds up nobody.
-SIDE_BY_SIDE = 2
-MOST_WAITING = 20
+CONCURRENCY = 2
+WAITING_MAX = 20
 # On a busy machine two seconds of a core take longer.
-WITHIN_S = 15.0
+TIMEOUT_S = 15.0
 # -P: beside the program lie modules that are called as some of Python's own.
-_PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("image_process.py")))
+_PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("program.py")))
 # What a decoder could be made to give away is not there: no secret, no database's address.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT")
 _BY_THE_KERNEL = {-signal.SIGXCPU, -signal.SIGKILL}
@@ -32,27 +32,27 @@ _BY_THE_KERNEL = {-signal.SIGXCPU, -signal.SIGKILL}
 _log = structlog.get_logger()
 
 
-class PillowDarkroom:
+class PillowImageProcessor:
     """Looks at a header first; then a process unpacks the photo, and is ended where it takes too
     long."""
 
-    def __init__(self, program: Sequence[str] = _PROGRAM, within_s: float = WITHIN_S) -> None:
+    def __init__(self, program: Sequence[str] = _PROGRAM, timeout_s: float = TIMEOUT_S) -> None:
         self._program = program
-        self._within_s = within_s
-        self._turn = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._within_s = timeout_s
+        self._turn = asyncio.Semaphore(CONCURRENCY)
         self._waiting = 0
 
-    async def develop(self, raw: bytes) -> Picture:
+    async def process(self, raw: bytes) -> ProcessedImage:
         """Raises PhotoRefused, and Unavailable where too many wait already."""
-        if len(raw) > LARGEST_PHOTO:
+        if len(raw) > PHOTO_BYTES_MAX:
             raise PhotoRefused
         check(raw)
-        async with self._a_turn():
+        async with self._slot():
             return _picture(await self._processed(raw))
 
     @asynccontextmanager
-    async def _a_turn(self) -> AsyncIterator[None]:
-        if self._waiting >= MOST_WAITING:
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._waiting >= WAITING_MAX:
             raise Unavailable
         self._waiting += 1
         try:
@@ -89,7 +89,7 @@ class PillowDarkroom:
         raise PhotoRefused
 
 
-def _picture(made: bytes) -> Picture:
+def _picture(made: bytes) -> ProcessedImage:
     width, height, full, small = HEAD.unpack_from(made)
     body = made[HEAD.size :]
-    return Picture(width, height, body[:full], body[full : full + small])
+    return ProcessedImage(width, height, body[:full], body[full : full + small])

@@ -1,0 +1,1 @@
+"""Photos: a header check, then processing in a process of its own."""
