@@ -55,8 +55,8 @@ from market.members.oauth.naver import Naver
 from market.members.oauth.service import Providers, SocialSignIn
 from market.members.service import Lifetimes, MemberService
 from market.members.sql import SqlMembers, SqlSessions, SqlSocialAccounts
-from market.notices.service import NoticeService
-from market.notices.sql import SqlNotices
+from market.notifications.service import NotificationService
+from market.notifications.sql import SqlNotifications
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.outside import portone, social_providers, webhook_seal, webhook_sources
 from market.payments.comparison import Comparison
@@ -136,7 +136,7 @@ class Market:
     comparison: Comparison
     operators: OperatorDesk
     console: Console
-    notices: NoticeService
+    notifications: NotificationService
     audit: SqlAudit
     hearing: Hearing
     shop: Shop
@@ -176,14 +176,14 @@ def assemble(
         ids=ids,
         lifetimes=Lifetimes(settings.access_life, settings.refresh_life),
     )
-    notices = NoticeService(SqlNotices(db), clock)
+    notifications = NotificationService(SqlNotifications(db), clock)
     trades = TradeService(
         transactions=db,
         trades=SqlTrades(db),
         stock=Inventory(products),
         escrow=books,
         receipts=SqlReceipts(db),
-        notices=notices,
+        notifications=notifications,
         clock=clock,
         ids=ids,
         terms=Terms(settings.hold, settings.deposit, settings.fee_bps),
@@ -256,7 +256,7 @@ def assemble(
         audit=audit,
         operators=OperatorDesk(db, incidents, audit, trades, paying, clock),
         console=SqlConsole(db),
-        notices=notices,
+        notifications=notifications,
         hearing=Hearing(db.listening if db.can_listen else None, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
@@ -371,7 +371,7 @@ def _dependencies() -> dict[str, Provide]:
         *("payment_limits", "webhooks"),
         *("counter", "catalogue", "seal", "sources", "clock", "idempotency"),
         *("auth_throttle", "addresses", "social", "flow_cookie"),
-        *("notices", "hearing", "shop"),
+        *("notifications", "hearing", "shop"),
         *("console", "operators", "ledger"),
     )
     return {name: part(name) for name in names} | {

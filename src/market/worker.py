@@ -54,7 +54,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("payments", EVERY_MINUTE): sweep.payments,
                 ("checks", EVERY_MINUTE): sweep.checks,
                 ("overdue", EVERY_HOUR): sweep.overdue,
-                ("reminders", EVERY_HOUR): market.notices.remind,
+                ("reminders", EVERY_HOUR): market.notifications.send_reminders,
                 ("comparison", EVERY_NIGHT_LATER): market.comparison.daily,
                 ("nickname_keys", EVERY_NIGHT): market.members.add_nickname_keys,
                 ("forget", EVERY_NIGHT): lambda: forget(market, stop.is_set),

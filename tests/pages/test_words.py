@@ -11,7 +11,7 @@ from market.kit.db import Database, Row
 from market.products.ports import Search
 from market.products.sql import SqlProducts
 from market.shared.money import Money
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 from market.shared.page import Slice
 from market.web import show, words
 from market.web.console_words import TOLD as CONSOLE_TOLD
@@ -55,7 +55,7 @@ def test_both_languages_fill_in_the_same() -> None:
 
 
 def test_every_notice_has_words_for_both_sides() -> None:
-    assert set(show.TOLD_BUYER) == set(show.TOLD_SELLER) == set(Kind)
+    assert set(show.TOLD_BUYER) == set(show.TOLD_SELLER) == set(NotificationKind)
     assert {*show.TOLD_BUYER.values(), *show.TOLD_SELLER.values()} <= EN.keys()
 
 

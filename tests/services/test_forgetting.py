@@ -11,8 +11,8 @@ from market.app import Market
 from market.kit.db import Database
 from market.kit.idempotency import KEPT
 from market.kit.purge import PORTION, purge
-from market.notices.service import NoticeService
-from market.notices.sql import SqlNotices
+from market.notifications.service import NotificationService
+from market.notifications.sql import SqlNotifications
 from market.shared.errors import Unavailable
 from market.worker import forget
 from tests.support.acts import Acts
@@ -133,10 +133,10 @@ def test_what_is_heavy_is_done_at_night_where_the_market_is(cron: str) -> None:
 async def test_reminders_catch_up_however_many_are_due(
     acts: Acts, market: Market, db: Database, clock: MovableClock
 ) -> None:
-    notices = NoticeService(SqlNotices(db), clock, at_once=2)
+    notifications = NotificationService(SqlNotifications(db), clock, batch_size=2)
     for _ in range(5):
         trade, _ = await acts.paid_trade()
         await market.trades.approve(trade.id, trade.seller.id)
     clock.move(days=30)
-    assert await notices.remind() == 5
-    assert await notices.remind() == 0
+    assert await notifications.send_reminders() == 5
+    assert await notifications.send_reminders() == 0

@@ -9,7 +9,7 @@ from market.kit.db import Database
 from market.payments.cancellation import RefundRefused
 from market.payments.domain import Means, Method
 from market.shared.banking import Bank
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 from market.shared.page import Slice
 from market.shared.people import Person
 from market.trades.domain import Trade
@@ -18,26 +18,30 @@ from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 
 
-async def told(market: Market, person: Person) -> list[Kind]:
+async def told(market: Market, person: Person) -> list[NotificationKind]:
     """What somebody was told, the latest first."""
-    page = await market.notices.page(person.id, Slice(50))
+    page = await market.notifications.page(person.id, Slice(50))
     return [notice.kind for notice in page.items]
 
 
 async def test_each_step_is_told_to_whom_it_concerns(acts: Acts, market: Market) -> None:
     trade, _ = await acts.paid_trade()
-    assert await told(market, trade.buyer) == await told(market, trade.seller) == [Kind.PAID]
+    assert (
+        await told(market, trade.buyer)
+        == await told(market, trade.seller)
+        == [NotificationKind.PAID]
+    )
     await market.trades.approve(trade.id, trade.seller.id)
-    assert await told(market, trade.buyer) == [Kind.APPROVED, Kind.PAID]
+    assert await told(market, trade.buyer) == [NotificationKind.APPROVED, NotificationKind.PAID]
     await market.trades.confirm(trade.id, trade.buyer.id)
-    assert await told(market, trade.seller) == [Kind.CONFIRMED, Kind.PAID]
+    assert await told(market, trade.seller) == [NotificationKind.CONFIRMED, NotificationKind.PAID]
 
 
 async def test_looking_again_tells_nothing_again(acts: Acts, market: Market) -> None:
     trade, payment_id = await acts.paid_trade()
     for _ in range(3):
         await market.payments.synchronize(payment_id)
-    assert await told(market, trade.buyer) == [Kind.PAID]
+    assert await told(market, trade.buyer) == [NotificationKind.PAID]
 
 
 async def test_who_calls_it_off_is_told_of_the_money_and_the_other_of_the_end(
@@ -45,8 +49,8 @@ async def test_who_calls_it_off_is_told_of_the_money_and_the_other_of_the_end(
 ) -> None:
     trade, _ = await acts.paid_trade()
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
-    assert await told(market, trade.buyer) == [Kind.REFUNDED, Kind.PAID]
-    assert await told(market, trade.seller) == [Kind.CANCELLED, Kind.PAID]
+    assert await told(market, trade.buyer) == [NotificationKind.REFUNDED, NotificationKind.PAID]
+    assert await told(market, trade.seller) == [NotificationKind.CANCELLED, NotificationKind.PAID]
 
 
 async def test_a_hold_that_ran_out_is_told_to_both(
@@ -55,7 +59,11 @@ async def test_a_hold_that_ran_out_is_told_to_both(
     trade = await acts.trade()
     clock.move(hours=1)
     await market.refunds.expire_hold(trade.id)
-    assert await told(market, trade.buyer) == await told(market, trade.seller) == [Kind.CANCELLED]
+    assert (
+        await told(market, trade.buyer)
+        == await told(market, trade.seller)
+        == [NotificationKind.CANCELLED]
+    )
 
 
 async def deposited(acts: Acts, market: Market, gateway: MemoryGateway) -> Trade:
@@ -72,8 +80,8 @@ async def test_a_buyer_whose_account_is_needed_is_asked_for_it(
 ) -> None:
     trade = await deposited(acts, market, gateway)
     await market.refunds.cancel_purchase(trade.id, trade.seller.id, "broken")
-    assert (await told(market, trade.buyer))[0] is Kind.ACCOUNT_NEEDED
-    assert Kind.ACCOUNT_NEEDED not in await told(market, trade.seller)
+    assert (await told(market, trade.buyer))[0] is NotificationKind.ACCOUNT_NEEDED
+    assert NotificationKind.ACCOUNT_NEEDED not in await told(market, trade.seller)
 
 
 async def test_what_did_not_happen_is_not_told(acts: Acts, market: Market, db: Database) -> None:
@@ -86,7 +94,7 @@ async def test_what_did_not_happen_is_not_told(acts: Acts, market: Market, db: D
 
     with pytest.raises(ZeroDivisionError):
         await approve_and_fail()
-    assert await told(market, trade.buyer) == [Kind.PAID]
+    assert await told(market, trade.buyer) == [NotificationKind.PAID]
 
 
 async def test_a_buyer_who_forgets_to_confirm_is_asked_once(
@@ -94,28 +102,30 @@ async def test_a_buyer_who_forgets_to_confirm_is_asked_once(
 ) -> None:
     trade, _ = await acts.paid_trade()
     await market.trades.approve(trade.id, trade.seller.id)
-    assert await market.notices.remind() == 0
+    assert await market.notifications.send_reminders() == 0
     clock.move(days=4)
-    assert [await market.notices.remind() for _ in range(2)] == [1, 0]
-    assert (await told(market, trade.buyer))[0] is Kind.CONFIRM_PLEASE
+    assert [await market.notifications.send_reminders() for _ in range(2)] == [1, 0]
+    assert (await told(market, trade.buyer))[0] is NotificationKind.CONFIRMATION_REMINDER
 
 
 async def test_what_came_meanwhile_stays_unread(acts: Acts, market: Market) -> None:
     trade, _ = await acts.paid_trade()
     buyer = trade.buyer
-    seen = (await market.notices.page(buyer.id, Slice(1))).items[0]
+    seen = (await market.notifications.page(buyer.id, Slice(1))).items[0]
     await market.trades.approve(trade.id, trade.seller.id)
-    await market.notices.mark_read(buyer.id, seen.id)
-    page = await market.notices.page(buyer.id, Slice(5))
+    await market.notifications.mark_read(buyer.id, seen.id)
+    page = await market.notifications.page(buyer.id, Slice(5))
     assert [notice.read_at is None for notice in page.items] == [True, False]
-    assert await market.notices.unread(buyer.id) == 1
-    assert await market.notices.unread(trade.seller.id) == 1
+    assert await market.notifications.unread(buyer.id) == 1
+    assert await market.notifications.unread(trade.seller.id) == 1
     assert seen.created_at <= datetime.now(UTC)
 
 
-async def words(market: Market, person: Person) -> list[tuple[Kind, int | None, str | None]]:
+async def words(
+    market: Market, person: Person
+) -> list[tuple[NotificationKind, int | None, str | None]]:
     """The same, with how much it is about and why."""
-    page = await market.notices.page(person.id, Slice(50))
+    page = await market.notifications.page(person.id, Slice(50))
     return [(notice.kind, notice.amount, notice.reason) for notice in page.items]
 
 
@@ -125,10 +135,14 @@ async def test_a_part_that_goes_back_is_told_to_both_with_its_amount_and_reason(
     trade, payment_id = await acts.paid_trade()
     await market.refunds.cancel(payment_id, trade.seller.id, 300, "a scratch", None)
     for person in (trade.buyer, trade.seller):
-        assert (await words(market, person))[0] == (Kind.REFUNDED, 300, "a scratch")
+        assert (await words(market, person))[0] == (NotificationKind.REFUNDED, 300, "a scratch")
     await market.refunds.cancel(payment_id, trade.buyer.id, None, "no, thanks", None)
-    assert (await words(market, trade.buyer))[0] == (Kind.REFUNDED, 700, "no, thanks")
-    assert (await words(market, trade.seller))[0] == (Kind.CANCELLED, None, "no, thanks")
+    assert (await words(market, trade.buyer))[0] == (NotificationKind.REFUNDED, 700, "no, thanks")
+    assert (await words(market, trade.seller))[0] == (
+        NotificationKind.CANCELLED,
+        None,
+        "no, thanks",
+    )
 
 
 async def test_money_that_the_gateways_console_sent_back_is_told_as_such(
@@ -138,9 +152,13 @@ async def test_money_that_the_gateways_console_sent_back_is_told_as_such(
     for amount in (300, 700):
         gateway.give_back(payment_id, amount)
         await market.payments.synchronize(payment_id)
-        told = [one for one in await words(market, trade.buyer) if one[0] is Kind.REFUNDED]
-        assert told[0] == (Kind.REFUNDED, amount, "cancelled_at_gateway")
-    assert (Kind.CANCELLED, None, "cancelled_at_gateway") in await words(market, trade.seller)
+        told = [
+            one for one in await words(market, trade.buyer) if one[0] is NotificationKind.REFUNDED
+        ]
+        assert told[0] == (NotificationKind.REFUNDED, amount, "cancelled_at_gateway")
+    assert (NotificationKind.CANCELLED, None, "cancelled_at_gateway") in await words(
+        market, trade.seller
+    )
 
 
 async def test_money_back_after_the_sale_is_told_to_its_buyer_alone(
@@ -151,8 +169,8 @@ async def test_money_back_after_the_sale_is_told_to_its_buyer_alone(
     await market.trades.confirm(trade.id, trade.buyer.id)
     operator = (await acts.member()).id
     await market.refunds.cancel(payment_id, operator, 300, "it broke", None, operator=True)
-    assert (await words(market, trade.buyer))[0] == (Kind.REFUNDED, 300, "it broke")
-    assert Kind.REFUNDED not in await told(market, trade.seller)
+    assert (await words(market, trade.buyer))[0] == (NotificationKind.REFUNDED, 300, "it broke")
+    assert NotificationKind.REFUNDED not in await told(market, trade.seller)
 
 
 async def test_what_was_never_the_trades_money_is_no_matter_of_its_seller(
@@ -164,8 +182,10 @@ async def test_what_was_never_the_trades_money_is_no_matter_of_its_seller(
     gateway.give_back(payment.id, 99)  # and the rest is to follow
     await market.payments.synchronize(payment.id)
     await market.sweep.cancellations()
-    reasons = [one for one in await words(market, trade.buyer) if one[0] is Kind.REFUNDED]
-    assert (Kind.REFUNDED, 900, "wrong_amount") in reasons
+    reasons = [
+        one for one in await words(market, trade.buyer) if one[0] is NotificationKind.REFUNDED
+    ]
+    assert (NotificationKind.REFUNDED, 900, "wrong_amount") in reasons
     assert await told(market, trade.seller) == []
 
 
@@ -174,7 +194,7 @@ async def test_a_refused_refund_is_told_to_the_party_who_asked(
 ) -> None:
     trade, payment_id = await acts.paid_trade()
     gateway.refuse = "not this month"
-    refused = (Kind.REFUND_REFUSED, 300, "not this month")
+    refused = (NotificationKind.REFUND_REFUSED, 300, "not this month")
     for asker, other in ((trade.buyer, trade.seller), (trade.seller, trade.buyer)):
         before = await words(market, other)
         with pytest.raises(RefundRefused):

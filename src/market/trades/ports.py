@@ -7,7 +7,7 @@ from typing import Protocol
 
 from market.shared.banking import RefundAccount
 from market.shared.ids import MemberId, ProductId, TradeId
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 from market.shared.page import Page, Slice
 from market.shared.people import Party
 from market.shared.purchase import Offer, Receipt, Settlement
@@ -118,13 +118,13 @@ class Receipts(Protocol):
         ...
 
 
-class Notices(Protocol):
+class Notifications(Protocol):
     """Tells members what became of a trade of theirs."""
 
-    async def tell(
+    async def notify(
         self,
         trade_id: TradeId,
-        kind: Kind,
+        kind: NotificationKind,
         to: Sequence[MemberId],
         source: str,
         amount: int | None = None,

@@ -8,14 +8,14 @@ from market.kit.retry import while_version_conflicts
 from market.shared.clock import Clock
 from market.shared.errors import Conflict, MarketError
 from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 from market.shared.page import Page, Slice
 from market.shared.people import Party, Person
 from market.shared.purchase import Deal, Invoice, Receipt, Refunded
 from market.shared.transactions import Transactions
 
 from .domain import RUNNING, Holdings, Order, Status, Trade
-from .ports import Escrow, LockedStock, Notices, Receipts, Stock, Trades
+from .ports import Escrow, LockedStock, Notifications, Receipts, Stock, Trades
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class TradeService:
         stock: Stock,
         escrow: Escrow,
         receipts: Receipts,
-        notices: Notices,
+        notifications: Notifications,
         clock: Clock,
         ids: Ids,
         terms: Terms,
@@ -51,7 +51,7 @@ class TradeService:
         self._stock = stock
         self._escrow = escrow
         self._receipts = receipts
-        self._notices = notices
+        self._notifications = notifications
         self._clock = clock
         self._ids = ids
         self._terms = terms
@@ -107,7 +107,9 @@ class TradeService:
             trade = await self._trades.get_for_update(id)
             trade.approve(by, self._clock.now(), expected)
             await self._trades.save(trade)
-            await self._notices.tell(id, Kind.APPROVED, [trade.buyer.id], "approved")
+            await self._notifications.notify(
+                id, NotificationKind.APPROVED, [trade.buyer.id], "approved"
+            )
             return trade
 
     async def confirm(self, id: TradeId, by: MemberId, expected: int | None = None) -> Trade:
@@ -128,7 +130,9 @@ class TradeService:
                     await self._stock.confirm(trade.product_id, version)
                     await self._trades.save(trade)
                     await self._escrow.release(settlement, self._clock.now())
-                    await self._notices.tell(id, Kind.CONFIRMED, [trade.seller.id], "confirmed")
+                    await self._notifications.notify(
+                        id, NotificationKind.CONFIRMED, [trade.seller.id], "confirmed"
+                    )
         return trade
 
     async def see(
@@ -212,7 +216,7 @@ class TradeService:
         accepted = trade.accept_payment(payment_id, paid_at)
         await self._trades.save(trade)
         if accepted:
-            await self._tell_both(trade, Kind.PAID, payment_id)
+            await self._tell_both(trade, NotificationKind.PAID, payment_id)
         return accepted
 
     async def lock(self, id: TradeId) -> None:
@@ -242,7 +246,7 @@ class TradeService:
             return False
         trade.revive(payment_id, paid_at)
         await self._trades.save(trade)
-        await self._tell_both(trade, Kind.PAID, payment_id)
+        await self._tell_both(trade, NotificationKind.PAID, payment_id)
         return True
 
     async def cancel(
@@ -299,7 +303,9 @@ class TradeService:
     async def account_needed(self, id: TradeId, source: str) -> None:
         """A deposit can't go back before its buyer says where to: asks once per source (P6)."""
         trade = await self._trades.get(id)
-        await self._notices.tell(id, Kind.ACCOUNT_NEEDED, [trade.buyer.id], source)
+        await self._notifications.notify(
+            id, NotificationKind.ACCOUNT_NEEDED, [trade.buyer.id], source
+        )
 
     async def refund_settled(self, id: TradeId, payment_id: PaymentId) -> None:
         """What was to go back of a payment is back."""
@@ -322,7 +328,9 @@ class TradeService:
         trade.refund_failed(payment_id)
         await self._trades.save(trade)
         to = [member for party, member in trade.sides.items() if party in told]
-        await self._notices.tell(id, Kind.REFUND_REFUSED, to, source, amount, why)
+        await self._notifications.notify(
+            id, NotificationKind.REFUND_REFUSED, to, source, amount, why
+        )
 
     async def expire(self, id: TradeId) -> bool:
         """Ends a hold that ran out, and gives its unit back; False when there was none to end."""
@@ -345,16 +353,20 @@ class TradeService:
         source = trade.payment_id or "unpaid"
         reason = trade.cancelling.reason if trade.cancelling else None
         to = trade.told_of_its_end
-        await self._notices.tell(trade.id, Kind.CANCELLED, to, source, reason=reason)
+        await self._notifications.notify(
+            trade.id, NotificationKind.CANCELLED, to, source, reason=reason
+        )
 
     async def _tell_refund(
         self, trade: Trade, to: Sequence[MemberId], source: str, refunded: Refunded
     ) -> None:
         amount, reason = refunded.amount, refunded.reason
-        await self._notices.tell(trade.id, Kind.REFUNDED, to, source, amount, reason)
+        await self._notifications.notify(
+            trade.id, NotificationKind.REFUNDED, to, source, amount, reason
+        )
 
-    async def _tell_both(self, trade: Trade, kind: Kind, source: str) -> None:
-        await self._notices.tell(trade.id, kind, [trade.buyer.id, trade.seller.id], source)
+    async def _tell_both(self, trade: Trade, kind: NotificationKind, source: str) -> None:
+        await self._notifications.notify(trade.id, kind, [trade.buyer.id, trade.seller.id], source)
 
 
 def _chosen(status: Status | None, cancelled_too: bool) -> Sequence[Status]:

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from market.kit.http import path_id, wanted
-from market.notices.service import NoticeService
+from market.notifications.service import NotificationService
 from market.shared.ids import well_formed
 
 from .forms import Form
@@ -17,7 +17,7 @@ from .visitor import Here, Shop
 
 ON_A_PAGE = 30
 
-Notices = NamedDependency[NoticeService]
+Notifications = NamedDependency[NotificationService]
 House = NamedDependency[Shop]
 Asked = Request[Any, Any, State]
 
@@ -29,26 +29,28 @@ class NoticeController(Controller):
 
     @get()
     async def list(
-        self, request: Asked, visitor: Here, shop: House, notices: Notices
+        self, request: Asked, visitor: Here, shop: House, notifications: Notifications
     ) -> Response[Any]:
         """The newest first. Looking at the list changes nothing; opening one marks it as read, and
         a button marks all."""
         cursor = request.query_params.get("cursor") or None
-        page = await notices.page(visitor.me.id, wanted(ON_A_PAGE, cursor))
+        page = await notifications.page(visitor.me.id, wanted(ON_A_PAGE, cursor))
         return render(shop, "notices.html", visitor, page=page)
 
     @get("/{notice_id:str}")
     async def open(
-        self, notice_id: FromPath[str], visitor: Here, notices: Notices
+        self, notice_id: FromPath[str], visitor: Here, notifications: Notifications
     ) -> Response[Any]:
         """Leads on to what a notice tells of; it is read then."""
-        trade_id = await notices.open(visitor.me.id, path_id(notice_id))
+        trade_id = await notifications.open(visitor.me.id, path_id(notice_id))
         return go(f"/trades/{trade_id}")
 
     @post()
-    async def read(self, request: Asked, visitor: Here, notices: Notices) -> Response[Any]:
+    async def read(
+        self, request: Asked, visitor: Here, notifications: Notifications
+    ) -> Response[Any]:
         """Everything that was shown is read; what came meanwhile is not."""
         until = (await Form.of(request)).raw("until")
         if well_formed(until):
-            await notices.mark_read(visitor.me.id, until)
+            await notifications.mark_read(visitor.me.id, until)
         return go("/me/notices")

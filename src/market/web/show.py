@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from market.notices.domain import Notice
+from market.notifications.domain import Notification
 from market.shared.banking import Bank
 from market.shared.money import Money
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 
 # Korea keeps one time all year round, and every member reads it.
 KOREA = timezone(timedelta(hours=9))
@@ -103,21 +103,21 @@ def tone(id: str) -> str:
     return f"tone-{int(id[-4:], 16) % TONES}"
 
 
-TOLD_BUYER: Mapping[Kind, str] = {
-    Kind.PAID: "결제를 확인했어요. 판매승인을 기다려 주세요.",
-    Kind.APPROVED: "판매자가 판매승인했어요. 물건을 받으면 구매확정을 눌러 주세요.",
-    Kind.CONFIRM_PLEASE: "물건을 받으셨나요? 구매확정을 눌러 주세요.",
-    Kind.CONFIRMED: "구매확정했어요.",
-    Kind.CANCELLED: "거래가 취소됐어요.",
-    Kind.REFUNDED: "결제금을 돌려드렸어요.",
-    Kind.ACCOUNT_NEEDED: "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.",
-    Kind.REFUND_REFUSED: "결제사가 환불을 거절했어요. 거래는 그대로 이어져요.",
+TOLD_BUYER: Mapping[NotificationKind, str] = {
+    NotificationKind.PAID: "결제를 확인했어요. 판매승인을 기다려 주세요.",
+    NotificationKind.APPROVED: "판매자가 판매승인했어요. 물건을 받으면 구매확정을 눌러 주세요.",
+    NotificationKind.CONFIRMATION_REMINDER: "물건을 받으셨나요? 구매확정을 눌러 주세요.",
+    NotificationKind.CONFIRMED: "구매확정했어요.",
+    NotificationKind.CANCELLED: "거래가 취소됐어요.",
+    NotificationKind.REFUNDED: "결제금을 돌려드렸어요.",
+    NotificationKind.ACCOUNT_NEEDED: "돌려드릴 돈이 있어요. 환불받을 계좌를 알려 주세요.",
+    NotificationKind.REFUND_REFUSED: "결제사가 환불을 거절했어요. 거래는 그대로 이어져요.",
 }
-TOLD_SELLER: Mapping[Kind, str] = {
+TOLD_SELLER: Mapping[NotificationKind, str] = {
     **TOLD_BUYER,
-    Kind.PAID: "구매자가 결제했어요. 판매승인을 눌러 주세요.",
-    Kind.CONFIRMED: "구매자가 구매확정했어요. 곧 정산돼요.",
-    Kind.REFUNDED: "결제금 일부가 구매자에게 돌아갔어요.",
+    NotificationKind.PAID: "구매자가 결제했어요. 판매승인을 눌러 주세요.",
+    NotificationKind.CONFIRMED: "구매자가 구매확정했어요. 곧 정산돼요.",
+    NotificationKind.REFUNDED: "결제금 일부가 구매자에게 돌아갔어요.",
 }
 
 
@@ -151,7 +151,7 @@ def reason(text: str, translate: Callable[[str], str]) -> str:
     return translate(REASONS[text]) if text in REASONS else text
 
 
-def notice_words(notice: Notice) -> str:
+def notice_words(notice: Notification) -> str:
     """What a notice says, to a buyer or to a seller."""
     return (TOLD_BUYER if notice.buying else TOLD_SELLER)[notice.kind]
 

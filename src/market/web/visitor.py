@@ -153,7 +153,7 @@ async def _visitor(request: Request[Any, Any, State]) -> Visitor:
     caller = await _caller(market.members, cookie)
     if caller is None:
         return stranger(request)
-    unread = await market.notices.unread(caller.id)
+    unread = await market.notifications.unread(caller.id)
     return _visit(request, caller, _bearer(caller.session_id), unread=unread)
 
 

@@ -16,9 +16,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from msgspec import Struct
 
-from market.members.oauth.client import OAuthApp, fetch
 from market.shared.clock import Clock
 
+from .client import OAuthApp, fetch
 from .identity import FlowSecrets, SocialIdentity, SocialRefused, SocialUnavailable
 
 # Their clock and ours may differ by so much (seconds).

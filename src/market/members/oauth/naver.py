@@ -11,8 +11,7 @@ import httpx
 import structlog
 from msgspec import Struct
 
-from market.members.oauth.client import OAuthApp, fetch
-
+from .client import OAuthApp, fetch
 from .identity import FlowSecrets, SocialIdentity, SocialRefused, SocialUnavailable
 
 _log = structlog.get_logger()

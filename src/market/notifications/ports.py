@@ -5,20 +5,20 @@ from datetime import datetime
 from typing import Protocol
 
 from market.shared.ids import MemberId, TradeId
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 from market.shared.page import Page, Slice
 
-from .domain import Notice
+from .domain import Notification
 
 
-class Notices(Protocol):
+class Notifications(Protocol):
     """Keeps notices: one per member, trade, kind and source, by constraint."""
 
     async def add(
         self,
         member: MemberId,
         trade_id: TradeId,
-        kind: Kind,
+        kind: NotificationKind,
         source: str,
         now: datetime,
         amount: int | None,
@@ -27,7 +27,7 @@ class Notices(Protocol):
         """A repeat adds nothing."""
         ...
 
-    async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]: ...
+    async def page(self, member: MemberId, wanted: Slice) -> Page[Notification]: ...
 
     async def unread(self, member: MemberId) -> int: ...
 

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from market.kit.db import Database, Row
 from market.shared.ids import MemberId, TradeId
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 from market.shared.page import Page, Slice
 
-from .domain import Notice
+from .domain import Notification
 
 
-class SqlNotices:
-    """Notices by member; what the trade was of is read beside it."""
+class SqlNotifications:
+    """Notifications by member; what the trade was of is read beside it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -21,7 +21,7 @@ class SqlNotices:
         self,
         member: MemberId,
         trade_id: TradeId,
-        kind: Kind,
+        kind: NotificationKind,
         source: str,
         now: datetime,
         amount: int | None,
@@ -42,7 +42,7 @@ class SqlNotices:
             reason,
         )
 
-    async def page(self, member: MemberId, wanted: Slice) -> Page[Notice]:
+    async def page(self, member: MemberId, wanted: Slice) -> Page[Notification]:
         rows = await self._db.fetch(
             """
             SELECT n.id, n.trade_id, n.kind, n.created_at, n.read_at, n.amount, n.reason,
@@ -56,7 +56,7 @@ class SqlNotices:
             wanted.cursor,
             wanted.limit + 1,
         )
-        return Page.cut([_notice(row) for row in rows], wanted, lambda notice: notice.id)
+        return Page.cut([_notification(row) for row in rows], wanted, lambda notice: notice.id)
 
     async def unread(self, member: MemberId) -> int:
         count: int = await self._db.value(
@@ -108,10 +108,10 @@ class SqlNotices:
         return [(row["id"], row["buyer_id"]) for row in rows]
 
 
-def _notice(row: Row) -> Notice:
-    return Notice(
+def _notification(row: Row) -> Notification:
+    return Notification(
         row["id"],
-        Kind(row["kind"]),
+        NotificationKind(row["kind"]),
         row["trade_id"],
         row["product_name"],
         row["buying"],

@@ -3,12 +3,12 @@
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """What a notice tells."""
 
     PAID = "PAID"
     APPROVED = "APPROVED"
-    CONFIRM_PLEASE = "CONFIRM_PLEASE"
+    CONFIRMATION_REMINDER = "CONFIRM_PLEASE"
     CONFIRMED = "CONFIRMED"
     CANCELLED = "CANCELLED"
     REFUNDED = "REFUNDED"

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from market.shared.ids import TradeId
-from market.shared.notice import Kind
+from market.shared.notification import NotificationKind
 
 # So long after the approval a buyer who has not confirmed is asked to, once.
-CONFIRM_PLEASE_AFTER = timedelta(days=3)
+CONFIRMATION_REMINDER_AFTER = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """Something happened to a trade of the member's; `buying` says on which side they are. `amount`
     is in minor units, `reason` somebody's words or a code of ours."""
 
     id: str
-    kind: Kind
+    kind: NotificationKind
     trade_id: TradeId
     product_name: str
     buying: bool
