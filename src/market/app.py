@@ -160,7 +160,7 @@ def assemble(
     inbox = SqlInbox(db, WakeUps(db, carried), clock)
     idempotency = Idempotency(db, clock, settings.secret)
     listings = ProductService(db, products, SqlPhotos(db), PillowImageProcessor(), clock, ids)
-    books, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
+    ledger, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
     counted = rate_limits if settings.rate_limits else NoRateLimits()
     payment_limits = PaymentLimits(counted)
@@ -181,7 +181,7 @@ def assemble(
         transactions=db,
         trades=SqlTrades(db),
         stock=Inventory(products),
-        escrow=books,
+        escrow=ledger,
         receipts=SqlReceipts(db),
         notifications=notifications,
         clock=clock,
@@ -194,7 +194,7 @@ def assemble(
         cancellations=cancellations,
         purchases=trades,
         gateways=gateways,
-        books=books,
+        ledger=ledger,
         incidents=incidents,
         inbox=inbox,
         clock=clock,
@@ -251,7 +251,7 @@ def assemble(
         seal=webhook_seal(settings),
         sources=webhook_sources(settings),
         sweep=Sweep(payments, cancellations, trades, inbox, paying, refunds, clock),
-        ledger=books,
+        ledger=ledger,
         comparison=Comparison(payments, gateways, incidents, paying, clock),
         audit=audit,
         operators=OperatorDesk(db, incidents, audit, trades, paying, clock),

@@ -12,7 +12,7 @@ from market.kit.db import Database
 from market.kit.idempotency import LEASE, Answer, InProgress, Key, Scope
 from market.kit.system import TimeOrderedIds
 from market.kit.vault import Vault
-from market.ledger.domain import Kind, Transfer
+from market.ledger.domain import Transfer, TransferKind
 from market.ledger.sql import SqlTransfers
 from market.payments.ports import Gateways
 from market.payments.sql import SqlCancellations, SqlPayments
@@ -53,7 +53,7 @@ async def test_a_confirmation_that_came_between_is_not_counted_twice(
 async def test_a_statement_agrees_with_itself_though_the_books_go_on(db: Database) -> None:
     async def book(source: str) -> None:
         now = datetime.now(UTC)
-        transfer = Transfer(Kind.CAPTURED, source, "gateway", "escrow", Money(1000), now)
+        transfer = Transfer(TransferKind.CAPTURED, source, "gateway", "escrow", Money(1000), now)
         await SqlTransfers(db).add(transfer)
 
     await book("first")

@@ -6,8 +6,8 @@ import pytest
 
 from market.app import Market
 from market.kit.db import Database
-from market.ledger.domain import ESCROW, FEES, GATEWAY, Balance, Kind, Transfer
-from market.ledger.service import LINES_AT_ONCE
+from market.ledger.domain import ESCROW, FEES, GATEWAY, Balance, Transfer, TransferKind
+from market.ledger.service import PAGE_SIZE
 from market.ledger.sql import SqlTransfers
 from market.shared.errors import Invalid
 from market.shared.money import Money
@@ -22,7 +22,7 @@ async def capture(
     db: Database, source: str, amount: int, at: datetime, currency: str = "KRW"
 ) -> None:
     money = Money(amount, currency)
-    await SqlTransfers(db).add(Transfer(Kind.CAPTURED, source, GATEWAY, ESCROW, money, at))
+    await SqlTransfers(db).add(Transfer(TransferKind.CAPTURED, source, GATEWAY, ESCROW, money, at))
 
 
 async def test_a_sale_from_each_side(acts: Acts, market: Market) -> None:
@@ -43,7 +43,7 @@ async def test_a_sale_from_each_side(acts: Acts, market: Market) -> None:
         FEES: [(ESCROW, 35)],
     }
     (line,) = (await market.ledger.statement(GATEWAY)).lines
-    assert (line.kind, line.source) == (Kind.CAPTURED, payment_id)
+    assert (line.kind, line.source) == (TransferKind.CAPTURED, payment_id)
     assert await market.ledger.balances() == [
         Balance(ESCROW, "KRW", 0),
         Balance(FEES, "KRW", 35),
@@ -118,10 +118,10 @@ async def test_a_long_statement_is_whole(market: Market, db: Database) -> None:
         INSERT INTO transfers (kind, source, debit, credit, amount, currency, occurred_at)
         SELECT 'CAPTURED', n, 'gateway', 'escrow', 1, 'KRW', now() FROM generate_series(1, $1) AS n
         """,
-        LINES_AT_ONCE + 1,
+        PAGE_SIZE + 1,
     )
     pages = [page async for page in market.ledger.pages(ESCROW)]
-    assert [len(page.lines) for page in pages] == [LINES_AT_ONCE, 1]
+    assert [len(page.lines) for page in pages] == [PAGE_SIZE, 1]
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1.x", f"{10**30}.1", ".", f"1.{2**63}", "1.-1"])

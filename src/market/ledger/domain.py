@@ -14,7 +14,7 @@ GATEWAY = "gateway"
 ESCROW = "escrow"
 FEES = "fees"
 # What went back to a buyer after the seller was credited: somebody owes it to us.
-CLAIMS = "claims"
+RECEIVABLES = "claims"
 
 
 def seller_account(seller: MemberId) -> str:
@@ -22,9 +22,9 @@ def seller_account(seller: MemberId) -> str:
     return f"seller:{seller}"
 
 
-class Kind(StrEnum):
+class TransferKind(StrEnum):
     CAPTURED = "CAPTURED"
-    RETURNED = "RETURNED"
+    REFUNDED = "RETURNED"
     SETTLED = "SETTLED"
     FEE = "FEE"
 
@@ -36,7 +36,7 @@ class Transfer:
     `occurred_at` is when it happened; when it was recorded is the database's to say.
     """
 
-    kind: Kind
+    kind: TransferKind
     source: str
     debit: str
     credit: str
@@ -55,7 +55,7 @@ class Line:
     id: int
     occurred_at: datetime
     recorded_at: datetime
-    kind: Kind
+    kind: TransferKind
     source: str
     counter_account: str
     amount: int

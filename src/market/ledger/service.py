@@ -9,19 +9,19 @@ from market.shared.page import Slice
 from market.shared.purchase import Settlement
 
 from .domain import (
-    CLAIMS,
     ESCROW,
     FEES,
     GATEWAY,
+    RECEIVABLES,
     Balance,
-    Kind,
     Statement,
     Transfer,
+    TransferKind,
     seller_account,
 )
 from .ports import Transfers
 
-LINES_AT_ONCE = 500
+PAGE_SIZE = 500
 
 
 class Ledger:
@@ -30,11 +30,13 @@ class Ledger:
     def __init__(self, transfers: Transfers) -> None:
         self._transfers = transfers
 
-    async def captured(self, payment_id: PaymentId, amount: Money, at: datetime) -> None:
+    async def record_capture(self, payment_id: PaymentId, amount: Money, at: datetime) -> None:
         """A buyer's money arrived at the gateway: held until the purchase is confirmed."""
-        await self._transfers.add(Transfer(Kind.CAPTURED, payment_id, GATEWAY, ESCROW, amount, at))
+        await self._transfers.add(
+            Transfer(TransferKind.CAPTURED, payment_id, GATEWAY, ESCROW, amount, at)
+        )
 
-    async def returned(
+    async def record_refund(
         self, payment_id: PaymentId, amount: Money, total: int, at: datetime, *, settled: bool
     ) -> None:
         """Money went back; `total` is all that went back of this payment so far, this included.
@@ -42,20 +44,22 @@ class Ledger:
         The total is the source: it only grows, so whichever door saw it first recorded it. What
         was `settled` with the seller is held no more: it becomes a claim, for people to collect.
         """
-        source, debit = f"{payment_id}:{total}", CLAIMS if settled else ESCROW
-        await self._transfers.add(Transfer(Kind.RETURNED, source, debit, GATEWAY, amount, at))
+        source, debit = f"{payment_id}:{total}", RECEIVABLES if settled else ESCROW
+        await self._transfers.add(
+            Transfer(TransferKind.REFUNDED, source, debit, GATEWAY, amount, at)
+        )
 
-    async def release(self, settlement: Settlement, at: datetime) -> None:
+    async def settle_sale(self, settlement: Settlement, at: datetime) -> None:
         """A confirmed trade: the fee is ours, the rest is owed to the seller."""
         seller = seller_account(settlement.seller_id)
         net = settlement.held - settlement.fee
         if net.amount:
             await self._transfers.add(
-                Transfer(Kind.SETTLED, settlement.trade_id, ESCROW, seller, net, at)
+                Transfer(TransferKind.SETTLED, settlement.trade_id, ESCROW, seller, net, at)
             )
         if settlement.fee.amount:
             await self._transfers.add(
-                Transfer(Kind.FEE, settlement.trade_id, ESCROW, FEES, settlement.fee, at)
+                Transfer(TransferKind.FEE, settlement.trade_id, ESCROW, FEES, settlement.fee, at)
             )
 
     async def statement(
@@ -64,7 +68,7 @@ class Ledger:
         since: datetime | None = None,
         until: datetime | None = None,
         currency: str = KRW,
-        wanted: Slice = Slice(LINES_AT_ONCE),  # noqa: B008 # it can't change
+        wanted: Slice = Slice(PAGE_SIZE),  # noqa: B008 # it can't change
     ) -> Statement:
         """A page of what happened to an account in [since, until), by the time it happened.
 
@@ -82,7 +86,7 @@ class Ledger:
         """The whole statement, page after page; at least one."""
         cursor: str | None = None
         while True:
-            wanted = Slice(LINES_AT_ONCE, cursor)
+            wanted = Slice(PAGE_SIZE, cursor)
             page = await self.statement(account, since, until, currency, wanted)
             yield page
             cursor = page.next_cursor

@@ -10,7 +10,7 @@ from market.kit.db import Database, Row
 from market.shared.errors import Invalid
 from market.shared.page import Page, Slice
 
-from .domain import Balance, Kind, Line, Statement, Transfer
+from .domain import Balance, Line, Statement, Transfer, TransferKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -102,7 +102,7 @@ def _line(row: Row) -> Line:
         id=row["id"],
         occurred_at=row["occurred_at"],
         recorded_at=row["recorded_at"],
-        kind=Kind(row["kind"]),
+        kind=TransferKind(row["kind"]),
         source=row["source"],
         counter_account=row["counter"],
         amount=row["amount"],

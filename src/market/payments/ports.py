@@ -356,12 +356,12 @@ class Purchases(Protocol):
         ...
 
 
-class Books(Protocol):
+class Ledger(Protocol):
     """The ledger, as payments write to it (P9)."""
 
-    async def captured(self, payment_id: PaymentId, amount: Money, at: datetime) -> None: ...
+    async def record_capture(self, payment_id: PaymentId, amount: Money, at: datetime) -> None: ...
 
-    async def returned(
+    async def record_refund(
         self, payment_id: PaymentId, amount: Money, total: int, at: datetime, *, settled: bool
     ) -> None: ...
 

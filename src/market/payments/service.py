@@ -41,7 +41,6 @@ from .incident import (
 )
 from .order import Order
 from .ports import (
-    Books,
     Cancellations,
     Checkout,
     GatewayRefused,
@@ -49,6 +48,7 @@ from .ports import (
     Hint,
     Inbox,
     Incidents,
+    Ledger,
     Payments,
     Purchases,
 )
@@ -74,7 +74,7 @@ class PaymentService:
         cancellations: Cancellations,
         purchases: Purchases,
         gateways: Gateways,
-        books: Books,
+        ledger: Ledger,
         incidents: Incidents,
         inbox: Inbox,
         clock: Clock,
@@ -86,7 +86,7 @@ class PaymentService:
         self._cancellations = cancellations
         self._purchases = purchases
         self._gateways = gateways
-        self._books = books
+        self._ledger = ledger
         self._incidents = incidents
         self._inbox = inbox
         self._clock = clock
@@ -352,7 +352,7 @@ class PaymentService:
         """Whether it has paid its trade."""
         match event:
             case Captured():
-                await self._books.captured(payment.id, event.amount, event.at)
+                await self._ledger.record_capture(payment.id, event.amount, event.at)
                 return await self._hand_over(payment, event)
             case Returned():
                 await self._take_back(payment, event)
@@ -366,7 +366,9 @@ class PaymentService:
     async def _take_back(self, payment: Payment, event: Returned) -> None:
         now, trade_id = self._clock.now(), payment.trade_id
         settled = await self._purchases.is_settled(trade_id, payment.id)
-        await self._books.returned(payment.id, event.amount, event.total, now, settled=settled)
+        await self._ledger.record_refund(
+            payment.id, event.amount, event.total, now, settled=settled
+        )
         back = Refunded(event.amount.amount, event.total, await self._why_returned(payment, event))
         if settled:
             # The seller has been credited with it: for people to sort out.

@@ -105,7 +105,7 @@ class Stock(Protocol):
 class Escrow(Protocol):
     """The money held until the buyer confirms (P9)."""
 
-    async def release(self, settlement: Settlement, at: datetime) -> None:
+    async def settle_sale(self, settlement: Settlement, at: datetime) -> None:
         """Owes it to the seller, less the fee. Once per trade, by constraint."""
         ...
 

@@ -129,7 +129,7 @@ class TradeService:
                     settlement = trade.confirm(by, self._clock.now(), expected)
                     await self._stock.confirm(trade.product_id, version)
                     await self._trades.save(trade)
-                    await self._escrow.release(settlement, self._clock.now())
+                    await self._escrow.settle_sale(settlement, self._clock.now())
                     await self._notifications.notify(
                         id, NotificationKind.CONFIRMED, [trade.seller.id], "confirmed"
                     )
