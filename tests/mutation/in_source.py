@@ -56,6 +56,11 @@ LOCKS = (
         (_LAST_LINE + "test_a_cancellation_that_is_locked_by_id_keeps_everybody_else_out",),
     ),
     InSource(
+        "refunds that await their transfer locked",
+        row_lock(),
+        (_LAST_LINE + "test_a_refund_whose_transfer_is_awaited_can_be_locked_by_one_alone",),
+    ),
+    InSource(
         "session row locked",
         row_lock(),
         (_LOCKED.format("sessions"), _AUTH + "test_of_two_who_refresh_with_one_token_at_once"),

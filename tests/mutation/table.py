@@ -16,6 +16,8 @@ AWAITED: frozenset[str] = frozenset(
         "products_text_changed",
         "payments due for a check leased to one worker",
         "refund row locked by id",
+        "refunds that await their transfer locked",
+        "payments_transfer",
     }
 )
 

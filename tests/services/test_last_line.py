@@ -289,6 +289,22 @@ async def test_a_cancellation_that_is_locked_by_id_keeps_everybody_else_out(
 
 
 @pytest.mark.usefixtures("busy")
+async def test_a_refund_whose_transfer_is_awaited_can_be_locked_by_one_alone(
+    db: Database, dsn: str
+) -> None:
+    row = await db.find(
+        "UPDATE cancellations SET status = 'SUCCEEDED', settled_at = created_at, try_at = NULL,"
+        " refund_account = $1 RETURNING id, payment_id",
+        b"encrypted",
+    )
+    assert row is not None
+    async with holding(dsn, "cancellations", row["id"]):
+        refunds = SqlCancellations(db, Vault(["key"]))
+        with pytest.raises(Unavailable):
+            await impatiently(db, refunds.find_untransferred_for_update(row["payment_id"]))
+
+
+@pytest.mark.usefixtures("busy")
 async def test_a_locked_order_keeps_everybody_else_out(db: Database, dsn: str) -> None:
     id = await db.value("SELECT id FROM payments")
     async with holding(dsn, "payments", id):

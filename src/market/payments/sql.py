@@ -424,6 +424,7 @@ class SqlCancellations:
         return self._cancellation(row) if row else None
 
     async def find_untransferred_for_update(self, payment_id: PaymentId) -> Sequence[Cancellation]:
+        # safeguard: refunds that await their transfer locked
         rows = await self._db.lock_all(
             _CANCELLATION
             + """
