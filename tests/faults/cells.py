@@ -244,8 +244,8 @@ NEXT = (part_back_in_the_console,)
 
 CARD_CONSOLE = "card: part cancelled in the console"
 ACCOUNT_CONSOLE = "account: part cancelled in the console"
-# No payment that was paid is looked at unasked, and nothing else tells of a console: the
-# comparison of the following night finds it.
+# A payment that was paid is looked at unasked once a day, and nothing else tells of a console: the
+# comparison of the following night finds it first.
 ONLY_COMPARED = {(CARD_CONSOLE, "dropped"), (ACCOUNT_CONSOLE, "dropped")}
 
 TOLD = (
