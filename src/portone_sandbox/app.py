@@ -3,26 +3,28 @@
 import asyncio
 import sys
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import httpx
 from litestar import Litestar, Request, Response, get
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from portone_sandbox.checkout.routes import router as checkout_router
 from portone_sandbox.control.routes import router as control_router
 from portone_sandbox.core.problem import problem_document
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.stores import MAIN, Stores, current_sandbox
 from portone_sandbox.dashboard.routes import router as dashboard_router
 from portone_sandbox.fault_injection import FaultInjectionMiddleware
 from portone_sandbox.oauth.kakao import router as kakao_router
 from portone_sandbox.oauth.naver import router as naver_router
 from portone_sandbox.recording import RecordingMiddleware
 from portone_sandbox.routing import RoutingMiddleware
+from portone_sandbox.store_selection import StoreMiddleware
 from portone_sandbox.v1.routes import refuse_http as refuse_http_v1
 from portone_sandbox.v1.routes import router as v1_router
 from portone_sandbox.v2.responses import refuse_http as refuse_http_v2
@@ -37,11 +39,17 @@ async def health() -> dict[str, str]:
 
 
 class Application:
-    """The whole sandbox as an ASGI application."""
+    """The whole sandbox as an ASGI application: one Litestar application serves every store."""
 
-    def __init__(self, app: Litestar, sandbox: SandboxState) -> None:
-        self._faults = FaultInjectionMiddleware(app, sandbox)
-        self._app = RoutingMiddleware(RecordingMiddleware(self._faults, sandbox))
+    def __init__(self, main: SandboxState) -> None:
+        self._stores = Stores(main)
+        self._stores.on_open, self._stores.on_drop = self._open, self._drop
+        # No environment proxy and no redirects: a webhook goes to its URL only.
+        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        self._litestar = _litestar(self._stores, self._sender, self._running)
+        self._served: dict[str, _Served] = {}
+        self._open(main)
+        self._app = StoreMiddleware(self._stores, lambda sandbox: self._served[sandbox.name].app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a call, or the lifespan."""
@@ -49,28 +57,69 @@ class Application:
 
     def close(self) -> None:
         """Release held requests: the sandbox is shutting down."""
-        self._faults.close()
+        for served in self._served.values():
+            served.faults.close()
 
+    def _sender(self) -> Sender:
+        """The sender of the running call's store."""
+        return self._served[current_sandbox().name].sender
 
-def build(sandbox: SandboxState) -> Application:
-    """Build the application around one sandbox's state."""
-    # Runs inside the event loop, which the sender's events belong to.
-    sender = Sender(sandbox)
+    def _open(self, sandbox: SandboxState) -> None:
+        served = _Served(self._litestar, sandbox, self._client)
+        self._served[sandbox.name] = served
+        if sandbox is not self._stores.main:
+            served.start()
+
+    def _drop(self, sandbox: SandboxState) -> None:
+        served = self._served.pop(sandbox.name)
+        served.faults.close()
+        served.stop()
 
     @asynccontextmanager
-    async def sending(_: Litestar) -> AsyncIterator[None]:
-        task = asyncio.create_task(sender.run())
+    async def _running(self, _: Litestar) -> AsyncIterator[None]:
+        self._served[MAIN].start()
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            tasks = [task for served in self._served.values() if (task := served.stop())]
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._client.aclose()
 
-    app = Litestar(
+
+class _Served:
+    """What one store has besides its state: its middleware, and the sender of its webhooks."""
+
+    def __init__(self, app: ASGIApp, sandbox: SandboxState, client: httpx.AsyncClient) -> None:
+        self.faults = FaultInjectionMiddleware(app, sandbox)
+        self.app = RoutingMiddleware(RecordingMiddleware(self.faults, sandbox))
+        self.sender = Sender(sandbox, client)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start to send."""
+        self._task = asyncio.create_task(self.sender.run())
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """Stop to send; the task is over soon."""
+        if self._task:
+            self._task.cancel()
+        return self._task
+
+
+def build(sandbox: SandboxState) -> Application:
+    """Build the application around the main store. Runs inside the event loop."""
+    return Application(sandbox)
+
+
+def _litestar(
+    stores: Stores,
+    sender: Callable[[], Sender],
+    running: Callable[[Litestar], AbstractAsyncContextManager[None]],
+) -> Litestar:
+    return Litestar(
         route_handlers=[
             health,
-            v1_router(sandbox),
+            v1_router(),
             v2_router(),
             control_router(),
             checkout_router(),
@@ -79,16 +128,15 @@ def build(sandbox: SandboxState) -> Application:
             naver_router(),
         ],
         dependencies={
-            "sandbox": Provide(lambda: sandbox, sync_to_thread=False),
-            "sender": Provide(lambda: sender, sync_to_thread=False),
+            "sandbox": Provide(current_sandbox, sync_to_thread=False),
+            "sender": Provide(sender, sync_to_thread=False),
+            "stores": Provide(lambda: stores, sync_to_thread=False),
         },
         exception_handlers={HTTPException: refuse_http, Exception: crash},
-        lifespan=[sending],
+        lifespan=[running],
         openapi_config=None,
-        state=State({"sandbox": sandbox}),
         logging_config=None,
     )
-    return Application(app, sandbox)
 
 
 def crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

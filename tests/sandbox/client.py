@@ -11,9 +11,11 @@ Json = dict[str, Any]
 class Client:
     """One sandbox, seen from a test."""
 
-    def __init__(self, url: str, watch: Any = None) -> None:
+    def __init__(self, url: str, watch: Any = None, headers: dict[str, str] | None = None) -> None:
         hooks = {"response": [watch]} if watch else {}
-        self.http = httpx.Client(base_url=url, trust_env=False, timeout=30, event_hooks=hooks)
+        self.http = httpx.Client(
+            base_url=url, trust_env=False, timeout=30, event_hooks=hooks, headers=headers
+        )
         self.keys = self.http.get("/control/credentials").json()
         self._token: str | None = None
 

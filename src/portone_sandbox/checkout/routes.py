@@ -30,6 +30,7 @@ from portone_sandbox.core.errors import AlreadyPaid, InvalidRequest, PaymentNotF
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.journal import explain
 from portone_sandbox.core.locale import KST, Language
+from portone_sandbox.core.origin import base
 from portone_sandbox.core.payments import Failure, Method, Payment, Status
 from portone_sandbox.core.request import AnyRequest, SandboxDep
 from portone_sandbox.core.state import SandboxState
@@ -138,7 +139,7 @@ async def act(tx_id: FromPath[str], request: AnyRequest, sandbox: SandboxDep) ->
     away = _place_to_go(payment, window, sandbox)
     if away:
         return _redirect(away)
-    return _redirect(f"/checkout/{tx_id}")
+    return _redirect(f"{base()}/checkout/{tx_id}")
 
 
 async def _confirm(sandbox: SandboxState, payment: Payment, form: dict[str, str]) -> Failure | None:

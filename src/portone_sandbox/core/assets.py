@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portone_sandbox.core.money import exponent, to_major
+from portone_sandbox.core.origin import base
 
 _PACKAGE = Path(__file__).parents[1]
 _TYPES = {
@@ -64,6 +65,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.globals["base"] = base
 _TEMPLATES.filters["money"] = show_money
 _TEMPLATES.filters["major"] = to_major
 _TEMPLATES.filters["time"] = show_time

@@ -37,19 +37,24 @@ _KEPT_BY_DEFAULT: tuple[Kept, ...] = ("tokens",)
 class SandboxState:
     """One sandbox. Its methods never await, so each request's change is atomic."""
 
-    def __init__(self, store: Store, flags: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, store: Store, flags: Mapping[str, object] | None = None, name: str = ""
+    ) -> None:
         """Open a sandbox; `flags` are the settings that this run was started with.
+
+        `name` is that of its store, empty for the main one.
 
         Raises msgspec.ValidationError for flags that are no settings.
         """
+        self.name = name
         self.store = store
         self.clock = Clock(store)
         self.faults = Faults(store)
         self.journal = Journal()
         self.wake_sender: Callable[[], None] = lambda: None
         # A flag is of its run, a change by a test is of the file; the later one of both holds.
-        self._initial_flags = dict(flags or {})
-        self._flags = dict(self._initial_flags)
+        self.initial_flags = dict(flags or {})
+        self._flags = dict(self.initial_flags)
         self._changes = self._load_changes()
         self.settings = self._effective(self._changes, self._flags)
         self.credentials = self._load_credentials()
@@ -97,7 +102,7 @@ class SandboxState:
         if "faults" not in keep:
             self.faults.clear()
         if "settings" not in keep:
-            self._changes, self._flags = {}, dict(self._initial_flags)
+            self._changes, self._flags = {}, dict(self.initial_flags)
             self.settings = self._effective(self._changes, self._flags)
         if "keys" not in keep:
             self.credentials = Credentials()

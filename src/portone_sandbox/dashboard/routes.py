@@ -4,7 +4,7 @@ It has no script; every button is a form that only this page may submit.
 """
 
 from collections.abc import Callable
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 from litestar import MediaType, Response, Router, get, post
@@ -18,8 +18,9 @@ from portone_sandbox.core.cancellations import CancelRequest
 from portone_sandbox.core.errors import InvalidRequest, Refused
 from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.locale import KST, Language
+from portone_sandbox.core.origin import base
 from portone_sandbox.core.payments import Payment
-from portone_sandbox.core.request import AnyRequest, SandboxDep
+from portone_sandbox.core.request import AnyRequest, SandboxDep, StoresDep
 from portone_sandbox.core.settings import Settings
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.webhook import V1_STATUS
@@ -43,6 +44,7 @@ STEPS = (("10m", 600), ("1h", 3600), ("1d", 86400), ("7d", 604800))
 @get("/")
 async def show(
     sandbox: SandboxDep,
+    stores: StoresDep,
     *,
     lang: FromQuery[Language] = "ko",
     page: FromQuery[int] = 1,
@@ -60,6 +62,8 @@ async def show(
         "dashboard.html",
         texts,
         zone=KST,
+        store=sandbox.name,
+        stores=[(name, f"/stores/{quote(name, safe='')}/") for name in stores.names()],
         now=sandbox.now(),
         offset=sandbox.clock.offset,
         frozen=sandbox.clock.frozen,
@@ -215,7 +219,7 @@ def _require_own_page(request: AnyRequest) -> None:
 def _redirect_back(form: Fields, **said: str) -> Response[str]:
     """Redirect to the page, so that a reload repeats nothing."""
     language = "en" if form.value("lang") == "en" else "ko"
-    place = "/?" + urlencode({"lang": language, **said})
+    place = base() + "/?" + urlencode({"lang": language, **said})
     headers = {"Location": place, "Cache-Control": "no-store"}
     return Response("", status_code=303, headers=headers, media_type=MediaType.TEXT)
 

@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from portone_sandbox.core.errors import Unauthorized
 from portone_sandbox.core.journal import explain
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.stores import current_sandbox
 
 TOKEN_TTL = timedelta(minutes=30)
 EXTEND_BELOW = timedelta(minutes=1)
@@ -57,7 +58,7 @@ async def require_token(
     A coroutine, though it never awaits: Litestar would run a plain function in another thread,
     where it could reach the store in the middle of a transaction.
     """
-    sandbox: SandboxState = connection.app.state.sandbox
+    sandbox = current_sandbox()
     headers = connection.headers
     # Older clients send the token in a header of its own, or in the query.
     given = headers.get("authorization") or headers.get("x-imptokenheader")

@@ -24,6 +24,7 @@ from portone_sandbox.core.operations import not_played
 from portone_sandbox.core.payments import Order, Payment, RefundAccount
 from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.stores import current_sandbox
 from portone_sandbox.v1.auth import issue_token, require_token
 from portone_sandbox.v1.lookup import LOOKUP_VERBS, LOOKUPS, visible
 from portone_sandbox.v1.operations import OPERATIONS
@@ -170,14 +171,14 @@ def refuse_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     return envelope(None, code=-1, message=error.detail, status=error.status_code)
 
 
-def router(sandbox: SandboxState) -> Router:
+async def _empty_message(response: Response[bytes]) -> Response[bytes]:
+    if current_sandbox().settings.v1_empty_fields == "null":
+        response.content = response.content.replace(b'"message":""', b'"message":null', 1)
+    return response
+
+
+def router() -> Router:
     """Everything under /v1."""
-
-    async def empty_message(response: Response[bytes]) -> Response[bytes]:
-        if sandbox.settings.v1_empty_fields == "null":
-            response.content = response.content.replace(b'"message":""', b'"message":null', 1)
-        return response
-
     guarded = Router(
         path="/",
         guards=[require_token],
@@ -193,6 +194,6 @@ def router(sandbox: SandboxState) -> Router:
     return Router(
         path="/v1",
         route_handlers=[get_token, guarded],
-        after_request=empty_message,
+        after_request=_empty_message,
         exception_handlers={Refused: refuse, HTTPException: refuse_http},
     )

@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from portone_sandbox.core.errors import Forbidden, Unauthorized
 from portone_sandbox.core.journal import explain
 from portone_sandbox.core.state import SandboxState
+from portone_sandbox.core.stores import current_sandbox
 
 ACCESS_TOKEN_TTL = timedelta(minutes=30)
 REFRESH_TOKEN_TTL = timedelta(days=1)
@@ -48,7 +49,7 @@ async def require_credential(
 
     A coroutine for the same reason as V1's guard: the store belongs to one thread.
     """
-    sandbox: SandboxState = connection.app.state.sandbox
+    sandbox = current_sandbox()
     scheme, _space, given = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "portone" and _same(given, sandbox.credentials.v2.api_secret):
         return

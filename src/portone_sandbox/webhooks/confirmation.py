@@ -9,7 +9,7 @@ from portone_sandbox.core.clock import show_moment
 from portone_sandbox.core.money import to_major
 from portone_sandbox.core.payments import Failure, Payment
 from portone_sandbox.core.state import SandboxState, new_webhook_id
-from portone_sandbox.webhooks.delivery import signature_headers
+from portone_sandbox.webhooks.delivery import common_headers, signature_headers
 
 TIMEOUT_SECONDS = 10.0
 _CODE = "CONFIRM_PROCESS_FAILED"
@@ -53,7 +53,7 @@ async def _ask(sandbox: SandboxState, payment: Payment, url: str) -> tuple[int, 
 
 
 def _message(sandbox: SandboxState, payment: Payment) -> tuple[str, dict[str, str]]:
-    headers = {"content-type": "application/json", "user-agent": "portone-sandbox"}
+    headers = common_headers(sandbox.name, "application/json")
     if payment.version == "V1":
         fields: dict[str, object] = {
             "imp_uid": payment.tx_id,

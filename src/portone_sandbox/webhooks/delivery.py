@@ -30,6 +30,12 @@ def signature_headers(secrets: list[str], message_id: str, stamp: int, body: str
     }
 
 
+def common_headers(store: str, content_type: str) -> dict[str, str]:
+    """The headers of every request; those of a named store tell its name."""
+    headers = {"content-type": content_type, "user-agent": "portone-sandbox"}
+    return headers | ({"x-sandbox-store": store} if store else {})
+
+
 def next_attempt_at(
     webhook: Webhook, attempted: Attempt, due_at: datetime, fixed_jitter: float | None
 ) -> datetime | None:

@@ -17,6 +17,7 @@ from portone_sandbox.webhooks.delivery import (
     V1_RETRY_SECONDS,
     V2_CONNECT_SECONDS,
     V2_READ_SECONDS,
+    common_headers,
     next_attempt_at,
     signature_headers,
 )
@@ -28,13 +29,12 @@ _IDLE_SECONDS = 1.0  # longest delay until a passed deadline is noticed
 class Sender:
     """Sends due webhooks: sequentially per order, concurrently across orders."""
 
-    def __init__(self, sandbox: SandboxState) -> None:
+    def __init__(self, sandbox: SandboxState, client: httpx.AsyncClient) -> None:
         self._sandbox = sandbox
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
-        # No environment proxy and no redirects: a webhook goes to its URL only.
-        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        self._client = client
         sandbox.wake_sender = self.wake
 
     def wake(self) -> None:
@@ -55,7 +55,6 @@ class Sender:
             for task in self._busy.values():
                 task.cancel()
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
-            await self._client.aclose()
 
     def cancel_deliveries(self) -> None:
         """Cancel running deliveries, as for a reset."""
@@ -126,7 +125,7 @@ class Sender:
         webhook.attempts.append(attempt)
 
     def _headers(self, webhook: Webhook) -> dict[str, str]:
-        headers = {"content-type": webhook.content_type, "user-agent": "portone-sandbox"}
+        headers = common_headers(self._sandbox.name, webhook.content_type)
         if webhook.version == "V1":
             return headers
         sandbox = self._sandbox
