@@ -292,16 +292,21 @@ async def test_a_cancellation_that_is_locked_by_id_keeps_everybody_else_out(
 async def test_a_refund_whose_transfer_is_awaited_can_be_locked_by_one_alone(
     db: Database, dsn: str
 ) -> None:
-    row = await db.find(
+    await db.execute(
         "UPDATE cancellations SET status = 'SUCCEEDED', settled_at = created_at, try_at = NULL,"
-        " refund_account = $1 RETURNING id, payment_id",
+        " refund_account = $1",
         b"encrypted",
     )
+    row = await db.find("SELECT id, payment_id FROM cancellations")
     assert row is not None
     async with holding(dsn, "cancellations", row["id"]):
         refunds = SqlCancellations(db, Vault(["key"]))
         with pytest.raises(Unavailable):
             await impatiently(db, refunds.find_untransferred_for_update(row["payment_id"]))
+    await db.execute(
+        "UPDATE cancellations SET status = 'REQUESTED', settled_at = NULL, try_at = created_at,"
+        " refund_account = NULL"
+    )
 
 
 @pytest.mark.usefixtures("busy")
