@@ -15,6 +15,7 @@ from market.shared.money import Money
 from market.shared.people import Person
 
 from .protocol import Script
+from .screens import Screens
 from .stage import Diverged, Due
 from .state import CARD, Means, Payment, Product, Trade
 from .world import Step, World
@@ -33,6 +34,7 @@ class Actions:
         self.world = world
         self.rng: random.Random = world.rng
         self.model, self.protocol, self.gateway = world.model, world.protocol, world.gateway
+        self.screens = Screens(self.rng)
         self.nobody = 0
 
     # ── members ──
@@ -65,17 +67,24 @@ class Actions:
         price = self.rng.choice([None, self.rng.randint(3, 90_000)])
         quantity = self.rng.choice([None, self.rng.randint(1, 5), product.quantity + 1])
         change = Change(price=price, quantity=quantity)
+        read = self.screens.shown(by, f"edit {product.id}", product.revision)
+        seen = self.rng.choice([None, read, read])
         return self._rule(
-            f"{_who(by)} changes {short(product.id)}: {price}, {quantity}",
-            lambda market: market.products.change(ProductId(product.id), MemberId(by), change),
-            lambda made: self.model.change(product, by, price, quantity),
+            f"{_who(by)} changes {seen} of {short(product.id)}: {price}, {quantity}",
+            lambda market: market.products.change(
+                ProductId(product.id),
+                MemberId(by),
+                change,
+                seen=None if seen is None else {seen},
+            ),
+            lambda made: self.model.change(product, by, price, quantity, seen),
         )
 
     def any_purchase(self) -> Step:
         return self.buy(self.any_product(), self.rng.choice(self.world.members))
 
     def buy(self, product: Product, buyer: Person) -> Step:
-        seen = self._seen(product.price)
+        seen = self.screens.agreed(buyer.id, product.id, product.price)
         return Step(
             f"{buyer.nickname} buys {short(product.id)} for {seen}",
             lambda market: market.trades.buy(ProductId(product.id), buyer, seen),
@@ -83,7 +92,7 @@ class Actions:
         )
 
     def approve(self, trade: Trade, by: str) -> Step:
-        seen = self._seen(trade.held)
+        seen = self.screens.agreed(by, trade.id, trade.held)
         return self._rule(
             f"{_who(by)} approves {seen} of {short(trade.id)}",
             lambda market: market.trades.approve(TradeId(trade.id), MemberId(by), seen),
@@ -91,17 +100,12 @@ class Actions:
         )
 
     def confirm(self, trade: Trade, by: str) -> Step:
-        seen = self._seen(trade.held)
+        seen = self.screens.agreed(by, trade.id, trade.held)
         return self._rule(
             f"{_who(by)} confirms {seen} of {short(trade.id)}",
             lambda market: market.trades.confirm(TradeId(trade.id), MemberId(by), seen),
             lambda made: self.model.confirm(trade, by, seen),
         )
-
-    def _seen(self, amount: int) -> int | None:
-        """What the page says now, seldom something else, or nothing. By the time of the act the
-        other party, or its seller, may have changed it."""
-        return self.rng.choices((amount, None, max(1, amount - 1)), (12, 3, 1))[0]
 
     def start(self, trade: Trade, payer: str, means: Means) -> Step:
         method, bank = means

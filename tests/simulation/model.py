@@ -64,13 +64,18 @@ class Model:
 
     # ── products and trades ──
 
-    def change(self, product: Product, by: str, price: int | None, quantity: int | None) -> None:
+    def change(
+        self, product: Product, by: str, price: int | None, quantity: int | None, seen: int | None
+    ) -> None:
         if by != product.seller:
             raise Refused("not_your_product")
+        if seen not in {None, product.revision}:
+            raise Refused("stale")
         if quantity is not None and quantity < product.taken:
             raise Refused("quantity_below_taken")
         product.price = price or product.price
         product.quantity = quantity or product.quantity
+        product.revision += 1
 
     def buy(self, product: Product, buyer: str, expected: int | None, made: Sequence[str]) -> None:
         if buyer == product.seller:

@@ -34,6 +34,7 @@ class Product:
     quantity: int
     taken: int = 0
     confirmed: int = 0
+    revision: int = 0
     trades: list["Trade"] = field(default_factory=list)
 
 

@@ -62,7 +62,7 @@ class Story:
             self.actions.any_sweep: 14,
             self.actions.any_webhook: 12,
             self.actions.any_listing: 1.5,
-            self.actions.any_change: 2.5,
+            self.actions.any_change: 4,
             self.actions.any_comparison: 0.4,
         }
         return rng.choices(list(kinds), list(kinds.values()))[0]()

@@ -31,6 +31,8 @@ async def test_market_model_and_gateway_tell_the_same_story(
     lived = await live(databases, seed, steps=1_000, look_every=200)
     assert lived.deaths > 0
     assert lived.trades > 50
+    # Each was asked to agree to what the other party had made of it since.
+    assert {"price_changed", "amount_changed"} <= set(lived.met)
 
 
 async def test_nor_does_the_story_differ_when_postgresql_orders_it(databases: Databases) -> None:

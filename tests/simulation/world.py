@@ -202,9 +202,9 @@ class World:
         m = self.model
         return {
             "products": (
-                "SELECT id, seller_id, price, quantity, taken, confirmed FROM products",
+                "SELECT id, seller_id, price, quantity, taken, confirmed, revision FROM products",
                 {
-                    (p.id, p.seller, p.price, p.quantity, p.taken, p.confirmed)
+                    (p.id, p.seller, p.price, p.quantity, p.taken, p.confirmed, p.revision)
                     for p in m.products.values()
                 },
             ),
