@@ -46,15 +46,13 @@ LONGEST_KEY = 255
 
 
 class KeyReused(Unprocessable):
-    """This Idempotency-Key was used for another request."""
-
     code: ClassVar[str] = "idempotency_key_reused"
+    message: ClassVar[str] = "This Idempotency-Key was used for a different request."
 
 
 class InProgress(Conflict):
-    """The first request with this Idempotency-Key is still running."""
-
     code: ClassVar[str] = "idempotency_in_progress"
+    message: ClassVar[str] = "The first request with this Idempotency-Key is still running."
 
 
 class Scope(Enum):

@@ -62,7 +62,7 @@ class Problem(Struct, omit_defaults=True):
 
 
 class BodyInvalid(errors.Invalid):
-    """The body is not the JSON that this takes."""
+    message = "The body is not the JSON that this endpoint accepts."
 
     def __init__(self, fields: list[dict[str, str]]) -> None:
         self.fields = fields

@@ -16,9 +16,8 @@ SCRIPTS = _CHECKOUT if _CHECKOUT.is_dir() else _INSTALLED
 
 
 class SchemaOutdated(Unavailable):
-    """The database is older than this code needs: run `market migrate`."""
-
     code = "schema_outdated"
+    message = "The database schema is older than this release needs. Run `market migrate`."
 
 
 @cache

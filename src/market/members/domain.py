@@ -21,45 +21,43 @@ STEP_UP_WINDOW = timedelta(minutes=10)
 
 
 class EmailTaken(Conflict):
-    """A member with this address exists already."""
-
     code: ClassVar[str] = "email_taken"
+    message: ClassVar[str] = "A member with this email address exists already."
 
 
 class WrongCredentials(Unauthenticated):
-    """Address or password is wrong."""
-
     code: ClassVar[str] = "wrong_credentials"
+    message: ClassVar[str] = "Incorrect email address or password."
 
 
 class PasswordSet(Conflict):
-    """There is a password already, or no address to use one with."""
-
     code: ClassVar[str] = "password_set"
+    message: ClassVar[str] = (
+        "The member has a password already, or no email address to use one with."
+    )
 
 
 class StepUpNeeded(Forbidden):
-    """This needs a sign-in of the last ten minutes. Sign in again."""
-
     code: ClassVar[str] = "step_up_needed"
+    message: ClassVar[str] = "This needs a sign-in within the last ten minutes. Sign in again."
 
 
 class TokenInvalid(Unauthenticated):
-    """This token is not one of ours, or no longer good."""
-
     code: ClassVar[str] = "token_invalid"
+    message: ClassVar[str] = "This token is invalid or revoked."
 
 
 class TokenExpired(Unauthenticated):
-    """This token has expired."""
-
     code: ClassVar[str] = "token_expired"
+    message: ClassVar[str] = "This token has expired."
 
 
 class TokenReused(Unauthenticated):
-    """This refresh token was used before, so every token of its session is now void."""
-
     code: ClassVar[str] = "token_reused"
+    message: ClassVar[str] = (
+        "This refresh token was used before, so every token of its session is revoked. "
+        "Sign in again."
+    )
 
 
 def normal_email(text: str) -> str:

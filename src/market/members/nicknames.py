@@ -52,15 +52,13 @@ _APART = regex.compile(r"[[\p{L}\p{N}\p{M}]--\p{Hangul}]+|\p{Hangul}+", regex.VE
 
 
 class NicknameTaken(Conflict):
-    """Another member has this nickname, or one that looks like it."""
-
     code: ClassVar[str] = "nickname_taken"
+    message: ClassVar[str] = "Another member has this nickname or one that looks like it."
 
 
 class NicknameReserved(Unprocessable):
-    """This nickname would be taken for the market's own."""
-
     code: ClassVar[str] = "nickname_reserved"
+    message: ClassVar[str] = "This nickname could be mistaken for the market's own. Choose another."
 
 
 def nickname(text: str) -> str:

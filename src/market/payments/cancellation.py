@@ -17,33 +17,33 @@ from market.shared.purchase import FAILED_LATER, TRANSFER_FAILED
 
 
 class CancellationInProgress(Conflict):
-    """Another cancellation of this payment is under way."""
-
     code: ClassVar[str] = "cancellation_in_progress"
+    message: ClassVar[str] = "Another refund of this payment is in progress."
 
 
 class AlreadyAsked(Conflict):
-    """This request asked for a refund before: make another one for another refund."""
-
     code: ClassVar[str] = "refund_already_asked"
+    message: ClassVar[str] = (
+        "This request already asked for a refund. Send a new request for another refund."
+    )
 
 
 class RefundRefused(Conflict):
-    """The payment gateway refuses to send the money back."""
-
     code: ClassVar[str] = "refund_refused"
+    message: ClassVar[str] = "The payment gateway refused the refund."
 
 
 class TooManyRefunds(Conflict):
-    """So many parts of this payment went back that only all of it still can."""
-
     code: ClassVar[str] = "too_many_refunds"
+    message: ClassVar[str] = (
+        "This payment has reached its number of partial refunds. "
+        "Only the whole rest can be refunded."
+    )
 
 
 class RefundTooSmall(Conflict):
-    """A part that goes back must be worth the way."""
-
     code: ClassVar[str] = "refund_too_small"
+    message: ClassVar[str] = "This amount is too small to be refunded alone."
 
 
 # A gateway lets a payment be cancelled a few times only: neither party may use that up. Its buyer

@@ -12,21 +12,23 @@ from .domain import OFFERED, Means, Method
 
 
 class BuyerNeeded(Invalid):
-    """The payment company must be told who pays: give what is missing of name, phone and email."""
-
     code: ClassVar[str] = "buyer_needed"
+    message: ClassVar[str] = (
+        "The payment company requires the buyer's details. "
+        "Add the missing name, phone number or email address."
+    )
 
 
 class BankRefused(Invalid):
-    """The payment company does not deal with this bank. Choose another."""
-
     code: ClassVar[str] = "bank_refused"
+    message: ClassVar[str] = "The payment company does not support this bank. Choose another."
 
 
 class RefundPhoneNeeded(Invalid):
-    """The payment company refunds only with the phone number of the account's holder."""
-
     code: ClassVar[str] = "refund_phone_needed"
+    message: ClassVar[str] = (
+        "The payment company refunds only with the account holder's phone number. Add it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,21 +30,20 @@ from .record import Method as Method  # noqa: PLC0414 # callers have it from her
 
 
 class BankNeeded(Invalid):
-    """Choose a bank for the virtual account."""
-
     code: ClassVar[str] = "bank_needed"
+    message: ClassVar[str] = "Choose a bank for the virtual account."
 
 
 class ExceedsCancellable(Conflict):
-    """That much is not there to be cancelled."""
-
     code: ClassVar[str] = "amount_exceeds_cancellable"
+    message: ClassVar[str] = "The amount exceeds what can be refunded."
 
 
 class RefundAccountNeeded(Invalid):
-    """A deposit can only go back to an account of the buyer's: say which."""
-
     code: ClassVar[str] = "refund_account_needed"
+    message: ClassVar[str] = (
+        "A deposit can only be refunded to a bank account of the buyer's. Add a refund account."
+    )
 
 
 class Status(StrEnum):

@@ -29,16 +29,16 @@ REFUND_DONE, REFUND_GIVEN_UP = "refund_done", "refund_given_up"
 
 
 class AlreadySettled(Conflict):
-    """This incident is settled already."""
-
     code: ClassVar[str] = "incident_already_settled"
+    message: ClassVar[str] = "This incident is resolved already."
 
 
 class OwnTrade(Forbidden):
-    """In their own trades operators are members like all others: do it there, or let another
-    operator do it."""
-
     code: ClassVar[str] = "own_trade"
+    message: ClassVar[str] = (
+        "Operators cannot act on their own trades here. "
+        "Use the trade's page, or ask another operator."
+    )
 
 
 @dataclass(frozen=True, slots=True)

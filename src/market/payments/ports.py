@@ -21,15 +21,15 @@ from .record import Snapshot, Till
 
 
 class GatewayRefused(Conflict):
-    """The payment gateway refused."""
-
     code: ClassVar[str] = "gateway_refused"
+    message: ClassVar[str] = "The payment gateway refused the request."
 
 
 class OutcomeUnknown(GatewayTrouble):
-    """The payment gateway gave no answer; what it did is not known yet, and will be looked up."""
-
     code: ClassVar[str] = "outcome_unknown"
+    message: ClassVar[str] = (
+        "The payment gateway did not respond. The outcome is unknown until it is queried."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,55 +25,49 @@ PHOTOS_MAX = 5
 
 
 class SoldOut(Conflict):
-    """Every unit is taken."""
-
     code: ClassVar[str] = "sold_out"
+    message: ClassVar[str] = "This product is sold out."
 
 
 class Reserved(SoldOut):
-    """Every unit is reserved. If a reservation ends, one can be bought again."""
+    message = "Every unit is reserved. A unit is on sale again if a reservation ends."
 
 
 class PriceChanged(Conflict):
-    """The price is no longer the one you saw."""
-
     code: ClassVar[str] = "price_changed"
+    message: ClassVar[str] = "The price has changed since you saw it."
 
 
 class OwnProduct(Forbidden):
-    """You can't buy what you sell."""
-
     code: ClassVar[str] = "own_product"
+    message: ClassVar[str] = "You cannot buy your own product."
 
 
 class NotYourProduct(Forbidden):
-    """Only its seller may change a product."""
-
     code: ClassVar[str] = "not_your_product"
+    message: ClassVar[str] = "Only the seller can change this product."
 
 
 class Stale(PreconditionFailed):
-    """The product was edited since it was read: read it again."""
-
     code: ClassVar[str] = "stale"
+    message: ClassVar[str] = "The product was edited since you read it. Read it again."
 
 
 class QuantityBelowTaken(Conflict):
-    """That many units are already in trades."""
-
     code: ClassVar[str] = "quantity_below_taken"
+    message: ClassVar[str] = "The quantity cannot be less than the units already in trades."
 
 
 class PhotoRefused(Invalid):
-    """That is no photo we can show: at most 8 MB and 110 megapixels (a PNG 24, a WebP 12)."""
-
     code: ClassVar[str] = "photo_refused"
+    message: ClassVar[str] = (
+        "The photo cannot be used. At most 8 MB and 110 megapixels (a PNG 24, a WebP 12)."
+    )
 
 
 class TooManyPhotos(Conflict):
-    """A product has five photos at most."""
-
     code: ClassVar[str] = "too_many_photos"
+    message: ClassVar[str] = "A product has five photos at most."
 
 
 class ProductStatus(StrEnum):

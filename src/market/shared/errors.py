@@ -1,7 +1,7 @@
 """Errors a caller can do something about: one root, one family per kind.
 
-Each has a stable `code` and carries the ids it is about. The docstring is the message a client
-reads. No error knows HTTP: `kit.http` maps kinds to statuses.
+Each has a stable `code`, a default `message` and the ids it concerns.
+No error knows HTTP: `kit.http` maps kinds to statuses.
 """
 
 from typing import ClassVar
@@ -11,83 +11,72 @@ class MarketError(Exception):
     """Something the market refuses to do."""
 
     code: ClassVar[str] = "market_error"
+    message: ClassVar[str] = "The market refuses this request."
 
     def __init__(self, detail: str | None = None, **about: str | int) -> None:
-        self.detail = detail or (self.__doc__ or "").strip().splitlines()[0]
+        self.detail = detail or self.message
         self.about = about
         super().__init__(self.detail)
 
 
 class Invalid(MarketError):
-    """The request does not make sense."""
-
     code = "invalid_request"
+    message = "The request is invalid."
 
 
 class Unauthenticated(MarketError):
-    """Sign in first."""
-
     code = "unauthenticated"
+    message = "Authentication is required."
 
 
 class Forbidden(MarketError):
-    """This is not yours to do."""
-
     code = "forbidden"
+    message = "You do not have permission to do this."
 
 
 class NotFound(MarketError):
-    """There is no such thing, or it is not yours to see."""
-
     code = "not_found"
+    message = "Not found, or not visible to you."
 
 
 class Conflict(MarketError):
-    """It is in no state that allows this."""
-
     code = "conflict"
+    message = "Not allowed in the current state."
 
 
 class PreconditionFailed(MarketError):
-    """It is no longer what the request was made for."""
-
     code = "precondition_failed"
+    message = "The resource has changed since you read it."
 
 
 class Unprocessable(MarketError):
-    """The request can be read, but contradicts an earlier one."""
-
     code = "unprocessable"
+    message = "The request contradicts an earlier one."
 
 
 class Unavailable(MarketError):
-    """Too busy right now. Try again shortly."""
-
     code = "unavailable"
+    message = "The service is busy. Try again shortly."
 
 
 class GatewayTrouble(MarketError):
-    """The payment gateway could not be reached or answered in no known way. Try again shortly."""
-
     code = "gateway_unavailable"
+    message = "The payment gateway cannot be reached or sent no valid response. Try again shortly."
 
 
 class InvalidTransition(Conflict):
-    """Its present state does not allow this step."""
-
     code = "invalid_transition"
+    message = "The current state does not allow this step."
 
 
 class VersionConflict(Unavailable):
-    """Somebody else changed it in the same moment. Try again shortly."""
-
     code = "version_conflict"
+    message = "Another request changed this at the same time. Try again shortly."
 
 
 class RateLimited(MarketError):
-    """Too many attempts. Try again later."""
-
     code = "rate_limited"
+    message = "Too many attempts. Try again later."
 
     def __init__(self, *, retry_after: int) -> None:
         super().__init__(retry_after=retry_after)

@@ -30,27 +30,25 @@ from market.shared.purchase import (
 
 
 class AlreadyBought(Conflict):
-    """You have a trade of this product already; one unit each."""
-
     code: ClassVar[str] = "already_bought"
+    message: ClassVar[str] = (
+        "You already have a live trade of this product. One unit per buyer at a time."
+    )
 
 
 class AmountChanged(Conflict):
-    """The trade is no longer about the amount you saw."""
-
     code: ClassVar[str] = "amount_changed"
+    message: ClassVar[str] = "The amount of this trade has changed since you saw it."
 
 
 class NotYourPart(Forbidden):
-    """That step is for the other party to take."""
-
     code: ClassVar[str] = "not_your_part"
+    message: ClassVar[str] = "Only the other party can take this step."
 
 
 class HoldExpired(Conflict):
-    """The time to pay has run out."""
-
     code: ClassVar[str] = "hold_expired"
+    message: ClassVar[str] = "The time to pay has run out."
 
 
 class Status(StrEnum):

@@ -31,19 +31,17 @@ _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 
 
 class SignInFirst(Unauthenticated):
-    """Sign in to see this page."""
+    message = "Sign in to see this page."
 
 
 class SignedOut(SignInFirst):
-    """You have been signed out since this page was loaded. Sign in again to go on."""
-
     code = "signed_out"
+    message = "You were signed out since this page was loaded. Sign in again to continue."
 
 
 class ForgedForm(Forbidden):
-    """This form did not come from a page of ours, or from one too old. Load the page again."""
-
     code = "forged_form"
+    message = "This form did not come from our page, or the page is too old. Load it again."
 
 
 @dataclass(frozen=True, slots=True)

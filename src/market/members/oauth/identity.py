@@ -14,39 +14,39 @@ NEXT_LENGTH_MAX = 500
 
 
 class SocialStateInvalid(Invalid):
-    """This sign-in began in another browser, took too long, or is over. Begin again."""
-
     code: ClassVar[str] = "social_state_invalid"
+    message: ClassVar[str] = (
+        "This sign-in began in another browser, timed out or is finished. Begin again."
+    )
 
 
 class SocialDeclined(Forbidden):
-    """The sign-in was declined at the provider."""
-
     code: ClassVar[str] = "social_declined"
+    message: ClassVar[str] = "The sign-in was declined at the provider."
 
 
 class SocialRefused(Invalid):
-    """The provider does not vouch for this sign-in. Begin again."""
-
     code: ClassVar[str] = "social_refused"
+    message: ClassVar[str] = "The provider rejected this sign-in. Begin again."
 
 
 class SocialUnavailable(GatewayTrouble):
-    """The provider could not be reached or answered in no known way. Begin again shortly."""
-
     code: ClassVar[str] = "social_unavailable"
+    message: ClassVar[str] = (
+        "The provider cannot be reached or sent no valid response. Begin again shortly."
+    )
 
 
 class SocialAccountConflict(Conflict):
-    """The member with this address already signs in with another account of this provider."""
-
     code: ClassVar[str] = "social_account_conflict"
+    message: ClassVar[str] = (
+        "The member with this email address already signs in with another account of this provider."
+    )
 
 
 class AlreadyLinked(Conflict):
-    """This account was linked in the same moment."""
-
     code: ClassVar[str] = "already_linked"
+    message: ClassVar[str] = "Another request linked this account at the same time."
 
 
 @dataclass(frozen=True, slots=True)

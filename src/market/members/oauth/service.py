@@ -38,9 +38,10 @@ _ROUNDS = 3
 
 
 class SocialCodeInvalid(Invalid):
-    """This code is not good for this browser, took too long, or was used before."""
-
     code: ClassVar[str] = "social_code_invalid"
+    message: ClassVar[str] = (
+        "This code belongs to another browser, timed out or was used before. Begin again."
+    )
 
 
 class OAuthFlow(Struct, frozen=True):

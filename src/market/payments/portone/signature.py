@@ -28,9 +28,8 @@ _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class SignatureRefused(Unauthenticated):
-    """This webhook does not bear the payment gateway's signature."""
-
     code: ClassVar[str] = "webhook_signature_refused"
+    message: ClassVar[str] = "This webhook does not bear the payment gateway's signature."
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class V2Account:
 
 
 class NewForm(OutcomeUnknown):
-    """The payment gateway answered in JSON, but in a form that nobody has announced."""
+    message = "The payment gateway answered with JSON in an unknown form."
 
 
 class PortOneV2:
