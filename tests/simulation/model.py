@@ -477,7 +477,7 @@ class Model:
         return [
             p
             for p in self.payments.values()
-            if p.look_at or p.open_cancellation or (p.left and p.trade.holds_money)
+            if p.look_at or p.open_cancellation or (p.trade.paid_by is p and p.trade.holds_money)
         ]
 
     # ── what they share ──
