@@ -165,6 +165,27 @@ async def test_one_still_under_way_after_its_key_was_forgotten_is_not_given_up(
     assert await v2.returned(payment) == 400
 
 
+@pytest.mark.parametrize(
+    ("listed", "returning"),
+    [
+        (None, None),
+        ("none", None),
+        ([], False),
+        ([{"id": "c1", "status": "REQUESTED", "totalAmount": 400}], True),
+        ([{"id": "c1", "status": "IN_A_NEW_WAY", "totalAmount": 400}], True),
+        ([{"id": "c1", "status": "FAILED", "totalAmount": 400}], False),
+        ([{"id": "c1", "status": "FAILED", "totalAmount": 400}, {"id": "c2"}], None),
+        ([{"id": "c1", "status": "REQUESTED", "totalAmount": 400}, {"id": "c2"}], True),
+    ],
+)
+async def test_only_a_record_that_lists_its_refunds_says_that_none_is_under_way(
+    v2: V2Side, listed: object, returning: bool | None
+) -> None:
+    payment = await v2.paid()
+    v2.bent(lambda shown: shown.update(cancellations=listed))
+    assert (await v2.seen(payment)).returning is returning
+
+
 # ── records ──
 
 

@@ -127,10 +127,15 @@ class PaymentV2(Struct, rename="camel"):
         word = _text(self.method, "type")
         return _METHODS.get(word, Method.OTHER) if word else None
 
-    def _refunds(self) -> Sequence[RefundSeen]:
-        listed = self.cancellations if isinstance(self.cancellations, list) else []
-        read = [_refund(each) for each in listed]
-        return tuple(refund for refund in read if refund is not None)
+    def _refunds(self) -> Sequence[RefundSeen] | None:
+        """None where the record does not tell for sure: a paid one may leave the list out, and
+        what can't be read may be under way."""
+        if not isinstance(self.cancellations, list):
+            return None
+        listed = [_refund(each) for each in self.cancellations]
+        read = tuple(refund for refund in listed if refund is not None)
+        under_way = any(refund.state is RefundState.REQUESTED for refund in read)
+        return read if under_way or len(read) == len(listed) else None
 
     def _account(self) -> VirtualAccount | None:
         number, due_at = _text(self.method, "accountNumber"), _text(self.method, "expiredAt")
