@@ -1,7 +1,6 @@
 """Fixtures that every kind of test shares."""
 
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def databases() -> Databases:
     server = os.environ.get("TEST_DATABASE_URL")
     if server:
         return Databases.prepare(server)
-    return Databases.start(Path(tempfile.mkdtemp(prefix="wanted-market-")))
+    return Databases.start_in_memory()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def main(only: str) -> int:
     ]
     with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
         tree = Path(scratch) / "tree"
-        server = Databases.start(Path(scratch) / "postgres").server
+        server = Databases.start_in_memory().server
         copy(tree)
         # Before the first: whoever edits the tree meanwhile disturbs nothing.
         rows = {safeguard.name: table.row(safeguard) for safeguard in chosen}

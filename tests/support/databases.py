@@ -1,6 +1,9 @@
 """A database per test, copied from one that was migrated once."""
 
 import asyncio
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +19,8 @@ from market.kit import postgres
 from market.kit.migrate import migrate
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+MEMORY = Path("/dev/shm")  # noqa: S108 # each run has a directory of its own there
+MEMORY_NEEDED = 2**30
 WITHOUT_DURABILITY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
@@ -35,6 +40,16 @@ class Databases:
         server = postgres.start(directory, keep=False)
         asyncio.run(_set(server, *WITHOUT_DURABILITY, *settings))
         return cls.prepare(server)
+
+    @classmethod
+    def start_in_memory(cls, *settings: str) -> "Databases":
+        """The same in a directory of its own, in memory where the machine has room for it.
+
+        A database is a thousand small files: in memory it is made with a fifth of the CPU.
+        """
+        roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
+        directory = tempfile.mkdtemp(prefix="wanted-market-", dir=MEMORY if roomy else None)
+        return cls.start(Path(directory) / "postgres", *settings)
 
     @classmethod
     def prepare(cls, server: str) -> "Databases":
