@@ -7,7 +7,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,6 +57,13 @@ from portone_sandbox.terminal import LogLevel, printer
     help="Where V2 webhooks go, unless a payment names its own noticeUrls.",
 )
 @click.option(
+    "--seed",
+    envvar="SANDBOX_SEED",
+    show_envvar=True,
+    type=int,
+    help="Makes ids and tokens the same in every run.",
+)
+@click.option(
     "--log",
     default="all",
     show_default=True,
@@ -72,6 +79,7 @@ def main(
     data: Path,
     webhook_url_v1: str | None,
     webhook_url_v2: str | None,
+    seed: int | None,
     log: LogLevel,
     *,
     quiet: bool,
@@ -82,7 +90,8 @@ def main(
     """
     flags = {"webhook_url_v1": webhook_url_v1, "webhook_url_v2": webhook_url_v2}
     address, port = _free_address(host, port)
-    sandbox = _state(data, {name: value for name, value in flags.items() if value is not None})
+    given = {name: value for name, value in flags.items() if value is not None}
+    sandbox = _state(data, given, seed)
     sandbox.journal.on_entry = printer("none" if quiet else log)
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"portone-sandbox listens on http://{shown}:{port} (state in {data})")
@@ -107,9 +116,9 @@ def _free_address(host: str, port: int) -> tuple[str, int]:
         )
 
 
-def _state(data: Path, flags: dict[str, object]) -> SandboxState:
+def _state(data: Path, flags: Mapping[str, object], seed: int | None) -> SandboxState:
     try:
-        return SandboxState(_open(data), flags)
+        return SandboxState(_open(data), flags, seed=seed)
     except msgspec.ValidationError as error:
         _fail(f"{error}: set --webhook-url-v1 and --webhook-url-v2 to URLs")
 

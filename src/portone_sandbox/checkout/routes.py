@@ -75,7 +75,7 @@ async def open_window(request: AnyRequest, sandbox: SandboxDep) -> Response[byte
     reader = sdk_v1 if request.url.path.endswith("v1") else sdk_v2
     try:
         sdk_request = reader.read_request(sandbox, call, phone=call.flag("phone"))
-        window = new_window(sdk_request, request.headers.get("origin"))
+        window = new_window(sandbox, sdk_request, request.headers.get("origin"))
         with sandbox.store.transaction():
             payment = payment_flow.open_checkout(sandbox, sdk_request.opening)
             save_window(sandbox, payment.tx_id, window)

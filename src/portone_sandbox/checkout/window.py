@@ -1,7 +1,6 @@
 """One checkout window: its opener, its style, and the destination of its result."""
 
 import re
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
@@ -104,10 +103,10 @@ class Window(msgspec.Struct, kw_only=True):
         )
 
 
-def new_window(sdk_request: SdkRequest, origin: str | None) -> Window:
+def new_window(sandbox: SandboxState, sdk_request: SdkRequest, origin: str | None) -> Window:
     """A window for `asked`, opened by a page of `origin`."""
     return Window(
-        token=secrets.token_urlsafe(24),
+        token=sandbox.ids.token(24),
         origin=origin if origin and _ORIGIN.fullmatch(origin) else "null",
         style=sdk_request.style,
         redirect_url=sdk_request.redirect_url,

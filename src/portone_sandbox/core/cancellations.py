@@ -1,6 +1,5 @@
 """Cancellations: which are allowed, and what they change."""
 
-import uuid
 from datetime import datetime, timedelta
 
 import msgspec
@@ -238,7 +237,7 @@ def _new_cancellation(
     sandbox: SandboxState, request: CancelRequest, amount: int, tax_free: int, vat: int
 ) -> Cancellation:
     return Cancellation(
-        id=str(uuid.uuid4()),
+        id=str(sandbox.ids.uuid()),
         status="REQUESTED",
         amount=amount,
         tax_free=tax_free,
@@ -260,7 +259,7 @@ def _succeed(
 ) -> None:
     now = sandbox.now()
     cancellation.status, cancellation.cancelled_at = "SUCCEEDED", now
-    cancellation.pg_tx_id = f"sandboxcancel{uuid.uuid4().hex[:12]}"
+    cancellation.pg_tx_id = f"sandboxcancel{sandbox.ids.hex(12)}"
     payment.cancelled_at = now
     whole = payment.cancelled == payment.amount
     if whole:

@@ -1,7 +1,5 @@
 """Changes to a payment at the checkout window, called by the page, by APIs and by /control/pay."""
 
-import secrets
-import uuid
 from datetime import datetime, timedelta
 
 import msgspec
@@ -223,7 +221,7 @@ def authenticate(sandbox: SandboxState, payment: Payment, card: Card | None = No
     channel = sandbox.settings.channel(payment.channel_key, payment.version)
     if channel and channel.manual_approval:
         _refuse_if_paid(sandbox, payment)
-        payment.payment_token = secrets.token_urlsafe(24)
+        payment.payment_token = sandbox.ids.token(24)
         payment.card = card
         payment.updated_at = sandbox.now()
         sandbox.store.save_payment(payment)
@@ -234,14 +232,14 @@ def authenticate(sandbox: SandboxState, payment: Payment, card: Card | None = No
 def approve(sandbox: SandboxState, payment: Payment, card: Card | None = None) -> Payment:
     """Charge the card, or open the virtual account; raises AlreadyPaid."""
     _refuse_if_paid(sandbox, payment)
-    payment.pg_tx_id = f"sandbox{uuid.uuid4().hex[:20]}"
+    payment.pg_tx_id = f"sandbox{sandbox.ids.hex(20)}"
     payment.payment_token = None
     if payment.method is Method.VIRTUAL_ACCOUNT:
         return _issue_account(sandbox, payment)
     now = sandbox.now()
     if payment.method is Method.CARD:
         payment.card = card or payment.card or Card()
-        payment.card.approval_number = payment.card.approval_number or _digits(8)
+        payment.card.approval_number = payment.card.approval_number or sandbox.ids.digits(8)
     elif payment.method is Method.TRANSFER:
         payment.bank = payment.bank or banks.DEFAULT
     elif payment.method is Method.EASY_PAY:
@@ -287,7 +285,7 @@ def _issue_account(sandbox: SandboxState, payment: Payment) -> Payment:
         company.check_bank(payment.bank or banks.DEFAULT)
     payment.account = VirtualAccount(
         bank=payment.bank or banks.DEFAULT,
-        number=wanted.number if wanted and wanted.number else _digits(14),
+        number=wanted.number if wanted and wanted.number else sandbox.ids.digits(14),
         holder=wanted.holder if wanted and wanted.holder else "샌드박스",
         due_at=wanted.due_at if wanted else payment.account_due_at or now + DEFAULT_DUE,
         issued_at=now,
@@ -310,8 +308,3 @@ def _save_and_notify(sandbox: SandboxState, payment: Payment, event: Event) -> N
         if not payment.skip_webhook:
             sandbox.notify(payment, event)
         sandbox.store.save_payment(payment)
-
-
-def _digits(count: int) -> str:
-    low: int = 10 ** (count - 1)
-    return str(low + secrets.randbelow(9 * low))

@@ -1,7 +1,5 @@
 """The state shared by all parts of the sandbox: store, clock, settings, faults, outbox."""
 
-import secrets
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Literal
@@ -11,6 +9,7 @@ import msgspec
 from portone_sandbox.core.clock import Clock
 from portone_sandbox.core.errors import PaymentNotFound
 from portone_sandbox.core.faults import Faults
+from portone_sandbox.core.ids import Ids
 from portone_sandbox.core.journal import Journal
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.settings import Credentials, Settings
@@ -38,16 +37,22 @@ class SandboxState:
     """One sandbox. Its methods never await, so each request's change is atomic."""
 
     def __init__(
-        self, store: Store, flags: Mapping[str, object] | None = None, name: str = ""
+        self,
+        store: Store,
+        flags: Mapping[str, object] | None = None,
+        name: str = "",
+        seed: int | None = None,
     ) -> None:
         """Open a sandbox; `flags` are the settings that this run was started with.
 
-        `name` is that of its store, empty for the main one.
+        `name` is that of its store, empty for the main one; a `seed` makes its ids repeatable.
 
         Raises msgspec.ValidationError for flags that are no settings.
         """
         self.name = name
         self.store = store
+        self.seed = seed
+        self.ids = Ids(store, None if seed is None else f"{seed}/{name}")
         self.clock = Clock(store)
         self.faults = Faults(store)
         self.journal = Journal()
@@ -114,9 +119,8 @@ class SandboxState:
     def new_tx_id(self, version: str) -> str:
         """A new imp_uid, or V2 transaction id."""
         if version == "V1":
-            low = 10 ** (_IMP_UID_DIGITS - 1)
-            return f"imp_{low + secrets.randbelow(9 * low)}"
-        return str(uuid.uuid4())
+            return f"imp_{self.ids.digits(_IMP_UID_DIGITS)}"
+        return str(self.ids.uuid())
 
     def get_payment(self, tx_id: str) -> Payment:
         """An attempt by imp_uid or transaction id; raises PaymentNotFound."""
@@ -184,8 +188,8 @@ class SandboxState:
             attempts = 1 + len(_V2_RETRIES)
         as_form = payment.version == "V1" and form
         return Webhook(
-            id=new_webhook_id(),
-            webhook_id=new_webhook_id(),
+            id=self.ids.webhook_id(),
+            webhook_id=self.ids.webhook_id(),
             version=payment.version,
             tx_id=payment.tx_id,
             order_id=payment.order_id,
@@ -200,11 +204,6 @@ class SandboxState:
             cancellation_id=cancellation_id,
             trigger=trigger,
         )
-
-
-def new_webhook_id() -> str:
-    """An id for one message, as a webhook-id header shows it."""
-    return f"wh_{uuid.uuid4().hex}"
 
 
 def _is_valid(name: str, value: object) -> bool:

@@ -55,8 +55,9 @@ class Stores:
             raise InvalidRequest("a store's name is 1 to 200 visible ASCII characters without a /")
         while len(self._named) >= STORES_MAX:
             self.drop(next(iter(self._named)))
-        opened = SandboxState(Store(":memory:"), self.main.initial_flags, name)
-        opened.journal.on_entry = lambda entry: self.main.journal.on_entry(_placed(entry, name))
+        main = self.main
+        opened = SandboxState(Store(":memory:"), main.initial_flags, name, main.seed)
+        opened.journal.on_entry = lambda entry: main.journal.on_entry(_placed(entry, name))
         self.on_open(opened)
         return opened
 

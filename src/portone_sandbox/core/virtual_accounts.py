@@ -1,6 +1,5 @@
 """The bank behind virtual accounts: deposits, closing, expiry."""
 
-import uuid
 from datetime import datetime
 
 from portone_sandbox.core.errors import BankRefused, NotWaitingForDeposit, PaymentNotFound
@@ -20,7 +19,7 @@ def deposit(sandbox: SandboxState, number: str, amount: int, depositor: str = "í
         raise PaymentNotFound("no such account")
     waiting = [p for p in payments if _awaits_deposit(p)]
     payment = waiting[0] if waiting else payments[0]
-    arrived = Deposit(f"sandboxdeposit{uuid.uuid4().hex[:12]}", amount, depositor, sandbox.now())
+    arrived = Deposit(f"sandboxdeposit{sandbox.ids.hex(12)}", amount, depositor, sandbox.now())
     if waiting:
         _accept(sandbox, payment, arrived)
     else:

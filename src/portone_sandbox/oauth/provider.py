@@ -6,7 +6,6 @@ access token, and the profile behind it. No real provider is contacted.
 
 import hashlib
 import hmac
-import secrets
 from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -217,7 +216,7 @@ _CHOICE_FIELDS = {"person", "decision", "nickname", "email", "verified"}
 
 
 def _store_grant(sandbox: SandboxState, kind: str, grant: Grant) -> str:
-    token = secrets.token_urlsafe(32)
+    token = sandbox.ids.token(32)
     sandbox.store.put_note(_note_name(kind, token), msgspec.json.encode(grant))
     return token
 

@@ -1,7 +1,6 @@
 """V1's token: valid for 30 minutes, shared by all callers, extended in its last minute."""
 
 import hmac
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,7 +40,7 @@ def issue_token(sandbox: SandboxState, key: str | None, secret: str | None) -> T
     if token is not None and ends_too_late:  # the clock was put back
         token.expires_at = now + TOKEN_TTL
     elif token is None or token.expires_at <= now:
-        token = Token(secrets.token_hex(20), now + TOKEN_TTL)
+        token = Token(sandbox.ids.hex(40), now + TOKEN_TTL)
     elif token.expires_at - now < EXTEND_BELOW:
         token.expires_at += EXTEND_BY
     else:

@@ -1,7 +1,6 @@
 """V2's two credentials: the API secret itself, or a pair of tokens made from it."""
 
 import hmac
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,7 +83,7 @@ def check_store(sandbox: SandboxState, store_id: str | None) -> None:
 def _issue(sandbox: SandboxState) -> dict[str, str]:
     now, tokens = sandbox.now(), _load(sandbox)
     alive = {text: ends_at for text, ends_at in tokens.access.items() if ends_at > now}
-    access, renewal = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    access, renewal = sandbox.ids.token(32), sandbox.ids.token(32)
     alive[access] = now + ACCESS_TOKEN_TTL
     stored = Tokens(alive, renewal, now + REFRESH_TOKEN_TTL)
     sandbox.store.put_note("v2_tokens", msgspec.json.encode(stored))

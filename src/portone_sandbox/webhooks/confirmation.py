@@ -8,7 +8,7 @@ import msgspec
 from portone_sandbox.core.clock import show_moment
 from portone_sandbox.core.money import to_major
 from portone_sandbox.core.payments import Failure, Payment
-from portone_sandbox.core.state import SandboxState, new_webhook_id
+from portone_sandbox.core.state import SandboxState
 from portone_sandbox.webhooks.delivery import common_headers, signature_headers
 
 TIMEOUT_SECONDS = 10.0
@@ -74,4 +74,4 @@ def _message(sandbox: SandboxState, payment: Payment) -> tuple[str, dict[str, st
     secrets = [key for key in (keys.webhook_secret, keys.second_webhook_secret) if key]
     wall = sandbox.settings.v2_webhook_timestamp == "wall"
     stamp = int((datetime.now(UTC) if wall else sandbox.now()).timestamp())
-    return body, headers | signature_headers(secrets, new_webhook_id(), stamp, body)
+    return body, headers | signature_headers(secrets, sandbox.ids.webhook_id(), stamp, body)

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import random
 from datetime import datetime, timedelta
 
 from portone_sandbox.core.webhook import V2_RETRY_MINUTES, Attempt, Webhook
@@ -37,7 +36,7 @@ def common_headers(store: str, content_type: str) -> dict[str, str]:
 
 
 def next_attempt_at(
-    webhook: Webhook, attempted: Attempt, due_at: datetime, fixed_jitter: float | None
+    webhook: Webhook, attempted: Attempt, due_at: datetime, jitter: float
 ) -> datetime | None:
     """When to retry, counted from the due time of the last attempt; None if it was the last.
 
@@ -51,5 +50,4 @@ def next_attempt_at(
         refused = attempted.status is not None and attempted.status < 500  # noqa: PLR2004
         return None if refused else due_at + timedelta(minutes=V1_RETRY_MINUTE)
     base = V2_RETRY_MINUTES[min(done, len(V2_RETRY_MINUTES)) - 1]
-    jitter = random.random() if fixed_jitter is None else fixed_jitter  # noqa: S311 - no secret
     return due_at + timedelta(minutes=base * jitter)

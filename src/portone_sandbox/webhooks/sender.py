@@ -9,7 +9,7 @@ import httpx
 from litestar.di import NamedDependency
 
 from portone_sandbox.core import virtual_accounts
-from portone_sandbox.core.state import FORGED_SECRET, SandboxState, new_webhook_id
+from portone_sandbox.core.state import FORGED_SECRET, SandboxState
 from portone_sandbox.core.webhook import Attempt, Webhook
 from portone_sandbox.webhooks.delivery import (
     V1_CONNECT_SECONDS,
@@ -130,7 +130,8 @@ class Sender:
             return headers
         sandbox = self._sandbox
         if webhook.attempts and not sandbox.settings.v2_retry_keeps_webhook_id:
-            webhook.webhook_id = new_webhook_id()
+            about = f"{webhook.id} {len(webhook.attempts)}"
+            webhook.webhook_id = sandbox.ids.webhook_id(about)
         wall = sandbox.settings.v2_webhook_timestamp == "wall"
         stamp = int((datetime.now(UTC) if wall else sandbox.now()).timestamp())
         keys = sandbox.credentials.v2
@@ -147,6 +148,8 @@ class Sender:
             return
         webhook.attempts.append(attempt)
         jitter = sandbox.settings.v2_retry_jitter
+        if jitter is None:
+            jitter = sandbox.ids.fraction(f"jitter {webhook.id} {len(webhook.attempts)}")
         webhook.next_at = next_attempt_at(webhook, attempt, due_at, jitter)
         if attempt.succeeded:
             webhook.state = "delivered"
