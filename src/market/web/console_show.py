@@ -86,6 +86,8 @@ JOBS: Mapping[str, str] = {
     "comparison": "결제사와 대사",
     "forget": "오래된 것 지우기",
     "nickname_keys": "닉네임 비교 준비",
+    "checks": "결제된 돈 매일 확인하기",
+    "overdue": "오래 멈춘 환불과 거래 찾기",
     "reminders": "구매확정 부탁하기",
 }
 PENDING: Mapping[str, str] = {

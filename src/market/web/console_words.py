@@ -276,6 +276,8 @@ EN: Mapping[str, str] = {
     "결제사와 대사": "Comparison with the gateway",
     "오래된 것 지우기": "Forgetting what is old",
     "닉네임 비교 준비": "Preparing nicknames for comparison",
+    "결제된 돈 매일 확인하기": "Sync money once a day",
+    "오래 멈춘 환불과 거래 찾기": "Find what stands still",
     "구매확정 부탁하기": "Asking to confirm",
     "처리할 웹훅": "Webhooks to handle",
     "지금 보낼 환불": "Refunds due",
