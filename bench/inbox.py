@@ -23,8 +23,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from market.kit import postgres
-from market.kit.migrate import migrate
+from market.kit.db import embedded
+from market.kit.db.migrate import migrate
 
 PAYMENTS = 20
 TARGET_S = 0.050
@@ -59,7 +59,7 @@ def await_ready(port: int, path: str) -> None:
 @contextmanager
 def market(data: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Everything on free ports; the market's port and the sandbox's process."""
-    dsn = postgres.start(data / "postgres", keep=False)
+    dsn = embedded.start(data / "postgres", keep=False)
     migrate(dsn)
     ours, theirs = free_port(), free_port()
     env = {

@@ -97,14 +97,14 @@ def _compare(
     it = best(USUAL_CLIENTS, lambda clients: press(usual, clients, PROBE_SECONDS))
     pg = best(PGBENCH_CLIENTS, lambda clients: plain(clients, PROBE_SECONDS))
     rates: dict[str, list[float]] = {"ours": [], "pgbench": [], "usual_stack": []}
-    groups, buyers = ours.metric('market_group_size_count{of="purchases"'), 0.0
+    groups, buyers = ours.metric('market_batch_size_count{operation="purchases"'), 0.0
     cpu = ours.cpu()
     for _ in range(ROUNDS):
         rates["ours"].append(press(ours, us, SECONDS))
         rates["pgbench"].append(plain(pg, SECONDS))
         rates["usual_stack"].append(press(usual, it, SECONDS))
         buyers += rates["ours"][-1] * SECONDS
-    groups = ours.metric('market_group_size_count{of="purchases"') - groups
+    groups = ours.metric('market_batch_size_count{operation="purchases"') - groups
     return {
         "rate": middle(rates["ours"]),
         "vs_pgbench": ratio(rates["ours"], rates["pgbench"]),

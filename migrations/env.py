@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from market.kit.connection import (
-    TROUBLE,
+from market.kit.db.connection import (
+    CONNECTION_ERRORS,
     BoundedConnection,
     Pooling,
     close,
@@ -21,7 +21,7 @@ from market.kit.connection import (
     find_pooling,
     watched,
 )
-from market.kit.migrate import Patience
+from market.kit.db.migrate import LockRetryPolicy
 
 NAME = "market migrate"  # as operators see it
 ALONE = "SELECT pg_try_advisory_xact_lock(20261122)"  # safeguard: one migration at a time
@@ -48,7 +48,9 @@ def lost_line_of(error: DBAPIError) -> Exception | None:
 
 
 @asynccontextmanager
-async def alone(dsn: str, pooling: Pooling, patience: Patience) -> AsyncIterator[BoundedConnection]:
+async def alone(
+    dsn: str, pooling: Pooling, lock_retry: LockRetryPolicy
+) -> AsyncIterator[BoundedConnection]:
     """For the block, nobody else migrates. However long another takes: but not within a statement,
     whose snapshot an index that the other builds concurrently would wait for.
 
@@ -66,7 +68,7 @@ async def alone(dsn: str, pooling: Pooling, patience: Patience) -> AsyncIterator
                 await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 break
             await transaction.rollback()
-            await asyncio.sleep(patience.pause_s)
+            await asyncio.sleep(lock_retry.pause_s)
         asking = asyncio.create_task(_ask(connection))
         try:
             yield connection
@@ -80,20 +82,20 @@ async def alone(dsn: str, pooling: Pooling, patience: Patience) -> AsyncIterator
 
 async def _ask(connection: BoundedConnection) -> None:
     """Whether it still answers: one that does not is dropped."""
-    with suppress(*TROUBLE):
+    with suppress(*CONNECTION_ERRORS):
         while True:
             await asyncio.sleep(ASKED_EVERY_S)
             await connection.execute("SELECT 1")
 
 
-async def migrate(connection: AsyncConnection, patience: Patience) -> None:
+async def migrate(connection: AsyncConnection, lock_retry: LockRetryPolicy) -> None:
     """Every migration that was not run yet; the same one again when it got no lock in time."""
     async for attempt in stamina.retry_context(
         on=lambda error: lock_timeout_of(error) is not None,
-        attempts=patience.attempts,
+        attempts=lock_retry.attempts,
         timeout=None,
-        wait_initial=patience.pause_s,
-        wait_max=patience.pause_s,
+        wait_initial=lock_retry.pause_s,
+        wait_max=lock_retry.pause_s,
         wait_jitter=0,
         wait_exp_base=1,
     ):
@@ -103,7 +105,7 @@ async def migrate(connection: AsyncConnection, patience: Patience) -> None:
 
 
 async def main() -> None:
-    dsn, patience = context.config.attributes["dsn"], context.config.attributes["patience"]
+    dsn, lock_retry = context.config.attributes["dsn"], context.config.attributes["lock_retry"]
     pooling = await find_pooling(dsn)
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -120,18 +122,20 @@ async def main() -> None:
     # comes after it. It tries again when they were served.
     @event.listens_for(engine.sync_engine, "begin")
     def limit(connection: Connection) -> None:
-        lock_timeout = f"{patience.lock_timeout_ms}ms"  # safeguard: migrations have a lock timeout
+        lock_timeout = (
+            f"{lock_retry.lock_timeout_ms}ms"  # safeguard: migrations have a lock timeout
+        )
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_timeout}'")
 
     try:
         async with AsyncExitStack() as stack:
-            lock = await stack.enter_async_context(alone(dsn, pooling, patience))
+            lock = await stack.enter_async_context(alone(dsn, pooling, lock_retry))
             connection = await stack.enter_async_context(engine.connect())
             own: BoundedConnection = (await connection.get_raw_connection()).driver_connection
             lock.add_termination_listener(lambda _: own.terminate())
             if pooling is not Pooling.TRANSACTION:  # where each transaction has another process
                 await stack.enter_async_context(watched(own, dsn))
-            await migrate(connection, patience)
+            await migrate(connection, lock_retry)
     except DBAPIError as error:
         raise lock_timeout_of(error) or lost_line_of(error) or error from error
     finally:

@@ -8,8 +8,8 @@ import pytest
 
 from market import settings as settings_module
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.payments.ports import Gateways
 from market.settings import Settings
 from market.verify import broken

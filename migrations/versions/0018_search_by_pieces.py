@@ -5,7 +5,7 @@ library's takes twenty times as long. The release before still looks by its trig
 
 from alembic import op
 
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 
 revision = "0018"
 down_revision = "0017"
@@ -25,7 +25,7 @@ def upgrade() -> None:
     """)
     # Forty seconds for a million products. What is listed once is looked for often, so each listing
     # finds its own place in the index, and leaves none of that to the searches.
-    index_beside_the_trade(
+    create_index_concurrently(
         "products_by_pieces", "products USING gin (pieces(name, 1)) WITH (fastupdate = off)"
     )
     # Without it, all words would seem as rare until some day autovacuum comes.

@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic import op
 
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 from market.members.nicknames import kept, proposals
 from market.shared.text import mailbox, skeleton
 
@@ -33,7 +33,7 @@ SAVE = """
 def upgrade() -> None:
     # Until the release before is gone, it adds members without a key; a nightly job gives them one.
     op.execute("ALTER TABLE members ADD COLUMN IF NOT EXISTS nickname_key text")
-    index_beside_the_trade("members_nickname_key", "members (nickname_key)", unique=True)
+    create_index_concurrently("members_nickname_key", "members (nickname_key)", unique=True)
     with op.get_context().autocommit_block():
         last = None
         while rows := _fetch(NEXT, last, BATCH_SIZE):

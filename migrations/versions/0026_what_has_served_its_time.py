@@ -1,11 +1,13 @@
 """What has served its time is found without reading what has not."""
 
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 
 revision = "0026"
 down_revision = "0025"
 
 
 def upgrade() -> None:
-    index_beside_the_trade("webhooks_by_age", "webhooks (handled_at) WHERE handled_at IS NOT NULL")
-    index_beside_the_trade("one_time_codes_by_age", "one_time_codes (expires_at)")
+    create_index_concurrently(
+        "webhooks_by_age", "webhooks (handled_at) WHERE handled_at IS NOT NULL"
+    )
+    create_index_concurrently("one_time_codes_by_age", "one_time_codes (expires_at)")

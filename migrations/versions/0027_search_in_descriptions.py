@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic import op
 
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 from market.shared.text import line, prose
 
 revision = "0027"
@@ -116,7 +116,7 @@ def upgrade() -> None:
             last = rows[-1].id
     # What is listed once is looked for often, so each listing finds its own place in the index, and
     # leaves none of that to the searches.
-    index_beside_the_trade(
+    create_index_concurrently(
         "product_texts_by_ngrams",
         "product_texts USING gin (ngrams(words, 1)) WITH (fastupdate = off)",
     )

@@ -3,7 +3,7 @@ was paid, which only the gateway's record tells."""
 
 from alembic import op
 
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 
 revision = "0029"
 down_revision = "0028"
@@ -29,4 +29,4 @@ def upgrade() -> None:
             )) NOT VALID
     """)
     op.execute("ALTER TABLE payment_events VALIDATE CONSTRAINT payment_events_what")
-    index_beside_the_trade("payments_by_order", "payments (order_id) WHERE order_id IS NOT NULL")
+    create_index_concurrently("payments_by_order", "payments (order_id) WHERE order_id IS NOT NULL")

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 
 revision = "0033"
 down_revision = "0032"
@@ -11,7 +11,7 @@ down_revision = "0032"
 def upgrade() -> None:
     # Again, should the index after it be broken off.
     op.execute("ALTER TABLE payments ADD COLUMN IF NOT EXISTS checked_at timestamptz")
-    index_beside_the_trade(
+    create_index_concurrently(
         "payments_to_check",
         "payments (coalesce(checked_at, created_at)) WHERE captured_amount > cancelled_amount",
     )

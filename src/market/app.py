@@ -18,28 +18,28 @@ from litestar.types import Scope
 
 from market.console.ports import Console
 from market.console.sql import SqlConsole
-from market.kit import logs
-from market.kit.addresses import Addresses, Network
 from market.kit.audit import SqlAudit
-from market.kit.db import Database
-from market.kit.express import ExpressLane
-from market.kit.head import HeadAsGet
-from market.kit.hearing import Hearing
-from market.kit.http import (
-    StrictRequest,
+from market.kit.clock import SystemClock, TimeOrderedIds
+from market.kit.concurrency.notifier import Notifier
+from market.kit.db.database import Database
+from market.kit.http.client_ip import ClientIpResolver, Network
+from market.kit.http.fast_path import FastPath
+from market.kit.http.head import HeadAsGet
+from market.kit.http.idempotency import Idempotency
+from market.kit.http.problems import EXCEPTION_HANDLERS, not_found_as_problem
+from market.kit.http.request import (
+    StrictJsonRequest,
     provide_caller,
     provide_client_address,
-    provide_once,
+    provide_idempotent,
 )
-from market.kit.idempotency import Idempotency
-from market.kit.jobs import SqlJobLog, WakeUps
-from market.kit.logs import about_its_path
-from market.kit.one_time import SqlOneTimeCodes
-from market.kit.problems import EXCEPTION_HANDLERS, only_problems
-from market.kit.rate_limits import NoRateLimits, SqlRateLimits
-from market.kit.system import SystemClock, TimeOrderedIds
-from market.kit.vault import Vault
-from market.kit.watch import Watch
+from market.kit.jobs import JobQueue, SqlJobLog
+from market.kit.observability import logging
+from market.kit.observability.access_log import AccessLogMiddleware
+from market.kit.observability.logging import bind_path_ids
+from market.kit.security.encryption import Encryptor
+from market.kit.security.one_time_codes import SqlOneTimeCodes
+from market.kit.security.rate_limits import NoRateLimits, SqlRateLimits
 from market.ledger.service import Ledger
 from market.ledger.sql import SqlTransfers
 from market.members.auth.passwords import Argon2Passwords
@@ -74,7 +74,7 @@ from market.payments.sweep import Sweep
 from market.payments.webhooks import WebhookReceiver
 from market.products.drafts import DraftService
 from market.products.drafts_sql import SqlDrafts
-from market.products.express import doors as product_doors
+from market.products.express import fast_routes as product_fast_routes
 from market.products.http import ROUTES as PRODUCT_ROUTES
 from market.products.http import CatalogueReader
 from market.products.images.pillow import PillowImageProcessor
@@ -83,7 +83,7 @@ from market.products.sql import SqlPhotos, SqlProducts
 from market.settings import Settings
 from market.shared.clock import Clock
 from market.shared.ids import Ids
-from market.trades.express import doors as trade_doors
+from market.trades.express import fast_routes as trade_fast_routes
 from market.trades.http import ROUTES as TRADE_ROUTES
 from market.trades.http import Counter
 from market.trades.service import Terms, TradeService
@@ -93,7 +93,7 @@ from market.web.routes import ROUTES as PAGE_ROUTES
 from market.web.visitor import Shop
 
 if TYPE_CHECKING:
-    from market.kit.tracing import Tracing
+    from market.kit.observability.tracing import Tracing
 
 # What a changed trade is told on, by the database itself: see migration 0016.
 TRADES_CHANGED = "trades_changed"
@@ -117,7 +117,7 @@ class Market:
     job_log: SqlJobLog
     social: SocialSignIn
     flow_cookie: FlowCookie
-    addresses: Addresses
+    client_ips: ClientIpResolver
     metrics_networks: Sequence[Network]
     products: ProductService
     drafts: DraftService
@@ -138,7 +138,7 @@ class Market:
     console: Console
     notifications: NotificationService
     audit: SqlAudit
-    hearing: Hearing
+    notifier: Notifier
     shop: Shop
 
 
@@ -149,22 +149,22 @@ def assemble(
     clock: Clock,
     ids: Ids,
     providers: Sequence[Kakao | Naver] = (),
-    carried: Callable[[], Mapping[str, str]] = dict,
+    trace_headers: Callable[[], Mapping[str, str]] = dict,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Market:
-    """Plugs adapters into services; the type checker proves that they fit. `carried` is what a job
-    is told of the trace that wakes it; `pause` waits so many seconds for another request."""
-    products, sessions, vault = SqlProducts(db), SqlSessions(db), Vault(settings.vault_keys)
-    payments, cancellations = SqlPayments(db, vault), SqlCancellations(db, vault)
+    """Plugs adapters into services; the type checker proves that they fit. `trace_headers` are
+    those of the trace that wakes a job; `pause` waits so many seconds for another request."""
+    products, sessions, encryptor = SqlProducts(db), SqlSessions(db), Encryptor(settings.vault_keys)
+    payments, cancellations = SqlPayments(db, encryptor), SqlCancellations(db, encryptor)
     incidents = SqlIncidents(db)
-    inbox = SqlInbox(db, WakeUps(db, carried), clock)
+    inbox = SqlInbox(db, JobQueue(db, trace_headers), clock)
     idempotency = Idempotency(db, clock, settings.secret)
     listings = ProductService(db, products, SqlPhotos(db), PillowImageProcessor(), clock, ids)
     ledger, audit = Ledger(SqlTransfers(db)), SqlAudit(db)
     rate_limits = SqlRateLimits(db, clock, settings.secret)
     counted = rate_limits if settings.rate_limits else NoRateLimits()
     payment_limits = PaymentLimits(counted)
-    codes = SqlOneTimeCodes(db, Vault(settings.vault_keys), clock)
+    codes = SqlOneTimeCodes(db, Encryptor(settings.vault_keys), clock)
     members = MemberService(
         transactions=db,
         members=SqlMembers(db),
@@ -236,7 +236,7 @@ def assemble(
         flow_cookie=FlowCookie(settings.public_url),
         rate_limits=rate_limits,
         auth_throttle=AuthThrottle(counted),
-        addresses=Addresses(settings.trusted_proxies),
+        client_ips=ClientIpResolver(settings.trusted_proxies),
         metrics_networks=settings.metrics_networks,
         products=listings,
         drafts=DraftService(db, SqlDrafts(db), clock, ids),
@@ -257,7 +257,7 @@ def assemble(
         operators=OperatorDesk(db, incidents, audit, trades, paying, clock),
         console=SqlConsole(db),
         notifications=notifications,
-        hearing=Hearing(db.listening if db.can_listen else None, TRADES_CHANGED),
+        notifier=Notifier(db.listen_connection if db.can_listen else None, TRADES_CHANGED),
         shop=Shop(settings.secret, settings.public_url),
     )
 
@@ -277,17 +277,17 @@ async def open_market(
         ):
             gateways = portone(settings, to_v1, to_v2, clock)
             providers = social_providers(settings, to_providers, clock)
-            carried: Callable[[], Mapping[str, str]] = dict
+            trace_headers: Callable[[], Mapping[str, str]] = dict
             if tracing is not None:
-                tracing.on(to_v1, "V1")
-                tracing.on(to_v2, "V2")
-                carried = tracing.carried
+                tracing.instrument_client(to_v1, "V1")
+                tracing.instrument_client(to_v2, "V2")
+                trace_headers = tracing.trace_headers
             ids = TimeOrderedIds()
-            market = assemble(settings, db, gateways, clock, ids, providers, carried)
+            market = assemble(settings, db, gateways, clock, ids, providers, trace_headers)
             try:
                 yield market
             finally:
-                await market.hearing.close()
+                await market.notifier.close()
     finally:
         await db.close()
         if tracing is not None:
@@ -298,9 +298,12 @@ def traced(settings: Settings) -> "Tracing | None":
     """Traces, where a collector is named; and then every line of the log tells its span."""
     if not settings.tracing:
         return None
-    from market.kit.tracing import Tracing, noted  # noqa: PLC0415 # off, it is not even loaded
+    from market.kit.observability.tracing import (  # noqa: PLC0415 # off, it is not even loaded
+        Tracing,
+        add_trace_ids,
+    )
 
-    logs.configure(noted)
+    logging.configure(add_trace_ids)
     return Tracing.to_collector("wanted-market")
 
 
@@ -337,22 +340,22 @@ def web_app(
             NotFoundException: on_unknown_path,
             MethodNotAllowedException: on_unknown_path,
         },
-        before_request=about_its_path,
-        after_request=only_problems,
-        request_class=StrictRequest,
+        before_request=bind_path_ids,
+        after_request=not_found_as_problem,
+        request_class=StrictJsonRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=_openapi(),
         logging_config=None,
     )
-    doors = (
-        *product_doors(lambda: app.state.market.catalogue),
-        *trade_doors(lambda: app.state.market.counter, caller_of),
+    fast_routes = (
+        *product_fast_routes(lambda: app.state.market.catalogue),
+        *trade_fast_routes(lambda: app.state.market.counter, caller_of),
     )
-    # The watch is around everything: as a middleware it would not see what is refused before a
-    # route is found, nor what another middleware refuses, and who tries doors would leave no trace.
-    app.asgi_handler = Watch(HeadAsGet(ExpressLane(app.asgi_handler, doors)))
+    # The access log is around everything: as a middleware it would not see what is refused before a
+    # route is found, nor what another middleware refuses.
+    app.asgi_handler = AccessLogMiddleware(HeadAsGet(FastPath(app.asgi_handler, fast_routes)))
     if tracing is not None:
-        app.asgi_handler = tracing.around(app.asgi_handler)
+        app.asgi_handler = tracing.instrument_app(app.asgi_handler)
     return app
 
 
@@ -370,15 +373,15 @@ def _dependencies() -> dict[str, Provide]:
         *("members", "products", "drafts", "trades", "payments", "refunds"),
         *("payment_limits", "webhooks"),
         *("counter", "catalogue", "seal", "sources", "clock", "idempotency"),
-        *("auth_throttle", "addresses", "social", "flow_cookie"),
-        *("notifications", "hearing", "shop"),
+        *("auth_throttle", "client_ips", "social", "flow_cookie"),
+        *("notifications", "notifier", "shop"),
         *("console", "operators", "ledger"),
     )
     return {name: part(name) for name in names} | {
         "own_trades": part("trades"),
         "market_db": part("db"),
         "caller": Provide(provide_caller),
-        "once": Provide(provide_once),
+        "idempotent": Provide(provide_idempotent),
         "client_address": Provide(provide_client_address),
     }
 

@@ -12,9 +12,10 @@ import click
 
 from market import demo, server, shown, worker
 from market.app import Market, open_market
-from market.kit import logs, postgres
-from market.kit.migrate import migrate
-from market.kit.ports import PortTaken
+from market.kit.db import embedded
+from market.kit.db.migrate import migrate
+from market.kit.observability import logging
+from market.kit.tcp import PortInUse
 from market.payments.comparison import DAYS_BACK, Outcome
 from market.payments.incident import Incident
 from market.settings import Settings, SettingsError, from_environment
@@ -37,7 +38,7 @@ class _Commands(click.Group):
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable) as error:
             click.echo(f"Error: the database can't be asked: {error}", err=True)
             sys.exit(2)
-        except (SettingsError, PortTaken, MarketError) as error:
+        except (SettingsError, PortInUse, MarketError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -47,7 +48,7 @@ def main() -> None:
 
     Settings are environment variables; docs/operations.md lists them.
     """
-    logs.configure()
+    logging.configure()
 
 
 @main.command("demo")
@@ -187,7 +188,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _dsn(settings: Settings) -> str:
     """DATABASE_URL, or else a PostgreSQL of our own under MARKET_DATA, started if need be."""
-    return settings.database_url or postgres.start(settings.postgres_directory)
+    return settings.database_url or embedded.start(settings.postgres_directory)
 
 
 def _ask(question: Callable[[Market], Awaitable[T]]) -> T:

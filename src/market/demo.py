@@ -13,9 +13,9 @@ from types import FrameType
 import httpx
 
 from market.app import open_market
-from market.kit import postgres
-from market.kit.migrate import migrate
-from market.kit.ports import require_free
+from market.kit.db import embedded
+from market.kit.db.migrate import migrate
+from market.kit.tcp import ensure_port_free
 from market.members.domain import EmailTaken
 from market.settings import Settings
 from market.shared.money import Money
@@ -48,9 +48,9 @@ ENDS_WITHIN_S = 15
 
 
 def run(settings: Settings) -> int:
-    """Runs everything until Ctrl-C, then stops everything; an exit code. Raises PortTaken."""
-    require_free(settings.host, settings.port, "MARKET_PORT")
-    require_free("127.0.0.1", settings.sandbox_port, "SANDBOX_PORT")
+    """Runs everything until Ctrl-C, then stops everything; an exit code. Raises PortInUse."""
+    ensure_port_free(settings.host, settings.port, "MARKET_PORT")
+    ensure_port_free("127.0.0.1", settings.sandbox_port, "SANDBOX_PORT")
     # Ctrl-C and a plain `kill` both end in the `finally` below.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
@@ -79,7 +79,7 @@ def _database(settings: Settings) -> str:
         dsn = settings.database_url
     else:
         _say(f"starting PostgreSQL (data in {_shown(settings)}/postgres)")
-        dsn = postgres.start(settings.postgres_directory)
+        dsn = embedded.start(settings.postgres_directory)
     _say("bringing the schema up to date")
     migrate(dsn)
     asyncio.run(_seed(settings, dsn))

@@ -17,9 +17,9 @@ from litestar.plugins.prometheus import PrometheusController
 from litestar.response import File
 from msgspec import Struct
 
-from market.kit.db import Database
-from market.kit.problems import documented
-from market.kit.schema import require_schema
+from market.kit.db.database import Database
+from market.kit.db.schema_version import require_schema
+from market.kit.http.problems import problem_responses
 from market.shared.errors import NotFound, Unavailable
 
 DOCS_ASSETS = "/docs-assets"
@@ -46,7 +46,7 @@ async def live() -> Health:
     return Health("live")
 
 
-@get("/health/ready", tags=["health"], responses=documented(503))
+@get("/health/ready", tags=["health"], responses=problem_responses(503))
 async def ready(market_db: NamedDependency[Database]) -> Health:
     """This process can serve: its database answers soon, and has the schema this code needs."""
     try:
@@ -87,7 +87,7 @@ def for_operators_networks(connection: ASGIConnection[Any, Any, Any, Any], _: ob
     """Metrics tell what sells how fast, and take a while to collect: they are not for strangers.
     Raises NotFound."""
     market = connection.scope["litestar_app"].state.market
-    if not market.addresses.is_within(connection, market.metrics_networks):
+    if not market.client_ips.is_within(connection, market.metrics_networks):
         raise NotFound
 
 

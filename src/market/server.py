@@ -15,9 +15,9 @@ from granian.server.mp import MPServer
 from litestar import Litestar
 
 from market.app import open_market, traced, web_app
-from market.kit import logs
-from market.kit.connection import find_pooling, tell
-from market.kit.ports import require_free
+from market.kit.db.connection import find_pooling, warn_of_pooling
+from market.kit.observability import logging
+from market.kit.tcp import ensure_port_free
 from market.settings import Settings, from_environment
 
 # How the processes learn what the command line has found out.
@@ -39,9 +39,9 @@ class Server(MPServer):
 
 def serve(settings: Settings, dsn: str) -> None:
     """Serves until SIGTERM or SIGINT. Then nobody new is let in, and requests in flight are
-    finished, unless they take longer than `stop_within`. Raises PortTaken."""
-    require_free(settings.host, settings.port, "MARKET_PORT")
-    tell(asyncio.run(find_pooling(dsn)))
+    finished, unless they take longer than `stop_within`. Raises PortInUse."""
+    ensure_port_free(settings.host, settings.port, "MARKET_PORT")
+    warn_of_pooling(asyncio.run(find_pooling(dsn)))
     # A process that is forked would share what is already open and imported here; Prometheus also
     # decides as it is imported whether it sums over processes, through files of this run only.
     multiprocessing.set_start_method("spawn")
@@ -68,7 +68,7 @@ def serve(settings: Settings, dsn: str) -> None:
 
 def app() -> Litestar:
     """What each worker process runs."""
-    logs.configure()
+    logging.configure()
     # What is here by now stays: the collector need not look through it again and again, and what a
     # request leaves behind is mostly gone by itself.
     gc.collect()

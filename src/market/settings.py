@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from market.kit.addresses import Network
+from market.kit.http.client_ip import Network
 
 MOST_WEBHOOK_SECRETS = 2
 # Keys are made of a secret by one hash: what can be guessed could be tried out on any token.

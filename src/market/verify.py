@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 
 # A request may not take as long; a question about every trade there ever was may.
 PATIENCE = timedelta(minutes=10)
@@ -116,6 +116,7 @@ INVARIANTS: Mapping[str, str] = {
         JOIN payments p ON p.id = c.payment_id
         WHERE (c.status = 'REQUESTED') <> (c.settled_at IS NULL)
            OR (c.status = 'SUCCEEDED' AND c.try_at IS NOT NULL)
+           OR (c.status = 'FAILED' AND c.try_at > c.settled_at + interval '2 days')
            OR (c.status = 'REQUESTED' AND c.try_at IS NULL
                AND (coalesce(p.used_method, p.method) <> 'VIRTUAL_ACCOUNT'
                     OR c.refund_account IS NOT NULL))
@@ -237,7 +238,7 @@ async def broken(db: Database) -> list[Broken]:
     of a market that goes on trading."""
     found: list[Broken] = []
     for invariant, sql in INVARIANTS.items():
-        async with db.unhurried(PATIENCE):
+        async with db.long_transaction(PATIENCE):
             # It does look at everything, and nobody waits for it.
             await db.execute("SET LOCAL enable_seqscan = on")
             await db.execute("SET LOCAL max_parallel_workers_per_gather = 2")

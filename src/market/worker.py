@@ -10,13 +10,13 @@ import structlog
 
 from market.app import Market, open_market, traced
 from market.kit import jobs
-from market.kit.connection import tell
-from market.kit.purge import purge
+from market.kit.db.connection import warn_of_pooling
+from market.kit.db.purge import purge
 from market.payments.ports import WAKE
 from market.settings import Settings
 
 if TYPE_CHECKING:
-    from market.kit.tracing import Tracing
+    from market.kit.observability.tracing import Tracing
 
 # Cron with seconds in the sixth field: a hold ends within a second or two of its deadline.
 EVERY_SECOND = "* * * * * */1"
@@ -42,12 +42,12 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
     tracing = traced(settings)
     async with opening(settings, dsn, "market worker", tracing) as market:
         sweep = market.sweep
-        tell(market.db.pool.pooling)
+        warn_of_pooling(market.db.pool.pooling)
         _log.info("worker_ready")
-        await jobs.work(
+        await jobs.run_worker(
             market.db.pool,
-            woken={WAKE: sweep.hints},
-            timetable={
+            handlers={WAKE: sweep.hints},
+            schedule={
                 ("holds", EVERY_SECOND): sweep.holds,
                 ("cancellations", EVERY_SECOND): sweep.cancellations,
                 ("hints_again", EVERY_MINUTE): sweep.hints,
@@ -61,7 +61,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
             },
             stop=stop,
             grace=settings.stop_within,
-            around=tracing.job if tracing else jobs.nothing_around,
+            instrument=tracing.job if tracing else jobs.not_instrumented,
         )
 
 
@@ -70,14 +70,14 @@ async def forget(market: Market, stopping: Callable[[], bool] = lambda: False) -
     are free again, codes nobody took, forms nobody sent again, what jobs have left in their log."""
     await purge(
         {
-            "idempotency_keys": market.idempotency.forget_old,
+            "idempotency_keys": market.idempotency.purge_expired,
             "sessions": market.sessions.purge_expired,
             "webhooks": market.inbox.forget_handled,
-            "limits": market.rate_limits.forget_old,
-            "codes": market.codes.forget_old,
+            "limits": market.rate_limits.purge_expired,
+            "codes": market.codes.purge_expired,
             "drafts": market.drafts.purge_expired,
-            "job_log": market.job_log.forget_old,
-            "job_statistics": market.job_log.forget_statistics,
+            "job_log": market.job_log.purge_expired,
+            "job_statistics": market.job_log.purge_statistics,
         },
         stopping=stopping,
     )

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.members.auth.tokens import JwtTokens
 from market.members.domain import TokenInvalid
 from market.settings import Settings
@@ -51,10 +51,10 @@ async def test_signing_in_needs_the_password_and_says_no_more(client: Client) ->
 
 async def test_passwords_are_kept_as_argon2_hashes_alone(client: Client, db: Database) -> None:
     await client.post("/api/auth/signup", SIGNUP, Idempotency_Key="k1")
-    row = await db.find("SELECT * FROM members")
+    row = await db.fetch_one("SELECT * FROM members")
     assert row is not None
     assert row["password_hash"].startswith("$argon2id$")
-    answers = await db.find("SELECT * FROM idempotency_keys")
+    answers = await db.fetch_one("SELECT * FROM idempotency_keys")
     assert answers is not None
     assert b"access_token" not in answers["answer"]
 
@@ -75,7 +75,7 @@ async def test_a_refresh_token_used_twice_kills_its_whole_family(
     fresh = await client.post("/api/auth/refresh", used)
     assert problem(await client.call("POST", "/api/auth/refresh", used)) == (401, "token_reused")
     # The revocation was committed, though the request that caused it was refused.
-    assert await db.value("SELECT revoked_at IS NOT NULL FROM sessions")
+    assert await db.fetch_value("SELECT revoked_at IS NOT NULL FROM sessions")
     newest = {"refresh_token": fresh["refresh_token"]}
     assert problem(await client.call("POST", "/api/auth/refresh", newest))[0] == 401
     for token in (member.token, fresh["access_token"]):
@@ -88,7 +88,7 @@ async def test_of_two_who_refresh_with_one_token_at_once_one_is_a_thief(
 ) -> None:
     member = await client.member()
     body = {"refresh_token": member.refresh_token}
-    session = await db.value("SELECT id FROM sessions")
+    session = await db.fetch_value("SELECT id FROM sessions")
     both = [client.call("POST", "/api/auth/refresh", body) for _ in range(2)]
     answers = await at_once(dsn, "sessions", session, *both, waiting=2)
     assert sorted(answer.status_code for answer in answers) == [200, 401]
@@ -197,7 +197,7 @@ async def test_a_sign_up_that_makes_no_sense_makes_nobody(
 ) -> None:
     refused = await client.call("POST", "/api/auth/signup", SIGNUP | wrong)
     assert problem(refused) == (400, "invalid_request")
-    assert await market.db.value("SELECT count(*) FROM members") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM members") == 0
     assert "short" not in refused.text
 
 

@@ -7,14 +7,14 @@ from html import unescape
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.members.service import TokenPair
 from market.payments.domain import Means, Method
 from market.payments.record import Transfer
 from market.shared.banking import Bank, RefundAccount
 from market.shared.clock import Clock
 from market.shared.ids import PaymentId
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 from market.web.console import ON_A_PAGE
 from tests.support.acts import Acts
 from tests.support.browser import Browser, browsing
@@ -54,7 +54,7 @@ POSTS = [
 ]
 
 
-Member = tuple[Person, TokenPair]
+Member = tuple[MemberSummary, TokenPair]
 
 
 async def newcomer(market: Market, name: str) -> Member:
@@ -382,7 +382,7 @@ async def test_the_gateway_is_asked_at_once_and_that_is_noted(
     gateway.pay(payment.id, 1000)
     await operator.open(f"/console/payments/{payment.id}")
     assert (await operator.send(f"/console/payments/{payment.id}/look")).status_code == 303
-    door = await db.value("SELECT door FROM payment_events ORDER BY id DESC LIMIT 1")
+    door = await db.fetch_value("SELECT door FROM payment_events ORDER BY id DESC LIMIT 1")
     assert door == "OPERATOR"
     assert [act[:2] for act in await acted(market)] == [("look", f"payment {payment.id}")]
 
@@ -399,7 +399,7 @@ async def test_operators_keep_their_hands_off_their_own_trades(
     payment_id = await acts.pay(trade)
     gateway.deposit_again(payment_id)
     await market.payments.synchronize(payment_id)
-    incident = await db.value("SELECT id FROM incidents")
+    incident = await db.fetch_value("SELECT id FROM incidents")
     before = await changes(db)
     page = f"/console/payments/{payment_id}"
     for path in (page, f"/console/incidents/{incident}"):

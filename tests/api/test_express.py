@@ -13,13 +13,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from market.app import Market
-from market.kit.express import ExpressLane
-from market.kit.idempotency import Answer
-from market.kit.logs import with_ids
-from market.products.express import doors as at_window
+from market.kit.http.fast_path import FastPath
+from market.kit.http.idempotency import EncodedResponse
+from market.kit.observability.logging import with_ids
+from market.products.express import fast_routes as at_window
 from market.products.http import CatalogueReader
 from market.shared.errors import Unavailable
-from market.trades.express import doors as at_counter
+from market.trades.express import fast_routes as at_counter
 from market.trades.http import Counter
 from tests.support.web import Client, in_process, problem
 
@@ -154,8 +154,11 @@ async def taken(
     path, _, query = target.partition("?")
     scope: Any = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
     scope["headers"] = list(headers.items())
-    doors = (*at_window(lambda: market.catalogue), *at_counter(lambda: market.counter, nobody))
-    await ExpressLane(routes, doors)(scope, send, send)  # type: ignore[arg-type]
+    fast_routes = (
+        *at_window(lambda: market.catalogue),
+        *at_counter(lambda: market.counter, nobody),
+    )
+    await FastPath(routes, fast_routes)(scope, send, send)  # type: ignore[arg-type]
     assert bool(passed) != bool(sent)
     return (sent[0]["status"], scope["path_template"]) if sent else None
 
@@ -216,7 +219,7 @@ async def test_requests_of_both_ways_are_counted_together(market: Market) -> Non
 
 async def counted(client: Client, template: str) -> float:
     labels = f'{{method="GET",path="{template}",status_code="200"}}'
-    name = f"market_request_duration_seconds_count{labels} "
+    name = f"http_server_request_duration_seconds_count{labels} "
     lines = (await client.call("GET", "/metrics")).text.splitlines()
     return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
@@ -227,10 +230,10 @@ class UnavailableCatalogue(CatalogueReader):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def page(self, *_: Any) -> Answer:
+    async def page(self, *_: Any) -> EncodedResponse:
         raise self._error
 
-    async def detail(self, *_: Any) -> Answer:
+    async def detail(self, *_: Any) -> EncodedResponse:
         raise self._error
 
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.idempotency import KEPT, LEASE
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
+from market.kit.http.idempotency import LEASE, RETENTION
 from market.payments.ports import Gateways
 from market.settings import Settings
 from tests.support.barrier import holding
@@ -27,7 +27,7 @@ async def test_the_same_key_and_body_get_the_first_answer(client: Client, market
     first = await seller.call("POST", "/api/products", NEW, Idempotency_Key="k")
     second = await seller.call("POST", "/api/products", NEW, Idempotency_Key="k")
     assert (first.status_code, first.content) == (second.status_code, second.content)
-    assert await market.db.value("SELECT count(*) FROM products") == 1
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 1
 
 
 async def test_the_same_key_with_another_body_or_path_is_refused(client: Client) -> None:
@@ -43,7 +43,7 @@ async def test_the_same_key_with_another_body_or_path_is_refused(client: Client)
 async def test_a_key_is_its_members_own(client: Client, market: Market) -> None:
     for name in ("a", "b"):
         await (await client.member(name)).post("/api/products", NEW, Idempotency_Key="k")
-    assert await market.db.value("SELECT count(*) FROM products") == 2
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 2
 
 
 async def test_two_strangers_with_one_key_both_sign_up(client: Client, market: Market) -> None:
@@ -53,7 +53,7 @@ async def test_two_strangers_with_one_key_both_sign_up(client: Client, market: M
         first = await client.post("/api/auth/signup", body, Idempotency_Key="1")
         assert await client.post("/api/auth/signup", body, Idempotency_Key="1") == first
         signed.append(first["member"]["id"])
-    assert await market.db.value("SELECT count(*) FROM members") == len(set(signed)) == 2
+    assert await market.db.fetch_value("SELECT count(*) FROM members") == len(set(signed)) == 2
 
 
 async def test_a_refusal_is_an_answer_too(client: Client) -> None:
@@ -78,7 +78,7 @@ async def test_twenty_presses_with_one_key_make_one_trade(client: Client, market
     others = {problem(answer) for answer in answers if answer.is_error}
     assert len(made) == 1
     assert others <= {(409, "idempotency_in_progress")}
-    assert await market.db.value("SELECT count(*) FROM trades") == 1
+    assert await market.db.fetch_value("SELECT count(*) FROM trades") == 1
 
 
 async def one_while_the_other_waits(
@@ -109,7 +109,7 @@ async def test_two_processes_with_one_key_make_one_trade(
     await elsewhere.close()
     assert problem(refused) == (409, "idempotency_in_progress")
     assert made.status_code == 201
-    assert await market.db.value("SELECT count(*) FROM trades") == 1
+    assert await market.db.fetch_value("SELECT count(*) FROM trades") == 1
 
 
 async def test_of_two_who_list_with_one_key_at_once_one_is_told_so(
@@ -120,7 +120,7 @@ async def test_of_two_who_list_with_one_key_at_once_one_is_told_so(
     # The one that lists waits for its seller's row; the other does not come so far.
     refused, made = await one_while_the_other_waits(dsn, "members", seller.id, *listing)
     assert [refused.status_code, made.status_code] == [409, 201]
-    assert await market.db.value("SELECT count(*) FROM products") == 1
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 1
 
 
 async def test_while_the_first_asks_the_gateway_the_second_is_told_so(
@@ -159,7 +159,7 @@ async def test_a_claim_whose_process_died_lapses(
         raise asyncio.CancelledError
 
     await buyer.post(path, body)
-    payment = await market.db.value("SELECT id FROM payments")
+    payment = await market.db.fetch_value("SELECT id FROM payments")
     gateway.before_answer = die
     complete = f"/api/payments/{payment}/complete"
     with pytest.raises(asyncio.CancelledError):
@@ -193,10 +193,10 @@ async def test_keys_are_forgotten_in_time(
 ) -> None:
     seller = await client.member()
     await seller.post("/api/products", NEW, Idempotency_Key="k")
-    clock.move(seconds=KEPT.total_seconds())
-    assert await market.idempotency.forget_old() == 0
+    clock.move(seconds=RETENTION.total_seconds())
+    assert await market.idempotency.purge_expired() == 0
     clock.move(seconds=timedelta(seconds=1).total_seconds())
-    assert await market.idempotency.forget_old() == 1
+    assert await market.idempotency.purge_expired() == 1
 
 
 async def test_a_key_is_for_one_path_though_the_bodies_are_the_same(client: Client) -> None:

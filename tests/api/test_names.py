@@ -34,7 +34,7 @@ async def test_a_name_of_which_nothing_is_seen_is_refused(client: Client, market
         assert problem(await sign_up(client, "unseen", unseen)) == INVALID, ascii(unseen)
         product = {"name": unseen, "price": 1, "quantity": 1}
         assert problem(await seller.call("POST", "/api/products", product)) == INVALID
-    assert await market.db.value("SELECT count(*) FROM products") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 0
 
 
 async def test_a_form_refuses_a_name_of_which_nothing_is_seen(
@@ -106,7 +106,7 @@ async def test_a_nickname_is_one_members_alone_as_it_looks(
         refused = await browser.send("/signup", **newcomer("other", others[0]))
         assert refused.status_code == 400
         assert "비슷해 보이는 닉네임" in browser.text
-    assert await market.db.value("SELECT count(*) FROM members") == 1
+    assert await market.db.fetch_value("SELECT count(*) FROM members") == 1
     assert (await sign_up(client, "other", first + "!")).status_code == 201
 
 
@@ -122,7 +122,7 @@ async def test_a_nickname_of_the_markets_own_is_reserved(
         refused = await browser.send("/signup", **newcomer("other", name))
         assert refused.status_code == 400
         assert "쓸 수 없어요" in browser.text
-    assert await market.db.value("SELECT count(*) FROM members") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM members") == 0
 
 
 async def test_of_two_who_take_one_nickname_at_once_one_has_it(market: Market) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from market import settings as settings_module
 from market.app import Market
-from market.kit.addresses import Addresses
+from market.kit.http.client_ip import ClientIpResolver
 from market.operations import encoded
 from market.settings import SettingsError
 from tests.support.web import Client, serving
@@ -45,7 +45,7 @@ async def test_metrics_are_not_given_away_by_a_proxy(market: Market) -> None:
     """Before which every request comes from this machine."""
     for header in ("x-forwarded-for", "forwarded"):
         assert await status(market, "127.0.0.1", headers={header: "203.0.113.9"}) == 404
-    behind = replace(market, addresses=Addresses([ipaddress.ip_network("127.0.0.1")]))
+    behind = replace(market, client_ips=ClientIpResolver([ipaddress.ip_network("127.0.0.1")]))
     stranger, insider = {"x-forwarded-for": "203.0.113.9"}, {"x-forwarded-for": "10.0.0.9"}
     assert await status(behind, "127.0.0.1", headers=stranger) == 404
     assert await status(behind, "127.0.0.1", headers=insider) == 200

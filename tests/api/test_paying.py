@@ -16,7 +16,7 @@ MINE = {"bank": "088", "number": "110-123-456789", "holder": "김보라"}
 ACCOUNT = {"method": "VIRTUAL_ACCOUNT", "bank": "KOOKMIN"}
 
 
-class Deal:
+class TradeSummary:
     """A seller, a buyer, a stranger, and a trade that awaits payment."""
 
     def __init__(self, seller: Client, buyer: Client, stranger: Client, trade: Any) -> None:
@@ -32,12 +32,12 @@ class Deal:
 
 
 @pytest.fixture
-async def deal(client: Client) -> Deal:
+async def deal(client: Client) -> TradeSummary:
     seller, buyer, stranger = [await client.member(name) for name in ("s", "b", "x")]
-    return Deal(seller, buyer, stranger, await buyer.buy((await seller.product())["id"]))
+    return TradeSummary(seller, buyer, stranger, await buyer.buy((await seller.product())["id"]))
 
 
-async def test_a_virtual_account_is_shown_to_its_buyer_alone(deal: Deal) -> None:
+async def test_a_virtual_account_is_shown_to_its_buyer_alone(deal: TradeSummary) -> None:
     payment = await deal.buyer.post(f"{deal.trade}/payment", ACCOUNT)
     account = payment["virtual_account"]
     assert (payment["status"], account["bank"]) == ("VIRTUAL_ACCOUNT_ISSUED", "KOOKMIN")
@@ -58,14 +58,14 @@ async def test_a_virtual_account_is_shown_to_its_buyer_alone(deal: Deal) -> None
     ],
 )
 async def test_an_account_is_made_at_a_bank_we_know(
-    deal: Deal, means: dict[str, str], code: str
+    deal: TradeSummary, means: dict[str, str], code: str
 ) -> None:
     refused = await deal.buyer.call("POST", f"{deal.trade}/payment", means)
     assert problem(refused) == (400, code)
 
 
 async def test_a_deposit_goes_back_to_the_buyers_own_account(
-    deal: Deal, gateway: MemoryGateway
+    deal: TradeSummary, gateway: MemoryGateway
 ) -> None:
     path = await deal.pay(gateway, ACCOUNT)
     cancel = {"reason": "변심"}
@@ -87,7 +87,7 @@ async def test_a_deposit_goes_back_to_the_buyers_own_account(
 
 
 async def test_money_goes_back_in_part_and_then_as_a_whole(
-    deal: Deal, gateway: MemoryGateway
+    deal: TradeSummary, gateway: MemoryGateway
 ) -> None:
     path = await deal.pay(gateway, {"method": "CARD"})
     part = {"amount": 400, "reason": "a scratch"}
@@ -106,7 +106,7 @@ async def test_money_goes_back_in_part_and_then_as_a_whole(
 
 
 async def test_who_may_send_money_back_is_as_for_the_trade(
-    deal: Deal, gateway: MemoryGateway, client: Client
+    deal: TradeSummary, gateway: MemoryGateway, client: Client
 ) -> None:
     path = await deal.pay(gateway, {"method": "CARD"})
     part = {"amount": 400, "reason": "why"}
@@ -123,7 +123,7 @@ async def test_who_may_send_money_back_is_as_for_the_trade(
 
 
 async def test_no_checkout_is_given_before_the_gateway_knows_the_amount(
-    deal: Deal, gateway: MemoryGateway
+    deal: TradeSummary, gateway: MemoryGateway
 ) -> None:
     gateway.dead = True
     refused = await deal.buyer.call("POST", f"{deal.trade}/payment", {"method": "CARD"})
@@ -139,7 +139,7 @@ async def test_no_checkout_is_given_before_the_gateway_knows_the_amount(
     assert (await deal.buyer.get(path))["checkout"] == again["checkout"]
 
 
-async def test_a_refund_on_its_way_is_202(deal: Deal, gateway: MemoryGateway) -> None:
+async def test_a_refund_on_its_way_is_202(deal: TradeSummary, gateway: MemoryGateway) -> None:
     path = await deal.pay(gateway, {"method": "CARD"})
     gateway.dead = True
     part = {"amount": 400, "reason": "why"}
@@ -148,7 +148,7 @@ async def test_a_refund_on_its_way_is_202(deal: Deal, gateway: MemoryGateway) ->
 
 
 async def test_a_late_deposit_waits_for_the_buyer_to_say_where_to(
-    deal: Deal, gateway: MemoryGateway, market: Market
+    deal: TradeSummary, gateway: MemoryGateway, market: Market
 ) -> None:
     payment = await deal.buyer.post(f"{deal.trade}/payment", ACCOUNT)
     await deal.buyer.post(f"{deal.trade}/cancel", {"reason": "why"})
@@ -176,7 +176,7 @@ async def test_text_that_is_no_utf8_is_refused(client: Client) -> None:
 
 
 async def test_an_operator_sees_and_sends_back_what_no_other_stranger_may(
-    deal: Deal, gateway: MemoryGateway, market: Market
+    deal: TradeSummary, gateway: MemoryGateway, market: Market
 ) -> None:
     path = await deal.pay(gateway, {"method": "CARD"})
     email = deal.stranger.email
@@ -203,7 +203,7 @@ async def test_an_operator_sees_and_sends_back_what_no_other_stranger_may(
 
 
 async def test_a_confirmed_sales_money_on_its_way_back_is_202(
-    deal: Deal, gateway: MemoryGateway, market: Market
+    deal: TradeSummary, gateway: MemoryGateway, market: Market
 ) -> None:
     await deal.pay(gateway, {"method": "CARD"})
     await deal.seller.post(f"{deal.trade}/approve")
@@ -215,7 +215,7 @@ async def test_a_confirmed_sales_money_on_its_way_back_is_202(
 
 
 async def test_a_repeat_after_the_process_died_sends_no_second_part_back(
-    deal: Deal, market: Market, gateway: MemoryGateway, clock: MovableClock
+    deal: TradeSummary, market: Market, gateway: MemoryGateway, clock: MovableClock
 ) -> None:
     """It had sent the money back, and not kept its answer: the claim of the key lapses, and the
     client's repeat runs the work again."""
@@ -234,7 +234,7 @@ async def test_a_repeat_after_the_process_died_sends_no_second_part_back(
     "number", ["110 123 456789", "１１０－１２３－４５６７８９", "110–123–456789"]
 )
 async def test_an_account_is_read_as_people_write_it(
-    deal: Deal, gateway: MemoryGateway, number: str
+    deal: TradeSummary, gateway: MemoryGateway, number: str
 ) -> None:
     await deal.pay(gateway, ACCOUNT)
     body = {"reason": "why", "refund_account": MINE | {"number": number}}
@@ -243,7 +243,9 @@ async def test_an_account_is_read_as_people_write_it(
     assert [account and account.number for account in gateway.sent_to] == ["110123456789"]
 
 
-async def test_a_company_s_demands_are_named_and_met(deal: Deal, gateway: MemoryGateway) -> None:
+async def test_a_company_s_demands_are_named_and_met(
+    deal: TradeSummary, gateway: MemoryGateway
+) -> None:
     gateway.demands = Demands({Method.CARD: frozenset({BuyerField.NAME, BuyerField.PHONE})})
     begin = f"{deal.trade}/payment"
     answer = await deal.buyer.call("POST", begin, {"method": "CARD"})
@@ -266,7 +268,9 @@ async def test_a_company_s_demands_are_named_and_met(deal: Deal, gateway: Memory
         {"email": "a@example.com\n"},
     ],
 )
-async def test_what_a_buyer_can_t_be_called_is_refused(deal: Deal, buyer: dict[str, Any]) -> None:
+async def test_what_a_buyer_can_t_be_called_is_refused(
+    deal: TradeSummary, buyer: dict[str, Any]
+) -> None:
     answer = await deal.buyer.call(
         "POST", f"{deal.trade}/payment", {"method": "CARD", "buyer": buyer}
     )
@@ -275,7 +279,7 @@ async def test_what_a_buyer_can_t_be_called_is_refused(deal: Deal, buyer: dict[s
 
 
 async def test_a_refund_s_phone_number_is_asked_for_where_it_is_needed(
-    deal: Deal, gateway: MemoryGateway
+    deal: TradeSummary, gateway: MemoryGateway
 ) -> None:
     gateway.demands = Demands(refund_phone=True)
     path = await deal.pay(gateway, ACCOUNT)

@@ -81,7 +81,7 @@ async def test_products_that_make_no_sense(
     seller = await client.member()
     refused = await seller.call("POST", "/api/products", GOOD | wrong)
     assert problem(refused) == (400, "invalid_request")
-    assert await market.db.value("SELECT count(*) FROM products") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 0
 
 
 async def test_a_problem_names_the_field(client: Client) -> None:
@@ -156,7 +156,7 @@ async def test_webhooks_about_our_payments_are_stored_once_and_all_are_answered(
             "/webhooks/portone/v1", content=body % order, headers={"Content-Type": content_type}
         )
         assert (answer.status_code, answer.json()) == (200, {"stored": True})
-    assert await market.db.value("SELECT count(*) FROM webhooks") == ours
+    assert await market.db.fetch_value("SELECT count(*) FROM webhooks") == ours
 
 
 @pytest.mark.parametrize(
@@ -178,4 +178,4 @@ async def test_nonsense_sent_as_a_webhook_is_harmless(
         "/webhooks/portone/v1", content=body, headers={"Content-Type": "application/json"}
     )
     assert problem(answer) == expected
-    assert await market.db.value("SELECT count(*) FROM webhooks") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM webhooks") == 0

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from market.app import Market, assemble
-from market.kit.addresses import Addresses
 from market.kit.audit import SqlAudit
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
+from market.kit.http.client_ip import ClientIpResolver
 from market.members.auth import throttling
 from market.members.auth.tokens import JwtTokens
 from market.members.service import Lifetimes, MemberService
@@ -30,7 +30,7 @@ from market.payments.ports import Gateways
 from market.settings import Settings
 from market.shared.errors import RateLimited
 from market.shared.ids import MemberId
-from market.shared.limits import Limit
+from market.shared.rate_limit import RateLimit
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 from tests.support.web import Client, in_process, problem, serving
@@ -181,8 +181,8 @@ class _Connection:
     ],
 )
 def test_whose_address_it_is(peer: str | None, forwarded: list[str], client: str) -> None:
-    addresses = Addresses([ipaddress.ip_network("10.0.0.0/8")])
-    assert addresses.of(_Connection(peer, forwarded)) == client  # type: ignore[arg-type]
+    client_ips = ClientIpResolver([ipaddress.ip_network("10.0.0.0/8")])
+    assert client_ips.rate_limit_key(_Connection(peer, forwarded)) == client  # type: ignore[arg-type]
 
 
 async def test_429_is_documented(market: Market) -> None:
@@ -206,7 +206,7 @@ PAY: Mapping[str, Any] = {"method": "CARD"}
     ],
 )
 async def test_what_reaches_the_gateway_is_counted_by_member(
-    client: Client, market: Market, path: str, body: Any, limit: Limit
+    client: Client, market: Market, path: str, body: Any, limit: RateLimit
 ) -> None:
     """However many payments somebody has; and whoever uses up their own turns takes no other's."""
     counted = PaymentLimits(market.rate_limits)
@@ -270,5 +270,5 @@ async def test_a_flood_about_one_payment_makes_few_looks_and_silences_none(
     for looks in [1] * WEBHOOKS_OF_PAYMENT.burst + [0] * 3:
         assert await client.post(V1, {"merchant_uid": payment["id"]}) == {"stored": True}
         assert await market.sweep.hints() == looks
-    clock.move(seconds=WEBHOOKS_OF_PAYMENT.interval.total_seconds() + 1)
+    clock.move(seconds=WEBHOOKS_OF_PAYMENT.emission_interval.total_seconds() + 1)
     assert await market.sweep.hints() == 1

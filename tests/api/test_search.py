@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.products.domain import Change
 from market.products.ports import Search
 from market.shared.ids import ProductId
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 from tests.support.acts import Acts
 from tests.support.browser import browsing
 from tests.support.web import Client
@@ -127,7 +127,7 @@ async def test_an_edit_is_found_by_its_new_words_alone(acts: Acts, market: Marke
     await market.products.change(made.id, seller.id, Change(name="탁자", description="대리석"))
 
     async def finds(text: str) -> list[ProductId]:
-        page = await market.products.page(Search(text=text), Slice(5))
+        page = await market.products.page(Search(text=text), PageRequest(5))
         return [one.id for one in page.items]
 
     assert [await finds(q) for q in ("chair", "탁자", "대리석 탁자")] == [[], [made.id], [made.id]]
@@ -137,16 +137,16 @@ async def test_whatever_adds_or_renames_a_product_is_found(acts: Acts, db: Datab
     """The release before, and whoever writes SQL."""
     made = await acts.product(await acts.member())
     await db.execute("UPDATE products SET name = '등산 배낭' WHERE id = $1", made.id)
-    held = await db.value("SELECT words FROM product_texts WHERE product_id = $1", made.id)
+    held = await db.fetch_value("SELECT words FROM product_texts WHERE product_id = $1", made.id)
     assert held == "등산배낭 "
 
 
 async def test_a_purchase_writes_nothing_into_the_index(acts: Acts, market: Market) -> None:
     trade = await acts.trade(2)
     writes = "SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'product_texts'"
-    await market.db.value("SELECT pg_stat_force_next_flush()")
-    before = await market.db.value(writes)
+    await market.db.fetch_value("SELECT pg_stat_force_next_flush()")
+    before = await market.db.fetch_value(writes)
     await acts.pay(trade)
     await market.trades.buy(trade.product_id, await acts.member())
-    await market.db.value("SELECT pg_stat_force_next_flush()")
-    assert await market.db.value(writes) == before
+    await market.db.fetch_value("SELECT pg_stat_force_next_flush()")
+    assert await market.db.fetch_value(writes) == before

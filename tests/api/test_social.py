@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.payments.ports import Gateways
 from market.settings import Settings
 from tests.support.clock import MovableClock
@@ -75,7 +75,7 @@ async def me(client: Client, tokens: Any) -> Any:
 
 
 async def members(db: Database) -> int:
-    return int(await db.value("SELECT count(*) FROM members"))
+    return int(await db.fetch_value("SELECT count(*) FROM members"))
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -343,7 +343,7 @@ async def test_next_is_a_place_of_this_site(client: Client, db: Database) -> Non
     for next in ELSEWHERE:
         refused = await client.call("GET", f"{PATH}/kakao?next={next}")
         assert problem(refused) == (400, "invalid_request"), next
-    assert await db.value("SELECT count(*) FROM one_time_codes") == 0
+    assert await db.fetch_value("SELECT count(*) FROM one_time_codes") == 0
 
 
 async def test_unknown_providers_are_not_found(client: Client) -> None:
@@ -365,7 +365,7 @@ async def test_what_is_kept_on_the_way_tells_a_thief_nothing(
 ) -> None:
     place = await begin(client, "kakao")
     query = parse_qs(urlsplit(place).query)
-    row = await db.find("SELECT digest, content FROM one_time_codes")
+    row = await db.fetch_one("SELECT digest, content FROM one_time_codes")
     assert row is not None
     kept = row["digest"] + row["content"]
     for secret in (query["state"][0], query["nonce"][0], client.http.cookies["social"]):

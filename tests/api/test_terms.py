@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from tests.support.acts import many_trades
 from tests.support.barrier import holding
 from tests.support.clock import MovableClock
@@ -51,7 +51,7 @@ async def test_tags_that_are_not_its_own_match_nothing(client: Client, market: M
     for tag in ("", "0", '"1"', '"x"', "nonsense", '"0', '"-0"', f'"{"0" * 50}"', '"1", "2"'):
         refused = await seller.call("PATCH", path, {"price": 2}, If_Match=tag)
         assert problem(refused) == STALE, tag
-    assert await market.db.value("SELECT version FROM products") == 0
+    assert await market.db.fetch_value("SELECT version FROM products") == 0
     for tag in ("*", '"5", "1"', 'W/"2"'):
         edited = await seller.call("PATCH", path, {"price": 2}, If_Match=tag)
         assert edited.status_code == 200, tag
@@ -75,7 +75,7 @@ async def test_nobody_buys_at_a_price_they_did_not_see(client: Client, market: M
         refused = await buyer.call("POST", f"{path}/trades", {"expected_price": price})
         assert problem(refused) == CHANGED
         assert refused.json()["about"]["price"] == 990_000
-    assert await market.db.value("SELECT taken FROM products") == 0
+    assert await market.db.fetch_value("SELECT taken FROM products") == 0
     bought = await buyer.post(f"{path}/trades", {"expected_price": 990_000})
     assert bought["price"] == 990_000
 
@@ -127,7 +127,7 @@ async def test_in_a_group_each_buyer_is_held_to_the_price_they_saw(
     answers: list[httpx.Response] = await asyncio.gather(*presses)
     told = [problem(one) if one.is_error else one.json()["price"] for one in answers]
     assert told == [CHANGED, 20_000, CHANGED, 20_000, 20_000, 20_000]
-    assert await market.db.value("SELECT taken FROM products") == 4
+    assert await market.db.fetch_value("SELECT taken FROM products") == 4
 
 
 async def test_a_refusal_for_the_price_is_kept_for_its_key(client: Client) -> None:
@@ -178,7 +178,7 @@ async def test_a_buyer_confirms_no_amount_they_did_not_see(
     await seller.post(refund, {"reason": "a scratch", "amount": 4_000})
     refused = await buyer.call("POST", f"{trade}/confirm", {"expected_amount": 10_000})
     assert problem(refused) == OTHER_AMOUNT
-    assert await market.db.value("SELECT confirmed FROM products") == 0
+    assert await market.db.fetch_value("SELECT confirmed FROM products") == 0
     confirmed = await buyer.post(f"{trade}/confirm", {"expected_amount": 6_000})
     assert confirmed["status"] == "PURCHASE_CONFIRMED"
     # What is done is done, for whatever amount.
@@ -241,7 +241,7 @@ async def test_a_part_that_is_asked_for_with_a_forgotten_key_is_no_silent_yes(
     buyer = await buyer.again()
     assert await buyer.post(refund, wish, Idempotency_Key="R") == first
     clock.move(hours=25)
-    await market.idempotency.forget_old()
+    await market.idempotency.purge_expired()
     buyer = await buyer.again()
     told = await buyer.call("POST", refund, wish, Idempotency_Key="R")
     assert problem(told) == (409, "refund_already_asked")

@@ -8,9 +8,9 @@ import pytest
 
 from market import settings as settings_module
 from market.app import Market, assemble
-from market.kit.addresses import Addresses
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
+from market.kit.http.client_ip import ClientIpResolver
 from market.outside import webhook_sources
 from market.payments.portone.signature import SourceAddresses
 from market.payments.ports import Gateways
@@ -60,7 +60,7 @@ async def test_v1_webhooks_from_elsewhere_are_refused_where_sources_are_given(
             assert answer.status_code == status
             if answer.is_error:
                 assert problem(answer) == (401, "unauthenticated")
-                assert await db.value("SELECT count(*) FROM webhooks") == 0
+                assert await db.fetch_value("SELECT count(*) FROM webhooks") == 0
 
 
 async def test_behind_a_proxy_it_counts_where_a_webhook_came_to_the_proxy_from(
@@ -69,7 +69,7 @@ async def test_behind_a_proxy_it_counts_where_a_webhook_came_to_the_proxy_from(
     """Of IPv6 the address itself, though whoever has it may have its whole network."""
     proxied = replace(
         market,
-        addresses=Addresses([ip_network("127.0.0.0/8")]),
+        client_ips=ClientIpResolver([ip_network("127.0.0.0/8")]),
         sources=SourceAddresses.of("52.78.100.19", "2001:db8::19"),
     )
     hint = {"imp_uid": "imp_1"}
@@ -103,7 +103,7 @@ def test_a_source_that_is_no_address_is_a_wrong_setting() -> None:
 async def traces(db: Database) -> int:
     """What webhooks leave: rows of their own, and of jobs."""
     tables = ("webhooks", "pgqueuer", "pgqueuer_log")
-    return sum([await db.value(f"SELECT count(*) FROM {table}") for table in tables])  # noqa: S608
+    return sum([await db.fetch_value(f"SELECT count(*) FROM {table}") for table in tables])  # noqa: S608
 
 
 STRANGE = (

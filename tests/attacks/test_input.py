@@ -10,8 +10,8 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from market.app import Market
-from market.kit.http import StrictRequest
-from market.kit.problems import EXCEPTION_HANDLERS
+from market.kit.http.problems import EXCEPTION_HANDLERS
+from market.kit.http.request import StrictJsonRequest
 from tests.attacks.sales import member
 from tests.support.web import Client, problem
 
@@ -26,7 +26,7 @@ async def send(client: Client, market: Market, body: bytes, **headers: str) -> t
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     named["Authorization"] = f"Bearer {seller.token}"
     told = problem(await client.http.post("/api/products", content=body, headers=named))
-    assert await market.db.value("SELECT count(*) FROM products") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 0
     return told
 
 
@@ -166,8 +166,8 @@ async def take(data: JSONBody[Anything]) -> None:
 
 
 async def test_a_body_that_never_ends_is_given_up() -> None:
-    class Hasty(StrictRequest):
-        body_within_s = 0.01
+    class Hasty(StrictJsonRequest):
+        body_timeout_s = 0.01
 
     app = Litestar([take], request_class=Hasty, exception_handlers=dict(EXCEPTION_HANDLERS))
     sent: list[Any] = []

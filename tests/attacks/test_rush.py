@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.verify import broken
 from tests.attacks.conftest import PATIENCE_S, Siege
 from tests.support.barrier import at_once

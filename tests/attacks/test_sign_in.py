@@ -5,8 +5,8 @@ import pytest
 
 from market.app import Market
 from market.kit.audit import SqlAudit
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.members.auth.passwords import Argon2Passwords
 from market.members.auth.tokens import JwtTokens
 from market.members.domain import WrongCredentials

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from market.app import assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.outside import portone as portone_gateways
 from market.settings import from_environment
 from tests.sandbox.client import Client

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from market.app import Market
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
 from market.members.domain import Member
 from market.payments.domain import Payment
 from market.payments.ports import Checkout

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import httpx
 
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
 from market.payments.cancellation import Cancellation
 from market.payments.domain import Means, Method, Payment
 from market.payments.order import Order
@@ -17,10 +17,10 @@ from market.payments.portone.v1 import PortOneV1, V1Account
 from market.payments.portone.v2 import PortOneV2, V2Account
 from market.payments.ports import Checkout, PaymentGateway
 from market.payments.record import Snapshot
+from market.shared.contracts import AmountDue
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.people import Party
-from market.shared.purchase import Invoice
+from market.shared.principals import Party
 from tests.sandbox.client import Client, Json
 from tests.support.clock import MovableClock
 
@@ -99,7 +99,9 @@ class Side:
 
     def payment(self, amount: int = 1000) -> Payment:
         """A payment that we ask for; the gateway has not heard of it."""
-        invoice = Invoice(TradeId(IDS.new()), MemberId(IDS.new()), "털양말 한 켤레", Money(amount))
+        invoice = AmountDue(
+            TradeId(IDS.new()), MemberId(IDS.new()), "털양말 한 켤레", Money(amount)
+        )
         id, now = PaymentId(IDS.new()), self.clock.now()
         return Payment.ask(id, invoice, self.version, Means(Method.CARD), now)
 

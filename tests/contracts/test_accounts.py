@@ -9,7 +9,7 @@ from market.payments.ports import GatewayRefused, OutcomeUnknown
 from market.payments.record import Seen
 from market.shared.banking import Bank, RefundAccount
 from market.shared.ids import CancellationId
-from market.shared.people import Party
+from market.shared.principals import Party
 
 from .sides import IDS, Side, V1Side
 

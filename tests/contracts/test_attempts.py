@@ -103,7 +103,7 @@ async def test_of_two_transactions_v2_is_asked_for_none(opened: Opened) -> None:
     await shop.market.payments.complete(payment.id, buyer.id)
     assert await shop.status(trade, buyer) is TradeStatus.PAID
     returned = "SELECT sum(cancelled_amount) FROM payments WHERE order_id IS NOT NULL"
-    assert await shop.market.db.value(returned) == 9000
+    assert await shop.market.db.fetch_value(returned) == 9000
     assert await broken(shop.market.db) == []
 
 
@@ -153,7 +153,7 @@ async def test_a_record_of_nothing_is_an_incident_and_leaves_the_sweep_quiet(
     assert await shop.market.sweep.reconcile() == (1, 1)
     (found,) = [one async for one in shop.market.operators.incidents()]
     assert (found.kind, found.payment_id) == ("wrong_amount", payment.id)
-    assert await shop.market.db.value("SELECT count(*) FROM transfers") == 0
+    assert await shop.market.db.fetch_value("SELECT count(*) FROM transfers") == 0
 
 
 @pytest.mark.parametrize(

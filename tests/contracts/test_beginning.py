@@ -6,7 +6,7 @@ import pytest
 
 from market.payments.domain import Payment, Status
 from market.payments.ports import GatewayRefused
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from tests.support.acts import ACCOUNT, CARD
 
 from .shops import Opened, Shop
@@ -46,7 +46,7 @@ async def test_of_four_one_of_whom_hears_nothing_the_others_get_the_account(
     begins = [shop.market.payments.start(trade.id, buyer.id, ACCOUNT) for _ in range(4)]
     begun = await asyncio.gather(*begins, return_exceptions=True)
     (deaf,) = [trouble for trouble in begun if isinstance(trouble, BaseException)]
-    assert isinstance(deaf, GatewayTrouble)
+    assert isinstance(deaf, GatewayUnavailable)
     issued = [payment for payment in begun if isinstance(payment, Payment)]
     assert accounts_open(shop, issued[0].id) == 1
     assert len({payment.account for payment in issued}) == 1
@@ -84,7 +84,7 @@ async def test_a_charge_that_was_refused_is_asked_for_with_a_key_of_its_own(
     match = {"version": "V2", "method": "POST", "path": "/payments/*/confirm"}
     for fault in ({"fault": "refuse", "error_type": "PG_PROVIDER"}, {"fault": "timeout_before"}):
         shop.portone.control("POST", "faults", {**fault, "times": 1, "match": match}, 201)
-        with pytest.raises((GatewayRefused, GatewayTrouble)):
+        with pytest.raises((GatewayRefused, GatewayUnavailable)):
             await shop.market.payments.complete(payment.id, buyer.id, token)
     paid = await shop.market.payments.complete(payment.id, buyer.id, token)
     assert paid.status is Status.PAID
@@ -99,7 +99,7 @@ async def test_no_window_before_the_gateway_knows_the_amount(opened: Opened, ver
     buyer, trade = await shop.buy()
     path = {"V1": "/payments/prepare", "V2": "/payments/*/pre-register"}[version]
     shop.portone.fault("error_500", version=version, method="POST", path=path)
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await shop.market.payments.start(trade.id, buyer.id, CARD)
     _, receipt = await shop.market.trades.see(trade.id, buyer.id)
     assert receipt is not None

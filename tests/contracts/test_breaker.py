@@ -6,7 +6,7 @@ import pytest
 from market.payments.portone.breaker import MOST_FAILURES, WAIT
 from market.payments.ports import GatewayRefused, OutcomeUnknown
 from market.payments.record import Seen
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 
 from .sides import Side, V2Side
 
@@ -29,9 +29,9 @@ async def test_a_gateway_that_fails_is_not_asked_until_a_probe_is_answered(
         side.gateway.register(payment),
         side.gateway.cancel(payment, side.cancellation(payment)),
     ):
-        with pytest.raises(GatewayTrouble, match="not asked") as trouble:
+        with pytest.raises(GatewayUnavailable, match="not asked") as trouble:
             await call
-        assert type(trouble.value) is GatewayTrouble
+        assert type(trouble.value) is GatewayUnavailable
     assert side.wire.sent == []
     side.clock.move(seconds=WAIT.total_seconds())
     assert (await side.seen(payment)).state is Seen.PAID
@@ -44,7 +44,7 @@ async def test_being_asked_to_slow_down_is_an_answer(side: Side) -> None:
     payment = await side.paid()
     side.fault("error_429", times=MOST_FAILURES)
     for _ in range(MOST_FAILURES):
-        with pytest.raises(GatewayTrouble):
+        with pytest.raises(GatewayUnavailable):
             await side.gateway.look(payment)
     assert (await side.seen(payment)).state is Seen.PAID
 
@@ -66,7 +66,7 @@ async def test_a_full_pool_fails_soon_and_is_not_held_against_the_gateway(side: 
         await gateway.look(payment)
         async with side.client.stream("GET", side.url):
             for _ in range(MOST_FAILURES):
-                with pytest.raises(GatewayTrouble) as trouble:
+                with pytest.raises(GatewayUnavailable) as trouble:
                     await gateway.look(payment)
-                assert type(trouble.value) is GatewayTrouble
+                assert type(trouble.value) is GatewayUnavailable
         assert await gateway.look(payment)

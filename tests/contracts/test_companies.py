@@ -15,7 +15,7 @@ from market.payments.portone.companies import COMPANIES
 from market.payments.ports import GatewayRefused
 from market.shared.banking import Bank, RefundAccount
 from market.shared.ids import CancellationId
-from market.shared.people import Party
+from market.shared.principals import Party
 from portone_sandbox.core.companies import COMPANIES as PLAYED
 
 from .sides import IDS, Side, V1Side
@@ -140,7 +140,7 @@ async def test_what_a_company_refuses_is_asked_for_before(behind: Behind, name: 
             continue
         with pytest.raises(BuyerNeeded) as refusal:
             side.gateway.demands.check(means, NOBODY)
-        assert refusal.value.about["fields"]
+        assert refusal.value.context["fields"]
     if side.gateway.demands.of(Method.CARD):
         payment = side.payment()
         await opened(side, payment, 409)

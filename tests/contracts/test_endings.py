@@ -74,13 +74,13 @@ async def test_a_transfer_that_fails_has_the_buyer_asked_again(
     await shop.market.refunds.cancel_purchase(trade.id, buyer.id, "변심", MINE)
     assert await shop.status(trade, buyer) is TradeStatus.CANCELLED
     kept = "SELECT count(refund_account) FROM cancellations"
-    assert await shop.market.db.value(kept) == 1
+    assert await shop.market.db.fetch_value(kept) == 1
     await later(shop, clock, hours=2)
     assert await shop.market.refunds.waiting_for_account(trade.id) == payment.id
     await shop.market.refunds.send_to(payment.id, buyer.id, MINE)
     shop.portone.control("POST", "refunds", {"payment_id": payment.id, "status": "COMPLETED"})
     await later(shop, clock, hours=2)
-    assert await shop.market.db.value(kept) == 0
+    assert await shop.market.db.fetch_value(kept) == 0
     assert [one async for one in shop.market.operators.incidents()] == []
     assert await broken(shop.market.db) == []
 

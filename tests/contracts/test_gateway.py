@@ -10,7 +10,7 @@ from market.payments.domain import Captured, ExceedsCancellable, Returned, Statu
 from market.payments.order import Order
 from market.payments.ports import GatewayRefused
 from market.payments.record import Seen
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
 from .sides import NOTICE_URL, Side
@@ -287,7 +287,7 @@ async def test_a_gateway_that_does_not_know_us_is_trouble_and_no_answer(side: Si
         side.gateway.register(payment),
         side.gateway.cancel(payment, side.cancellation(payment)),
     ):
-        with pytest.raises(GatewayTrouble):
+        with pytest.raises(GatewayUnavailable):
             await call
     (attempt,) = side.portone.control("GET", f"payments?payment_id={payment.id}")["items"]
     assert attempt["cancelled"] == 0
@@ -297,6 +297,6 @@ async def test_a_gateway_that_is_not_there_is_trouble(side: Side) -> None:
     side.url = "http://127.0.0.1:9"
     gone = side.made(timeout=httpx.Timeout(1.0))
     for call in (gone.look(side.payment()), gone.register(side.payment())):
-        with pytest.raises(GatewayTrouble) as trouble:
+        with pytest.raises(GatewayUnavailable) as trouble:
             await call
         assert trouble.value.code == "gateway_unavailable"  # it never left: nothing is unknown

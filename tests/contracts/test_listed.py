@@ -8,7 +8,7 @@ import pytest
 from market.payments.portone.v1 import PortOneV1
 from market.payments.portone.v2 import PortOneV2
 from market.payments.record import Seen, Snapshot
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 from tests.sandbox.client import Json
 
@@ -80,14 +80,14 @@ async def test_a_list_in_no_known_form_is_trouble(side: Side, shown: Json) -> No
         body.update(shown)
 
     side.wire.bend = bend
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await listed(side)
 
 
 async def test_a_gateway_that_is_not_there_is_trouble(side: Side) -> None:
     side.url = "http://127.0.0.1:9"
     side.gateway = side.made(timeout=httpx.Timeout(1.0))
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await listed(side)
 
 

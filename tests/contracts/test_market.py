@@ -4,15 +4,15 @@ from contextlib import suppress
 
 import pytest
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.cancellation import RefundTooSmall, TooManyRefunds
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as PaymentStatus
 from market.payments.ports import Gateways
-from market.shared.errors import GatewayTrouble
+from market.shared.contracts import AmountDue
+from market.shared.errors import GatewayUnavailable
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.purchase import Invoice
 from market.trades.domain import Status as TradeStatus
 from market.verify import broken
 from tests.support.clock import MovableClock
@@ -75,7 +75,7 @@ async def test_play_money_buys_nothing_where_real_money_is_meant(
     payment = await shop.market.payments.see(payment.id, buyer.id)
     assert payment.status is PaymentStatus.CANCELLED
     assert await shop.status(trade, buyer) is not TradeStatus.PAID
-    assert await db.value("SELECT array_agg(kind) FROM incidents") == ["wrong_channel"]
+    assert await db.fetch_value("SELECT array_agg(kind) FROM incidents") == ["wrong_channel"]
 
 
 @pytest.mark.parametrize(("first", "then"), [("V1", "V2"), ("V2", "V1")])
@@ -101,11 +101,11 @@ async def test_a_payment_stays_on_the_version_it_began_on(
 
 
 def test_a_payment_is_never_asked_of_a_gateway_that_cannot_know_it(clock: MovableClock) -> None:
-    invoice = Invoice(TradeId("t"), MemberId("m"), "양말", Money(5))
+    invoice = AmountDue(TradeId("t"), MemberId("m"), "양말", Money(5))
     payment = Payment.ask(PaymentId("p"), invoice, "V2", Means(Method.CARD), clock.now())
     v1, v2 = MemoryGateway("V1"), MemoryGateway("V2")
     assert Gateways(v1, v2).of(payment) is v2
-    with pytest.raises(GatewayTrouble, match="V2"):
+    with pytest.raises(GatewayUnavailable, match="V2"):
         Gateways(v1).of(payment)
 
 

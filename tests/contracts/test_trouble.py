@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.ports import GatewayRefused, OutcomeUnknown
 from market.payments.record import Seen
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
 from .sides import SHORT, Side
@@ -26,9 +26,9 @@ class Fault:
         return f"{self.name}-{'done' if self.carried_out else 'undone'}"
 
     @property
-    def trouble(self) -> type[GatewayTrouble]:
+    def trouble(self) -> type[GatewayUnavailable]:
         """Only where the gateway said that it did nothing, nothing is unknown."""
-        return GatewayTrouble if self.name == "error_429" else OutcomeUnknown
+        return GatewayUnavailable if self.name == "error_429" else OutcomeUnknown
 
     def strike(self, side: Side, path: str = "/payments", times: int = 1) -> None:
         """Hits the next calls to `path`. A slow answer outlasts the client's short patience."""
@@ -61,7 +61,7 @@ async def test_a_look_that_fails_tells_nothing(side: Side, fault: Fault) -> None
     payment = await side.registered()
     side.portone.pay(payment.id)
     fault.strike(side)
-    with pytest.raises(GatewayTrouble) as trouble:
+    with pytest.raises(GatewayUnavailable) as trouble:
         await side.gateway.look(payment)
     assert type(trouble.value) is fault.trouble
     fault.pass_over(side)
@@ -73,7 +73,7 @@ async def test_a_look_that_fails_tells_nothing(side: Side, fault: Fault) -> None
 async def test_a_registration_that_fails_can_be_repeated(side: Side, fault: Fault) -> None:
     payment = side.payment()
     fault.strike(side)
-    with pytest.raises(GatewayTrouble) as trouble:
+    with pytest.raises(GatewayUnavailable) as trouble:
         await side.gateway.register(payment)
     assert type(trouble.value) is fault.trouble
     fault.pass_over(side)
@@ -88,7 +88,7 @@ async def test_a_refund_whose_answer_was_lost_happens_once(side: Side, fault: Fa
     payment = await side.paid()
     wish = side.cancellation(payment, 400)
     fault.strike(side, side.cancel_path)
-    with pytest.raises(GatewayTrouble) as trouble:
+    with pytest.raises(GatewayUnavailable) as trouble:
         await side.gateway.cancel(payment, wish)
     assert type(trouble.value) is fault.trouble
     assert await side.returned(payment) == (400 if fault.carried_out else 0)

@@ -4,7 +4,7 @@ import pytest
 
 from market.payments.ports import GatewayRefused
 from market.payments.record import Seen
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
 from .sides import V1Side
@@ -48,7 +48,7 @@ async def test_its_life_counts_by_their_clock_however_wrong_ours_is(v1: V1Side) 
 async def test_keys_they_do_not_know_are_tried_once(v1: V1Side) -> None:
     keys = {**v1.portone.keys["v1"], "imp_secret": "changed"}
     v1.portone.control("PUT", "credentials", {"v1": keys})
-    with pytest.raises(GatewayTrouble, match="keys"):
+    with pytest.raises(GatewayUnavailable, match="keys"):
         await v1.gateway.look(v1.payment())
     assert v1.wire.paths() == ["/v1/users/getToken"]
 

@@ -9,10 +9,10 @@ from market.payments.domain import Means, Method, Payment
 from market.payments.portone.signature import SignatureRefused, WebhookSeal
 from market.payments.ports import GatewayRefused, OutcomeUnknown
 from market.payments.record import Seen
-from market.shared.errors import GatewayTrouble
+from market.shared.contracts import AmountDue
+from market.shared.errors import GatewayUnavailable
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.purchase import Invoice
 from tests.sandbox.process import Receiver
 
 from .sides import V2Side
@@ -69,7 +69,7 @@ async def test_a_documented_refusal_is_an_answer(v2: V2Side, error_type: str) ->
     v2.fault("refuse", v2.cancel_path, error_type=error_type)
     with pytest.raises(GatewayRefused) as refusal:
         await v2.gateway.cancel(payment, v2.cancellation(payment))
-    assert refusal.value.about == {"payment_id": payment.id, "type": error_type}
+    assert refusal.value.context == {"payment_id": payment.id, "type": error_type}
     # What the payment company said is what an operator needs to read.
     told = "PG 오류" if error_type == "PG_PROVIDER" else "asked for by a fault"
     assert refusal.value.detail == told
@@ -92,7 +92,7 @@ async def test_a_closed_door_is_our_trouble_and_no_refusal(v2: V2Side, error_typ
         v2.gateway.cancel(payment, v2.cancellation(payment)),
     ):
         v2.fault("refuse", error_type=error_type)
-        with pytest.raises(GatewayTrouble) as trouble:
+        with pytest.raises(GatewayUnavailable) as trouble:
             await call
         assert trouble.value.code == "gateway_unavailable"
 
@@ -100,7 +100,7 @@ async def test_a_closed_door_is_our_trouble_and_no_refusal(v2: V2Side, error_typ
 async def test_a_wrong_secret_or_store_is_trouble(v2: V2Side) -> None:
     payment = await v2.paid()
     for stranger in (v2.made(secret="a PG's secret"), v2.made(store="store-theirs")):
-        with pytest.raises(GatewayTrouble):
+        with pytest.raises(GatewayUnavailable):
             await stranger.look(payment)
 
 
@@ -108,7 +108,7 @@ async def test_only_a_payment_not_found_is_no_record(v2: V2Side) -> None:
     payment = await v2.paid()
     for error_type in ("CHANNEL_NOT_FOUND", "INVALID_REQUEST", "PG_PROVIDER"):
         v2.fault("refuse", error_type=error_type)
-        with pytest.raises(GatewayTrouble):
+        with pytest.raises(GatewayUnavailable):
             await v2.gateway.look(payment)
 
 
@@ -116,7 +116,7 @@ async def test_what_is_paid_already_cannot_be_registered(v2: V2Side) -> None:
     payment = await v2.paid()
     with pytest.raises(GatewayRefused) as refusal:
         await v2.gateway.register(payment)
-    assert refusal.value.about["type"] == "ALREADY_PAID"
+    assert refusal.value.context["type"] == "ALREADY_PAID"
 
 
 # ── cancels that end otherwise ──
@@ -240,7 +240,7 @@ async def test_a_time_in_a_new_form_does_not_hide_the_money(v2: V2Side, paid_at:
 
 
 async def test_ids_travel_percent_encoded(v2: V2Side) -> None:
-    invoice = Invoice(TradeId("t"), MemberId("m"), "양말", Money(5))
+    invoice = AmountDue(TradeId("t"), MemberId("m"), "양말", Money(5))
     id = PaymentId("주문 1/2?x=#%")
     payment = Payment.ask(id, invoice, "V2", Means(Method.CARD), v2.clock.now())
     await v2.gateway.register(payment)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.outside import webhook_seal
 from market.settings import Settings, SettingsError
 from tests.sandbox.process import Receiver

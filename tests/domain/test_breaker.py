@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from market.payments.portone.breaker import MOST_FAILURES, WAIT, Breaker, State
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from tests.support.clock import MovableClock
 
 
@@ -40,10 +40,10 @@ def wait(clock: MovableClock) -> None:
 
 
 def assert_refuses(breaker: Breaker) -> None:
-    with pytest.raises(GatewayTrouble, match="not asked") as trouble, breaker.call():
+    with pytest.raises(GatewayUnavailable, match="not asked") as trouble, breaker.call():
         pytest.fail("it was let through")
     # Never OutcomeUnknown: what was not sent was not carried out.
-    assert type(trouble.value) is GatewayTrouble
+    assert type(trouble.value) is GatewayUnavailable
 
 
 def test_failures_in_a_row_open_it(breaker: Breaker) -> None:

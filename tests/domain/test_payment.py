@@ -25,18 +25,18 @@ from market.payments.domain import (
     Status,
 )
 from market.payments.record import Seen, Snapshot
+from market.shared.contracts import AmountDue
 from market.shared.errors import InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.people import Party
-from market.shared.purchase import Invoice
+from market.shared.principals import Party
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ID = PaymentId("1" * 32)
 
 
 def payment() -> Payment:
-    invoice = Invoice(TradeId("7" * 32), MemberId("b" * 32), "chair", Money(100))
+    invoice = AmountDue(TradeId("7" * 32), MemberId("b" * 32), "chair", Money(100))
     return Payment.ask(ID, invoice, "V1", Means(Method.CARD), NOW)
 
 

@@ -19,9 +19,9 @@ from market.products.domain import (
 )
 from market.shared.ids import MemberId, ProductId
 from market.shared.money import Money
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 
-SELLER = Person(MemberId("5" * 32), "seller")
+SELLER = MemberSummary(MemberId("5" * 32), "seller")
 BUYER = MemberId("b" * 32)
 
 

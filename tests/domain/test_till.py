@@ -6,9 +6,9 @@ import pytest
 
 from market.payments.domain import Captured, Event, Means, Method, Payment, Status
 from market.payments.record import ANY_TILL, Seen, Snapshot, Till
+from market.shared.contracts import AmountDue
 from market.shared.ids import MemberId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.purchase import Invoice
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OURS = "store-ours"
@@ -24,7 +24,7 @@ def arrived(
     money: Money = ASKED,
 ) -> tuple[Payment, list[Event]]:
     """A payment of 1000 won, and what came of money that the gateway says it has."""
-    invoice = Invoice(TradeId("trade"), MemberId("buyer"), "양말", ASKED)
+    invoice = AmountDue(TradeId("trade"), MemberId("buyer"), "양말", ASKED)
     payment = Payment.ask(PaymentId("payment"), invoice, "V2", Means(Method.CARD), NOW)
     seen = Snapshot(order, "reference", Seen.PAID, money, 0, NOW, store=store, test=test)
     return payment, payment.apply(seen, NOW, till)

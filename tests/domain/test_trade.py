@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from market.shared.contracts import ListingSnapshot
 from market.shared.errors import InvalidTransition, NotFound
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
 from market.shared.money import Money
-from market.shared.people import Party, Person
-from market.shared.purchase import Offer
+from market.shared.principals import MemberSummary, Party
 from market.trades.domain import (
     MAY_CANCEL,
     TRANSITIONS,
@@ -23,13 +23,13 @@ from market.trades.domain import (
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SELLER, BUYER = Person(MemberId("5" * 32), "s"), Person(MemberId("b" * 32), "b")
+SELLER, BUYER = MemberSummary(MemberId("5" * 32), "s"), MemberSummary(MemberId("b" * 32), "b")
 STRANGER = MemberId("f" * 32)
 PAYMENT, OTHER = PaymentId("1" * 32), PaymentId("2" * 32)
 
 
 def trade(status: Status = Status.AWAITING_PAYMENT, *, cancelling: bool = False) -> Trade:
-    offer = Offer(ProductId("a" * 32), "chair", SELLER, Money(999))
+    offer = ListingSnapshot(ProductId("a" * 32), "chair", SELLER, Money(999))
     started = Trade.start(TradeId("7" * 32), offer, BUYER, NOW, timedelta(minutes=10), 350)
     asked = Cancelling(Party.BUYER, "changed my mind", NOW) if cancelling else None
     paid = None if status is Status.AWAITING_PAYMENT else PAYMENT

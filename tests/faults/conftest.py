@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from market.app import web_app
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.settings import from_environment
 from tests.sandbox.client import Client
 from tests.sandbox.process import Receiver, running

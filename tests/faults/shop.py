@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.outside import v1_account, v2_account
 from market.payments.domain import Means, Method, Payment
 from market.payments.portone.transport import PATIENCE
@@ -20,9 +20,9 @@ from market.payments.portone.v2 import PortOneV2
 from market.payments.ports import Gateways
 from market.settings import Settings
 from market.shared.banking import Bank, RefundAccount
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 from market.trades.domain import Trade
 from tests.sandbox.client import Client, Json
 from tests.sandbox.process import Receiver
@@ -111,8 +111,8 @@ class Shop:
     town: Town
     version: str
     market: Market
-    seller: Person = field(init=False)
-    buyer: Person = field(init=False)
+    seller: MemberSummary = field(init=False)
+    buyer: MemberSummary = field(init=False)
     trade: Trade = field(init=False)
     payment: Payment = field(init=False)
     token: str | None = None
@@ -187,7 +187,7 @@ class Shop:
         """Whether it could be done without trouble at the gateway."""
         try:
             await deed(self)
-        except GatewayTrouble:
+        except GatewayUnavailable:
             return False
         return True
 
@@ -225,7 +225,7 @@ class Shop:
             payments=_dicts(await self.town.db.fetch(rows["payments"], trade, self.version)),
             cancellations=_dicts(await self.town.db.fetch(rows["cancellations"], trade)),
             ledger=_dicts(await self.town.db.fetch(ledger, trade, trade)),
-            incidents=await self.town.db.value(
+            incidents=await self.town.db.fetch_value(
                 "SELECT coalesce(array_agg(kind ORDER BY kind), '{}') FROM incidents"
                 " WHERE trade_id = $1",
                 trade,
@@ -239,7 +239,7 @@ class Shop:
         shown = self.portone.control("GET", path)["items"]
         return [(one["amount"], one["cancelled"]) for one in shown if one["paid_at"]]
 
-    async def _member(self) -> Person:
+    async def _member(self) -> MemberSummary:
         name = IDS.new()
         email = f"{name}@example.com"
         member, _ = await self.market.members.sign_up(email, "no password", name[-12:])

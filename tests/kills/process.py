@@ -17,9 +17,9 @@ from litestar import Litestar
 
 from market import worker
 from market.app import Market, assemble, web_app
-from market.kit import logs
-from market.kit.db import Database, Row, in_transaction
-from market.kit.system import SystemClock, TimeOrderedIds
+from market.kit.clock import SystemClock, TimeOrderedIds
+from market.kit.db.database import Database, Row, in_transaction
+from market.kit.observability import logging
 from market.outside import portone
 from market.payments.domain import Payment
 from market.payments.portone.transport import connections
@@ -38,7 +38,7 @@ def _whose() -> str:
     while frame.f_back is not None:
         frame = frame.f_back
         module = str(frame.f_globals.get("__name__"))
-        if module.startswith("market.") and module != "market.kit.db":
+        if module.startswith("market.") and module != "market.kit.db.database":
             return frame.f_code.co_qualname
     return "nobody"
 
@@ -153,7 +153,7 @@ async def open_mortal(
 
 def app() -> Litestar:
     """What each worker process of the server runs."""
-    logs.configure()
+    logging.configure()
     settings = from_environment()
 
     def opening() -> AbstractAsyncContextManager[Market]:
@@ -163,7 +163,7 @@ def app() -> Litestar:
 
 
 def main(role: str) -> None:
-    logs.configure()
+    logging.configure()
     settings = from_environment()
     if role == "worker":
         asyncio.run(worker.run(settings, os.environ["DATABASE_URL"], open_mortal))

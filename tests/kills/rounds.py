@@ -15,8 +15,8 @@ import asyncpg
 import httpx
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.members.auth.tokens import JwtTokens
 from market.members.domain import AccessClaims
 from market.outside import portone
@@ -279,8 +279,8 @@ async def not_as_told(db: Database, told: Told) -> list[str]:
             return []
         return [f"told no: {path} {told.status} {answer['code']}"]
     id = answer["id"]
-    trade = await db.find("SELECT * FROM trades WHERE id = $1", answer.get("trade_id", id))
-    payment = await db.find("SELECT * FROM payments WHERE id = $1", id)
+    trade = await db.fetch_one("SELECT * FROM trades WHERE id = $1", answer.get("trade_id", id))
+    payment = await db.fetch_one("SELECT * FROM payments WHERE id = $1", id)
     if trade is None or (payment is None and "trade_id" in answer):
         return [f"told of what is not there: {path} {id}"]
     holds = _AFTER[path.rpartition("/")[2]](answer, trade, payment)
@@ -335,7 +335,7 @@ async def more_than_was_asked(db: Database, memory: Memory) -> list[str]:
     for told in memory.told:
         body = told.asked.body
         if isinstance(body, dict) and body.get("amount") == PART and told.status < 300:
-            returned = await db.value(
+            returned = await db.fetch_value(
                 "SELECT cancelled_amount FROM payments WHERE id = $1", told.answer["id"]
             )
             if returned != PART:

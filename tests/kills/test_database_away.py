@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from market.kit.connection import Pooling
-from market.kit.db import Database
+from market.kit.db.connection import Pooling
+from market.kit.db.database import Database
 from market.shared.errors import Unavailable
 
 from .town import Postgres
@@ -31,9 +31,9 @@ async def test_a_database_that_is_away_is_unavailable_and_then_back(postgres: Po
     postgres.end(signal.SIGQUIT)
     for _ in range(3):
         with pytest.raises(Unavailable):
-            await db.value("SELECT 1")
+            await db.fetch_value("SELECT 1")
     await asyncio.to_thread(postgres.start)
-    assert await db.value("SELECT 1") == 1
+    assert await db.fetch_value("SELECT 1") == 1
     await db.close()
 
 
@@ -53,4 +53,4 @@ class Dying:
 async def test_a_connection_that_breaks_at_the_commit_is_unavailable() -> None:
     db = Database(Dying())  # type: ignore[arg-type] # as much of a pool as is asked for
     with pytest.raises(Unavailable):
-        await db.value("COMMIT")
+        await db.fetch_value("COMMIT")

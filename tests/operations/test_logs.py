@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.logs import Lines, with_ids
+from market.kit.db.database import Database
+from market.kit.observability.logging import BufferedWriter, with_ids
 from tests.operations.running import running
 from tests.operations.slow_gateway import slow_gateway
 from tests.support.acts import Acts
@@ -64,13 +64,13 @@ async def test_lines_name_the_trade_and_the_payment(
         product = await seller.product()
         (line,) = await logged(buyer, "POST", f"/api/products/{product['id']}/trades")
         trade_id = line["trade_id"]
-        assert (line["product_id"], await db.value("SELECT id FROM trades")) == (
+        assert (line["product_id"], await db.fetch_value("SELECT id FROM trades")) == (
             product["id"],
             trade_id,
         )
         path = f"/api/trades/{trade_id}/payment"
         (line,) = await logged(buyer, "POST", path, {"method": "CARD"})
-        payment_id = await db.value("SELECT id FROM payments")
+        payment_id = await db.fetch_value("SELECT id FROM payments")
         assert (line["trade_id"], line["payment_id"]) == (trade_id, payment_id)
         (line,) = await logged(buyer, "GET", f"/api/payments/{payment_id}")
         assert line["payment_id"] == payment_id
@@ -104,7 +104,7 @@ class Written(io.BytesIO):
 async def test_a_turn_s_lines_are_written_whole_and_no_more_than_a_pipe_takes_at_once() -> None:
     """What is longer than PIPE_BUF, another process's lines could come in the middle of."""
     written = Written()
-    lines = Lines(written)
+    lines = BufferedWriter(written)
     said = [b"%d " % number + b"x" * 1_000 for number in range(10)] + [b"y" * 2 * PIPE_BUF, b"z"]
     for line in said:
         lines.msg(line)
@@ -118,7 +118,7 @@ async def test_a_turn_s_lines_are_written_whole_and_no_more_than_a_pipe_takes_at
 
 def test_where_no_loop_runs_a_line_is_written_at_once() -> None:
     written = Written()
-    Lines(written).msg(b"said")
+    BufferedWriter(written).msg(b"said")
     assert written.parts == [b"said\n"]
 
 

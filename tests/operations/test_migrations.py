@@ -14,9 +14,9 @@ import pytest
 
 import market
 from market.app import Market
-from market.kit.db import Database
-from market.kit.migrate import Patience, migrate
-from market.kit.schema import SCRIPTS, revisions
+from market.kit.db.database import Database
+from market.kit.db.migrate import LockRetryPolicy, migrate
+from market.kit.db.schema_version import SCRIPTS, revisions
 from market.trades.domain import Trade
 from tests.support.acts import Acts
 from tests.support.barrier import Held
@@ -33,13 +33,13 @@ def upgrade() -> None:
 """
 INDEXING = """
 from alembic import op
-from market.kit.migrate import index_beside_the_trade
+from market.kit.db.migrate import create_index_concurrently
 
 revision, down_revision = "9999", {before!r}
 
 
 def upgrade() -> None:
-    index_beside_the_trade("products_by_age", "products (created_at)")
+    create_index_concurrently("products_by_age", "products (created_at)")
 """
 CHAIR = """
     WITH seller AS (INSERT INTO members (id, email, nickname, password_hash, created_at)
@@ -48,7 +48,7 @@ CHAIR = """
     SELECT gen_random_uuid(), id, 'chair', '', 1, 'KRW', 1, now() FROM seller
 """
 GROWING = ("members", "sessions", "products", "payments", "cancellations", "trades")
-HASTY = Patience(lock_timeout_ms=50, pause_s=0.05, attempts=2)
+HASTY = LockRetryPolicy(lock_timeout_ms=50, pause_s=0.05, attempts=2)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def has_grown(db: Database) -> bool:
         SELECT EXISTS (SELECT FROM information_schema.columns
                        WHERE table_name = $1 AND column_name = 'more')
     """
-    return bool(await db.value(sql, GROWING[-1]))
+    return bool(await db.fetch_value(sql, GROWING[-1]))
 
 
 async def test_two_that_migrate_at_once_wait_for_each_other(databases: Databases) -> None:
@@ -120,7 +120,9 @@ async def test_who_waits_for_another_that_migrates_does_not_give_up(
 ) -> None:
     lock = "SELECT pg_advisory_xact_lock(20261122)"
     async with another(dsn, lock):
-        waiting = asyncio.create_task(asyncio.to_thread(migrate, dsn, scripts=more, patience=HASTY))
+        waiting = asyncio.create_task(
+            asyncio.to_thread(migrate, dsn, scripts=more, lock_retry=HASTY)
+        )
         await until_migrating(dsn, 1)
         # Whoever had come with that little patience has left by now.
         with pytest.raises(asyncpg.LockNotAvailableError):
@@ -136,18 +138,18 @@ async def test_a_migration_that_gets_no_lock_holds_nobody_up(
     """A long report reads trades; a purchase that came behind a waiting ALTER would wait too."""
     async with another(dsn, "SELECT FROM trades"):
         with pytest.raises(asyncpg.LockNotAvailableError):
-            await asyncio.to_thread(migrate, dsn, scripts=more, patience=HASTY)
-        assert await db.value("SELECT count(*) FROM trades") == 0
+            await asyncio.to_thread(migrate, dsn, scripts=more, lock_retry=HASTY)
+        assert await db.fetch_value("SELECT count(*) FROM trades") == 0
     assert not await has_grown(db)
 
 
 async def test_a_migration_tries_again_when_the_lock_is_free(
     dsn: str, more: Path, db: Database
 ) -> None:
-    patient = Patience(lock_timeout_ms=50, pause_s=0.01, attempts=10_000)
+    patient = LockRetryPolicy(lock_timeout_ms=50, pause_s=0.01, attempts=10_000)
     async with another(dsn, "SELECT FROM trades") as held:
         trying = asyncio.create_task(
-            asyncio.to_thread(migrate, dsn, scripts=more, patience=patient)
+            asyncio.to_thread(migrate, dsn, scripts=more, lock_retry=patient)
         )
         await held.until_waiting(1)
         # It was there once, and stood aside: now this one gets the lock that it could not share.
@@ -199,7 +201,7 @@ async def test_an_index_is_built_while_the_market_trades(
         assert not building.done()
     await building
     ready = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'products_by_age'::regclass"
-    assert await db.value(ready) is True
+    assert await db.fetch_value(ready) is True
 
 
 async def test_what_an_index_knows_of_its_words_is_known_at_once(databases: Databases) -> None:

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from market.app import assemble
-from market.kit.connection import Pooling, connect, find_pooling
-from market.kit.db import Database
-from market.kit.migrate import migrate
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.connection import Pooling, connect, find_pooling
+from market.kit.db.database import Database
+from market.kit.db.migrate import migrate
 from market.payments.ports import Gateways
 from market.settings import Settings
 from market.verify import broken
@@ -85,10 +85,10 @@ async def test_limits_hold_in_every_transaction_and_nothing_is_left_to_the_next_
 ) -> None:
     db = await Database.connect(through, size=2, name="test")
     async with db.transaction():
-        assert await db.value("SHOW lock_timeout") == "5s"
-        assert await db.value("SHOW statement_timeout") == "10s"
-        assert await db.value("SHOW idle_in_transaction_session_timeout") == "15s"
-    assert await db.value("SHOW timezone") == "UTC"
+        assert await db.fetch_value("SHOW lock_timeout") == "5s"
+        assert await db.fetch_value("SHOW statement_timeout") == "10s"
+        assert await db.fetch_value("SHOW idle_in_transaction_session_timeout") == "15s"
+    assert await db.fetch_value("SHOW timezone") == "UTC"
     await db.close()
     others = [await connect(through, "test", pooling=Pooling.TRANSACTION) for _ in range(4)]
     async with asyncio.TaskGroup() as at_once:
@@ -111,11 +111,11 @@ async def test_pages_learn_of_changes_through_a_pooler(
     db = await Database.connect(through, size=5, name="test")
     market = assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds())
     trade, _ = await Acts(market, gateway).paid_trade()
-    async with asyncio.timeout(WITHIN_S), market.hearing.of(trade.id) as heard:
-        await heard.within(0.2)  # whatever was said of it before
+    async with asyncio.timeout(WITHIN_S), market.notifier.subscribe(trade.id) as subscription:
+        await subscription.wait(0.2)  # whatever was said of it before
         await market.trades.approve(trade.id, trade.seller.id)
-        assert await heard.within(WITHIN_S)
-    await market.hearing.close()
+        assert await subscription.wait(WITHIN_S)
+    await market.notifier.close()
     await db.close()
 
 

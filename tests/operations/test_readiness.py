@@ -8,9 +8,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from market.app import assemble
-from market.kit.db import Database
-from market.kit.schema import SCRIPTS, revisions
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
+from market.kit.db.schema_version import SCRIPTS, revisions
 from market.payments.ports import Gateways
 from market.settings import Settings
 from tests.operations.proxy import line

@@ -16,11 +16,11 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from market.kit.connection import Limits, connect, watched
-from market.kit.db import Database
-from market.kit.hearing import Hearing
-from market.kit.migrate import Patience, migrate
-from market.kit.pool import LIMITS
+from market.kit.concurrency.notifier import Notifier
+from market.kit.db.connection import Limits, connect, watched
+from market.kit.db.database import Database
+from market.kit.db.migrate import LockRetryPolicy, migrate
+from market.kit.db.pool import LIMITS
 from market.shared.errors import Unavailable
 from tests.operations.proxy import Line, line
 from tests.operations.running import running
@@ -43,11 +43,11 @@ async def pooled(cable: Line, size: int = 3) -> AsyncIterator[Database]:
 
 
 async def ask(db: Database) -> None:
-    assert await db.value("SELECT 1") == 1
+    assert await db.fetch_value("SELECT 1") == 1
 
 
 async def plan(db: Database) -> None:
-    await db.fetch_planned("SELECT 1")
+    await db.fetch_custom_plan("SELECT 1")
 
 
 async def write(db: Database) -> None:
@@ -136,7 +136,7 @@ async def test_whoever_is_broken_off_while_a_row_is_held_leaves_no_trace(
             await adding
         await held.let_go()
     await add()
-    assert await db.value("SELECT n FROM kept") == 1
+    assert await db.fetch_value("SELECT n FROM kept") == 1
 
 
 async def test_nobody_asks_the_server_to_cancel_what_is_given_up(dsn: str) -> None:
@@ -153,7 +153,7 @@ async def test_nobody_asks_the_server_to_cancel_what_is_given_up(dsn: str) -> No
 async def test_a_connection_that_rested_is_asked_and_gives_away_the_others(dsn: str) -> None:
     """So that not even the first request after a quiet time meets a line that went silent."""
     async with line(dsn) as cable, pooled(cable) as db, asyncio.timeout(WITHIN_S):
-        await asyncio.gather(*(db.value("SELECT pg_sleep(0.1)") for _ in range(3)))
+        await asyncio.gather(*(db.fetch_value("SELECT pg_sleep(0.1)") for _ in range(3)))
         for connection in db.pool._connections:
             assert connection.rested_at is not None
             connection.rested_at -= 60
@@ -193,7 +193,7 @@ async def test_who_runs_into_the_servers_own_limit_keeps_the_connection(dsn: str
         await ask(db)
         taken = cable.taken
         with pytest.raises(Unavailable):
-            await db.value("SELECT pg_sleep(5)")
+            await db.fetch_value("SELECT pg_sleep(5)")
         await ask(db)
         assert cable.taken == taken
 
@@ -209,25 +209,25 @@ async def test_the_kernel_notices_a_network_that_swallows_what_is_sent(dsn: str)
 
 async def test_a_listener_on_a_silent_line_hears_again(dsn: str, db: Database) -> None:
     async with line(dsn) as cable, pooled(cable) as beyond:
-        hearing = Hearing(beyond.listening, "test")
-        async with asyncio.timeout(WITHIN_S), hearing.of("key") as heard:
-            assert await heard.within(WITHIN_S)  # it listens
+        notifier = Notifier(beyond.listen_connection, "test")
+        async with asyncio.timeout(WITHIN_S), notifier.subscribe("key") as subscription:
+            assert await subscription.wait(WITHIN_S)  # it listens
             cable.silence()
-            assert await heard.within(WITHIN_S)  # on a new line: everybody looks once
+            assert await subscription.wait(WITHIN_S)  # on a new line: everybody looks once
             await db.execute("NOTIFY test, 'key'")
-            assert await heard.within(WITHIN_S)
-        await hearing.close()
+            assert await subscription.wait(WITHIN_S)
+        await notifier.close()
 
 
 async def test_who_waits_for_news_is_served_while_nobody_can_listen(dsn: str) -> None:
     async with line(dsn) as cable, pooled(cable) as beyond:
         cable.go_dead()
-        hearing = Hearing(beyond.listening, "test")
-        async with asyncio.timeout(WITHIN_S), hearing.of("key") as heard:
-            assert not await heard.within(0)
+        notifier = Notifier(beyond.listen_connection, "test")
+        async with asyncio.timeout(WITHIN_S), notifier.subscribe("key") as subscription:
+            assert not await subscription.wait(0)
             cable.come_back()
-            assert await heard.within(WITHIN_S)
-        await hearing.close()
+            assert await subscription.wait(WITHIN_S)
+        await notifier.close()
 
 
 async def test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_for_it(
@@ -235,7 +235,7 @@ async def test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_f
 ) -> None:
     async with line(dsn) as cable:
         connection = await connect(cable.dsn, "test", answer=None)
-        async with asyncio.timeout(WITHIN_S), watched(connection, dsn, look_every_s=0.1):
+        async with asyncio.timeout(WITHIN_S), watched(connection, dsn, interval_s=0.1):
             await connection.execute("SELECT 1")
             cable.silence()
             with pytest.raises(asyncpg.PostgresConnectionError):
@@ -244,14 +244,14 @@ async def test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_f
 
 async def test_what_takes_long_and_is_worked_on_is_left_alone(dsn: str) -> None:
     connection = await connect(dsn, "test", answer=None)
-    async with watched(connection, dsn, look_every_s=0.05):
+    async with watched(connection, dsn, interval_s=0.05):
         await connection.execute("SELECT pg_sleep(0.5)")
     await connection.close()
 
 
 async def test_verifying_on_a_silent_line_ends(dsn: str) -> None:
     async def verify(db: Database) -> None:
-        async with db.unhurried(timedelta(minutes=10)):
+        async with db.long_transaction(timedelta(minutes=10)):
             cable.silence()
             await ask(db)
 
@@ -265,8 +265,8 @@ async def test_a_migration_on_a_silent_line_ends(databases: Databases) -> None:
     async with databases.empty() as dsn, line(dsn) as cable:
         alone = await asyncpg.connect(dsn)
         await alone.execute("SELECT pg_advisory_lock(20261122)")  # another one migrates
-        patience = Patience(pause_s=0.05)
-        migrating = asyncio.create_task(asyncio.to_thread(migrate, cable.dsn, patience=patience))
+        hasty = LockRetryPolicy(pause_s=0.05)
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, cable.dsn, lock_retry=hasty))
         while not await alone.fetchval(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'market migrate'"
             " AND datname = current_database())"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from tests.operations.running import running
 from tests.operations.slow_gateway import slow_gateway
 from tests.support.acts import Acts
@@ -89,7 +89,9 @@ async def test_what_the_worker_can_not_finish_in_time_is_due_again(
     await acts.payment(trade)
     with slow_gateway() as gateway:
         await db.execute("UPDATE payments SET look_at = now()")
-        await market.inbox.add("V1", await db.value("SELECT id FROM payments"), {"imp_uid": "i"})
+        await market.inbox.add(
+            "V1", await db.fetch_value("SELECT id FROM payments"), {"imp_uid": "i"}
+        )
         settings = {"PORTONE_V1_API_URL": gateway.url, "MARKET_STOP_SECONDS": "1"}
         with running("worker", dsn, tmp_path, **settings) as worker:
             assert await asyncio.to_thread(gateway.asked.wait, 60)
@@ -97,4 +99,4 @@ async def test_what_the_worker_can_not_finish_in_time_is_due_again(
             assert await asyncio.to_thread(worker.ended) == 0
             assert worker.until_logged("worker_broke_off")
     due = "SELECT count(*) FROM webhooks WHERE handled_at IS NULL AND try_at IS NOT NULL"
-    assert await db.value(due) == 1
+    assert await db.fetch_value(due) == 1

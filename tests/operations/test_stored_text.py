@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from market.app import Market
-from market.kit.migrate import migrate
+from market.kit.db.migrate import migrate
 from market.members.sql import SqlMembers
 from market.shared.text import skeleton
 from tests.support.databases import Databases

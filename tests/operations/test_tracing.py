@@ -21,9 +21,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from market.app import assemble, web_app
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
-from market.kit.tracing import Tracing, noted, path_template
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
+from market.kit.observability.tracing import Tracing, add_trace_ids, path_template
 from market.outside import portone
 from market.settings import Settings, from_environment
 from tests.operations.running import running
@@ -67,9 +67,11 @@ async def traced(
     env = {"MARKET_DATA": str(tmp_path), "PORTONE_V1_API_URL": gateway_side.url}
     settings = from_environment({**env, "MARKET_SECRET": "x" * 32})
     async with httpx.AsyncClient() as to_v1, httpx.AsyncClient() as to_v2:
-        tracing.on(to_v1, "V1")
+        tracing.instrument_client(to_v1, "V1")
         gateways = portone(settings, to_v1, to_v2, clock)
-        market = assemble(settings, db, gateways, clock, TimeOrderedIds(), carried=tracing.carried)
+        market = assemble(
+            settings, db, gateways, clock, TimeOrderedIds(), trace_headers=tracing.trace_headers
+        )
         app = web_app(lambda: nullcontext(market), tracing)
         app.state.market = market
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # the same ASGI
@@ -136,7 +138,7 @@ async def test_a_job_is_linked_to_the_webhook_that_woke_it(
     _, payment = await begun(traced, spans)
     hint = {"imp_uid": "imp_1", "merchant_uid": payment["id"]}
     await traced.post("/webhooks/portone/v1", hint)
-    headers = await db.value("SELECT headers FROM pgqueuer")
+    headers = await db.fetch_value("SELECT headers FROM pgqueuer")
     with tracing.job("hints", httpx.Response(200, text=headers).json()):
         pass
     webhook, job = named(spans, "POST /webhooks/portone/v1"), named(spans, "job hints")
@@ -150,7 +152,7 @@ async def test_a_job_is_linked_to_the_webhook_that_woke_it(
 async def test_lines_of_the_log_name_their_span(
     traced: Client, spans: InMemorySpanExporter
 ) -> None:
-    with structlog.testing.capture_logs(processors=[noted]) as lines:
+    with structlog.testing.capture_logs(processors=[add_trace_ids]) as lines:
         await traced.get("/api/products")
     (line,) = lines
     context = named(spans, "GET /api/products").context

@@ -9,7 +9,7 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from market.app import Market, web_app
-from market.kit.http import StrictRequest
+from market.kit.http.request import StrictJsonRequest
 from market.web.form_body import LARGEST_TEXTS, TOKEN_WITHIN, FormBody
 from tests.support.acts import Acts
 from tests.support.web import Client
@@ -138,8 +138,8 @@ async def test_a_form_that_breaks_off_is_refused(guest: Guest) -> None:
 
 @pytest.mark.parametrize("kind", [KIND, "application/x-www-form-urlencoded"])
 async def test_a_form_that_does_not_come_is_not_waited_for(market: Market, kind: str) -> None:
-    class Hasty(StrictRequest):
-        body_within_s = 0.05
+    class Hasty(StrictJsonRequest):
+        body_timeout_s = 0.05
 
     async def never() -> None:
         await asyncio.Event().wait()

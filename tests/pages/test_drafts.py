@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.products.drafts import DRAFTS_MAX, LIFETIME, DraftService
 from market.products.drafts_sql import SqlDrafts
 from market.products.ports import ProcessedImage
@@ -41,7 +41,7 @@ async def member(guest: Guest, market: Market, name: str = "bora") -> MemberId:
         "/signup", email=f"{name}@example.com", password=PASSWORD, nickname=name
     )
     assert answer.status_code == 303, answer.text
-    id: MemberId = await market.db.value("SELECT id FROM members WHERE nickname = $1", name)
+    id: MemberId = await market.db.fetch_value("SELECT id FROM members WHERE nickname = $1", name)
     return id
 
 
@@ -91,7 +91,7 @@ async def test_a_form_of_a_member_who_was_signed_out_elsewhere_is_as_it_was(
         guest.cookies = elsewhere.cookies
     photos = [photo(RED), photo(BLUE)]
     next = sign_in_first(await sent(guest, "/sell", fields, photos))
-    assert await db.value("SELECT count(*) FROM products") == 0
+    assert await db.fetch_value("SELECT count(*) FROM products") == 0
     said = await guest.get(f"/signin?next={next}&refused=signed_out")
     assert "다시 로그인하면 이어서" in said.text
     page = (await sign_in(guest, next)).text
@@ -165,7 +165,7 @@ async def test_every_other_form_of_theirs_leads_to_the_sign_in_and_back(
     headers = buyer._headers({"referer": f"{guest.http.base_url}{path}"})
     answer = await guest.http.post(f"{path}/buy", data=fields, headers=headers)
     assert sign_in_first(answer) == path
-    assert await db.value("SELECT count(*) FROM trades") == 0
+    assert await db.fetch_value("SELECT count(*) FROM trades") == 0
 
 
 @pytest.mark.parametrize("wrong", ["seal", "session", "both", "old"])
@@ -183,7 +183,7 @@ async def test_a_form_that_nobody_was_shown_keeps_nothing(
         clock.move(days=1, seconds=1)
     refused = await sent(guest, "/sell", fields, [photo(RED)])
     assert refused.status_code == (303 if wrong == "old" else 403)
-    assert await db.value("SELECT count(*) FROM drafts") == 0
+    assert await db.fetch_value("SELECT count(*) FROM drafts") == 0
 
 
 async def test_a_photo_that_can_t_be_used_is_named_and_the_others_stay(
@@ -202,8 +202,8 @@ async def test_a_photo_that_can_t_be_used_is_named_and_the_others_stay(
     assert twice[0].headers["location"] == twice[1].headers["location"]
     shown = (await guest.get(twice[0].headers["location"])).text
     assert sorted(set(await colours(guest, shown))) == sorted([RED, GREEN, BLUE])
-    assert await market.db.value("SELECT count(*) FROM products") == 1
-    cover: bytes = await market.db.value("SELECT full_size FROM photos WHERE position = 1")
+    assert await market.db.fetch_value("SELECT count(*) FROM products") == 1
+    cover: bytes = await market.db.fetch_value("SELECT full_size FROM photos WHERE position = 1")
     with Image.open(io.BytesIO(cover)) as first:
         assert _apart(RED, first) < _apart(GREEN, first)
 
@@ -257,7 +257,7 @@ async def test_photos_that_are_kept_no_longer_are_asked_for_again(
     again = Fields(refused.text, "/sell").values | {"price": "45000"}
     clock.move(seconds=LIFETIME.total_seconds())
     await forget(market)
-    assert await db.value("SELECT count(*) FROM draft_photos") == 0
+    assert await db.fetch_value("SELECT count(*) FROM draft_photos") == 0
     expired = await sent(guest, "/sell", again)
     assert (expired.status_code, "보관 기간이 지났어요" in expired.text) == (400, True)
     assert "draft" not in Fields(expired.text, "/sell").values

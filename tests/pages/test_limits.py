@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.limits import PaymentLimits
 from market.products.drafts import DRAFTS_MAX
 from market.settings import Settings
@@ -73,4 +73,4 @@ async def test_forms_of_a_member_who_is_signed_out_are_counted(guest: Guest, db:
     await guest.send("/signout")
     answers = [(await sent(guest, "/sell", fields)).status_code for _ in range(21)]
     assert answers == [303] * 20 + [429]
-    assert await db.value("SELECT count(*) FROM drafts") == DRAFTS_MAX
+    assert await db.fetch_value("SELECT count(*) FROM drafts") == DRAFTS_MAX

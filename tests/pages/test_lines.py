@@ -9,7 +9,7 @@ from market.members.service import TokenPair
 from market.payments.domain import Means, Method
 from market.shared.banking import Bank
 from market.shared.ids import ProductId
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 from tests.support.acts import Acts
 from tests.support.browser import browsing
 from tests.support.gateway import MemoryGateway
@@ -22,7 +22,7 @@ GOODS = {"price": "1000", "quantity": "1"}
 DEPOSIT = Means(Method.VIRTUAL_ACCOUNT, Bank.KOOKMIN)
 
 
-async def newcomer(market: Market, name: str) -> tuple[Person, TokenPair]:
+async def newcomer(market: Market, name: str) -> tuple[MemberSummary, TokenPair]:
     member, pair = await market.members.sign_up(f"{name}@example.com", "no password", name)
     return member.person, pair
 

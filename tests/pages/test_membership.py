@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.members.domain import STEP_UP_WINDOW, PasswordSet, WrongCredentials
 from market.payments.ports import Gateways
 from market.settings import Settings

@@ -3,8 +3,14 @@
 from dataclasses import replace
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.idempotency import Answer, Idempotency, Key, Scope, Work
+from market.kit.db.database import Database
+from market.kit.http.idempotency import (
+    EncodedResponse,
+    ExecutionMode,
+    Idempotency,
+    IdempotencyKey,
+    Work,
+)
 from market.products.domain import TooManyPhotos
 from market.shared.clock import Clock
 from tests.support.web import in_process
@@ -16,11 +22,11 @@ from .conftest import Guest
 class Unwilling(Idempotency):
     """Whose work is always refused."""
 
-    async def answer(self, key: Key, scope: Scope, work: Work) -> Answer:
-        async def refused() -> Answer:
+    async def answer(self, key: IdempotencyKey, mode: ExecutionMode, work: Work) -> EncodedResponse:
+        async def refused() -> EncodedResponse:
             raise TooManyPhotos
 
-        return await super().answer(key, scope, refused)
+        return await super().answer(key, mode, refused)
 
 
 async def test_a_refusal_is_said_however_often_the_form_is_sent(
@@ -32,7 +38,7 @@ async def test_a_refusal_is_said_however_often_the_form_is_sent(
         for _ in range(2):
             refused = await guest.send("/sell", **CHAIR)
             assert (refused.status_code, "다섯 장까지" in refused.text) == (409, True)
-    assert await db.value("SELECT count(*) FROM products") == 0
+    assert await db.fetch_value("SELECT count(*) FROM products") == 0
 
 
 async def test_numbers_are_read_as_people_type_them(market: Market, db: Database) -> None:

@@ -47,14 +47,14 @@ async def test_a_form_without_this_session_s_seal_changes_nothing(
     for seal in ({}, {"seal": ""}, {"seal": market.shop.seal("stranger somebody else")}):
         refused = await guest.http.post("/signup", data={**NEWCOMER, **seal})
         assert refused.status_code == 403
-    assert await market.db.value("SELECT count(*) FROM members") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM members") == 0
 
 
 async def test_a_form_of_another_site_changes_nothing(guest: Guest, market: Market) -> None:
     for named in ("https://evil.example", "null"):
         refused = await guest.send("/signup", origin=named, **NEWCOMER)
         assert refused.status_code == 403
-    assert await market.db.value("SELECT count(*) FROM members") == 0
+    assert await market.db.fetch_value("SELECT count(*) FROM members") == 0
 
 
 async def test_signing_out_ends_the_session_and_not_only_the_cookie(guest: Guest) -> None:

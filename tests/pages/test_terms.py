@@ -5,13 +5,13 @@ import re
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.members.service import TokenPair
 from market.payments.domain import Means, Method
 from market.products.domain import Change
 from market.shared.banking import Bank
 from market.shared.money import Money
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 from market.trades.domain import Status
 from tests.support.acts import Acts, many_trades
 from tests.support.browser import browsing
@@ -23,12 +23,12 @@ DEPOSIT = Means(Method.VIRTUAL_ACCOUNT, Bank.KOOKMIN)
 CHAIR = {"name": "원목 의자", "price": "45000", "quantity": "1", "description": "두 번 앉았어요."}
 
 
-async def newcomer(market: Market, name: str) -> tuple[Person, TokenPair]:
+async def newcomer(market: Market, name: str) -> tuple[MemberSummary, TokenPair]:
     member, pair = await market.members.sign_up(f"{name}@example.com", "no password", name)
     return member.person, pair
 
 
-async def again(market: Market, person: Person) -> TokenPair:
+async def again(market: Market, person: MemberSummary) -> TokenPair:
     """The same member, signed in anew: time has passed."""
     return await market.members.begin_session(await market.members.get(person.id))
 
@@ -68,13 +68,13 @@ async def test_the_buy_button_buys_at_the_price_beside_it_alone(
             fields = {} if price is None else {"price": price}
             answer = await browser.send(f"{path}/buy", **fields)
             assert answer.headers["location"].startswith(path)
-            assert await db.value("SELECT count(*) FROM trades") == 0
+            assert await db.fetch_value("SELECT count(*) FROM trades") == 0
             told = await browser.open(answer.headers["location"])
             assert "그 사이에 가격이 바뀌었어요" in told
             assert "990,000원" in told
         answer = await browser.send(f"{path}/buy")
     assert answer.headers["location"].endswith("/checkout")
-    assert await db.value("SELECT price FROM trades") == 990_000
+    assert await db.fetch_value("SELECT price FROM trades") == 990_000
 
 
 async def test_the_buttons_of_a_trade_agree_to_the_amount_beside_them_alone(
@@ -247,7 +247,7 @@ async def test_the_fee_is_what_a_confirmation_books(
             assert "수수료 175원" in await console.open(f"/console/payments/{payment}")
         assert "수수료" not in await browser.open(f"/trades/{dead.id}")
         assert "수수료" not in await console.open(f"/console/payments/{dead_payment}")
-    assert await db.value("SELECT amount FROM transfers WHERE kind = 'FEE'") == 175
+    assert await db.fetch_value("SELECT amount FROM transfers WHERE kind = 'FEE'") == 175
 
 
 async def test_a_payment_that_came_too_late_is_told_as_such(

@@ -7,12 +7,12 @@ from typing import cast
 import pytest
 
 from market.app import Market
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.products.ports import Search
 from market.products.sql import SqlProducts
 from market.shared.money import Money
 from market.shared.notification import NotificationKind
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 from market.web import show, words
 from market.web.console_words import TOLD as CONSOLE_TOLD
 from market.web.words import TOLD
@@ -64,14 +64,14 @@ async def test_any_part_of_a_name_finds_it(acts: Acts, market: Market, part: str
     seller = await acts.member()
     await market.products.list_new(seller, "기계식 키보드 Keychron 100%", Money(1), 1, "")
     await market.products.list_new(seller, "원목 의자 1000", Money(1), 1, "")
-    found = await market.products.page(Search(text=part), Slice(10))
+    found = await market.products.page(Search(text=part), PageRequest(10))
     assert [product.name for product in found.items] == ["기계식 키보드 Keychron 100%"]
 
 
 class Asked:
     """Notes what the adapter asks of the database, and finds nothing."""
 
-    async def fetch_planned(self, sql: str, *args: object) -> list[Row]:
+    async def fetch_custom_plan(self, sql: str, *args: object) -> list[Row]:
         self.sql, self.args = sql, args
         return []
 
@@ -89,6 +89,6 @@ async def test_a_search_of_any_length_uses_its_index(acts: Acts, db: Database, p
     await db.execute(MANY, seller.id)
     await db.execute("ANALYZE products, product_texts")
     asked = Asked()
-    await SqlProducts(cast("Database", asked)).page(Search(text=part), Slice(10))
+    await SqlProducts(cast("Database", asked)).page(Search(text=part), PageRequest(10))
     plan = await db.fetch(f"EXPLAIN {asked.sql}", *asked.args)
     assert "Bitmap Index Scan on product_texts_by_ngrams" in str(plan)

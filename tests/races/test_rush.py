@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.verify import broken
 from tests.races.crowd import Crowd
 from tests.support.processes import RunningMarket

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.payments.domain import ISSUE_LEASE, Method, Payment, Status
 from market.payments.ports import GatewayRefused, Gateways
 from market.settings import Settings
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 from tests.support.acts import ACCOUNT, Acts
 from tests.support.clock import MovableClock
@@ -25,7 +25,7 @@ async def test_no_window_opens_before_the_amount_is_registered(
 ) -> None:
     trade = await acts.trade()
     gateway.dead = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await acts.payment(trade)
     _, receipt = await market.trades.see(trade.id, trade.buyer.id)
     assert receipt is not None
@@ -97,13 +97,13 @@ async def test_who_waits_for_an_account_too_long_is_told_to_come_again(
     market = assemble(settings, db, Gateways(gateway), clock, TimeOrderedIds(), pause=pause)
     trade = await acts.trade()
     gateway.dead = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     gateway.dead = False
     # A process that died while it asked still has the lease.
     until = clock.now() + ISSUE_LEASE
     await market.db.execute("UPDATE payments SET issuing_until = $1", until)
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     assert sum(pauses) <= 10  # nobody waits longer for an answer
     assert gateway.issued == []
@@ -118,7 +118,7 @@ async def test_an_answer_that_was_lost_keeps_nobody_from_asking_again(
 ) -> None:
     trade = await acts.trade()
     gateway.before_issue = unanswered
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     assert (await one_payment(market)) == {"issuing_until": None, "answers": 0}
     gateway.before_issue = nothing
@@ -150,7 +150,7 @@ async def test_an_account_nobody_answered_for_holds_the_unit_once_it_is_seen(
 ) -> None:
     trade = await acts.trade()
     gateway.lose_answer = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     assert (await acts.now(trade)).hold_expires_at == trade.hold_expires_at
     (id,) = gateway.records

@@ -8,19 +8,25 @@ from typing import Any
 import pytest
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.idempotency import LEASE, Answer, InProgress, Key, Scope
-from market.kit.system import TimeOrderedIds
-from market.kit.vault import Vault
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
+from market.kit.http.idempotency import (
+    LEASE,
+    EncodedResponse,
+    ExecutionMode,
+    IdempotencyKey,
+    InProgress,
+)
+from market.kit.security.encryption import Encryptor
 from market.ledger.domain import Transfer, TransferKind
 from market.ledger.sql import SqlTransfers
 from market.payments.ports import Gateways
 from market.payments.sql import SqlCancellations, SqlPayments
 from market.settings import Settings
-from market.shared.errors import GatewayTrouble, InvalidTransition
+from market.shared.errors import GatewayUnavailable, InvalidTransition
 from market.shared.ids import PaymentId
 from market.shared.money import Money
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 from market.trades.domain import Trade
 from tests.support.acts import ACCOUNT, Acts
 from tests.support.barrier import at_once, holding
@@ -29,7 +35,7 @@ from tests.support.gateway import MemoryGateway
 from tests.support.interrupted import Interrupted
 
 LATER = timedelta(days=1)
-KEY = Key("somebody", "k", b"fingerprint")
+KEY = IdempotencyKey("somebody", "k", b"fingerprint")
 
 
 # ── between the statements of one request ──
@@ -58,21 +64,21 @@ async def test_a_statement_agrees_with_itself_though_the_books_go_on(db: Databas
 
     await book("first")
     going_on = SqlTransfers(Interrupted(db, "transfers", lambda: book("second")))
-    shown = await going_on.statement("escrow", "KRW", None, None, Slice(10, None))
+    shown = await going_on.statement("escrow", "KRW", None, None, PageRequest(10, None))
     assert sum(line.amount for line in shown.lines) == shown.closing - shown.opening == 1000
-    assert await db.value("SELECT count(*) FROM transfers") == 2
+    assert await db.fetch_value("SELECT count(*) FROM transfers") == 2
 
 
 # ── between two workers ──
 
 DUE: dict[str, Callable[[Market], Awaitable[Sequence[Any]]]] = {
-    "payments": lambda market: SqlPayments(market.db, Vault(["k"])).due(
+    "payments": lambda market: SqlPayments(market.db, Encryptor(["k"])).due(
         market.clock.now() + LATER, 10
     ),
-    "payments to check": lambda market: SqlPayments(market.db, Vault(["k"])).due_for_check(
+    "payments to check": lambda market: SqlPayments(market.db, Encryptor(["k"])).due_for_check(
         market.clock.now() + LATER, 10
     ),
-    "cancellations": lambda market: SqlCancellations(market.db, Vault(["k"])).due(
+    "cancellations": lambda market: SqlCancellations(market.db, Encryptor(["k"])).due(
         market.clock.now() + LATER, 10
     ),
     "webhooks": lambda market: market.inbox.waiting(10),
@@ -94,7 +100,7 @@ async def test_what_one_worker_takes_up_another_passes_over(
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     await market.inbox.add("V1", None, {"imp_uid": "imp_1"})
-    id = await market.db.value(WHICH[rows])
+    id = await market.db.fetch_value(WHICH[rows])
     async with holding(dsn, rows.partition(" ")[0], id), market.db.transaction():
         await market.db.execute("SET LOCAL lock_timeout = '50ms'")
         assert await DUE[rows](market) == []
@@ -106,10 +112,10 @@ async def test_of_two_who_find_the_lease_of_an_account_free_one_gets_it(
 ) -> None:
     trade = await acts.trade()
     gateway.dead = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
     gateway.dead = False
-    id = await market.db.value("SELECT id FROM payments")
+    id = await market.db.fetch_value("SELECT id FROM payments")
     begins = [market.payments.start(trade.id, trade.buyer.id, ACCOUNT) for _ in range(2)]
     first, second = await at_once(dsn, "payments", id, *begins, waiting=2)
     assert first.account == second.account is not None
@@ -145,7 +151,7 @@ async def test_who_waits_for_the_product_holds_nothing_that_comes_after_it(
         async with db.transaction():
             for table, id in (("trades", trade.id), ("payments", payment_id)):
                 sql = f"SELECT FROM {table} WHERE id = $1 FOR UPDATE NOWAIT"
-                assert await db.lock(sql, id) is not None
+                assert await db.fetch_one_for_update(sql, id) is not None
     await acting
 
 
@@ -155,18 +161,18 @@ async def test_who_waits_for_the_product_holds_nothing_that_comes_after_it(
 class Called:
     """Work that ends when it is let go, with an answer or in trouble."""
 
-    def __init__(self, end: Answer | Exception) -> None:
+    def __init__(self, end: EncodedResponse | Exception) -> None:
         self.begun, self.let_go = asyncio.Event(), asyncio.Event()
         self._end = end
 
     @classmethod
     def at_once(cls) -> "Called":
         """Work that should not be called, and would end at once."""
-        work = cls(Answer(500, b""))
+        work = cls(EncodedResponse(500, b""))
         work.let_go.set()
         return work
 
-    async def __call__(self) -> Answer:
+    async def __call__(self) -> EncodedResponse:
         self.begun.set()
         await self.let_go.wait()
         if isinstance(self._end, Exception):
@@ -174,8 +180,8 @@ class Called:
         return self._end
 
 
-async def begin(market: Market, work: Called) -> "asyncio.Task[Answer]":
-    task = asyncio.create_task(market.idempotency.answer(KEY, Scope.WITH_GATEWAY, work))
+async def begin(market: Market, work: Called) -> "asyncio.Task[EncodedResponse]":
+    task = asyncio.create_task(market.idempotency.answer(KEY, ExecutionMode.WITH_GATEWAY, work))
     await work.begun.wait()
     return task
 
@@ -183,41 +189,41 @@ async def begin(market: Market, work: Called) -> "asyncio.Task[Answer]":
 async def test_who_fails_after_his_claim_lapsed_leaves_his_successors_alone(
     market: Market, clock: MovableClock
 ) -> None:
-    slow, next_ = Called(GatewayTrouble()), Called(Answer(200, b"{}"))
+    slow, next_ = Called(GatewayUnavailable()), Called(EncodedResponse(200, b"{}"))
     first = await begin(market, slow)
     clock.move(seconds=LEASE.total_seconds())
     second = await begin(market, next_)
     slow.let_go.set()
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await first
     with pytest.raises(InProgress):
-        await market.idempotency.answer(KEY, Scope.WITH_GATEWAY, Called.at_once())
+        await market.idempotency.answer(KEY, ExecutionMode.WITH_GATEWAY, Called.at_once())
     next_.let_go.set()
-    assert await second == Answer(200, b"{}")
+    assert await second == EncodedResponse(200, b"{}")
 
 
 async def test_a_clock_that_is_put_back_does_not_prolong_a_claim(
     market: Market, clock: MovableClock
 ) -> None:
-    slow = Called(Answer(200, b"{}"))
+    slow = Called(EncodedResponse(200, b"{}"))
     first = await begin(market, slow)
     clock.move(hours=-1)
-    again = await market.idempotency.answer(KEY, Scope.WITH_GATEWAY, Called.at_once())
+    again = await market.idempotency.answer(KEY, ExecutionMode.WITH_GATEWAY, Called.at_once())
     assert again.status == 500
     slow.let_go.set()
     await first
 
 
 async def test_the_answer_that_was_kept_first_stands(market: Market, clock: MovableClock) -> None:
-    slow, quick = Called(Answer(200, b'"slow"')), Called(Answer(200, b'"quick"'))
+    slow, quick = Called(EncodedResponse(200, b'"slow"')), Called(EncodedResponse(200, b'"quick"'))
     first = await begin(market, slow)
     clock.move(seconds=LEASE.total_seconds())
     second = await begin(market, quick)
     for work, task in ((quick, second), (slow, first)):
         work.let_go.set()
         await task
-    kept = await market.idempotency.answer(KEY, Scope.WITH_GATEWAY, Called.at_once())
-    assert kept == Answer(200, b'"quick"')
+    kept = await market.idempotency.answer(KEY, ExecutionMode.WITH_GATEWAY, Called.at_once())
+    assert kept == EncodedResponse(200, b'"quick"')
 
 
 async def test_an_interruption_has_a_transaction_of_its_own(db: Database) -> None:
@@ -225,7 +231,7 @@ async def test_an_interruption_has_a_transaction_of_its_own(db: Database) -> Non
     seen: list[int] = []
 
     async def meanwhile() -> None:
-        seen.append(await db.value("SELECT pg_backend_pid()"))
+        seen.append(await db.fetch_value("SELECT pg_backend_pid()"))
 
     interrupted = Interrupted(db, "pg_backend_pid", meanwhile)
     async with interrupted.transaction():

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.vault import Vault
+from market.kit.db.database import Database
+from market.kit.security.encryption import Encryptor
 from market.payments.buyer import NOBODY, Buyer, BuyerField
 from market.payments.demands import BankRefused, BuyerNeeded, Demands, RefundPhoneNeeded
 from market.payments.domain import OFFERED, Means, Method, Payment, Status
@@ -44,8 +44,8 @@ async def test_nothing_is_begun_without_what_the_company_needs(
     ):
         with pytest.raises(BuyerNeeded) as told:
             await market.payments.start(trade.id, trade.buyer.id, means, buyer)
-        assert told.value.about["fields"] == missing
-    assert await db.value("SELECT count(*) FROM payments") == 0
+        assert told.value.context["fields"] == missing
+    assert await db.fetch_value("SELECT count(*) FROM payments") == 0
 
 
 async def test_a_buyer_is_kept_encrypted_and_no_longer_than_the_payment_is_ready(
@@ -55,13 +55,13 @@ async def test_a_buyer_is_kept_encrypted_and_no_longer_than_the_payment_is_ready
     payment = await market.payments.start(trade.id, trade.buyer.id, CARD, BORA)
     assert await kept(market, db) == [BORA]
     assert "김보라" not in repr(payment)
-    row = await db.find("SELECT * FROM payments")
+    row = await db.fetch_one("SELECT * FROM payments")
     assert row is not None
     for secret in (BORA.name, BORA.phone, BORA.email):
         assert secret.encode() not in bytes(row["buyer"])
     gateway.pay(payment.id, payment.amount.amount)
     await market.payments.complete(payment.id, trade.buyer.id)
-    assert await db.value("SELECT buyer FROM payments") is None
+    assert await db.fetch_value("SELECT buyer FROM payments") is None
 
 
 @pytest.mark.parametrize("end", ["failed", "expired", "account"])
@@ -76,7 +76,7 @@ async def test_whatever_becomes_of_a_payment_its_buyer_is_forgotten(
         await market.payments.complete(payment.id, trade.buyer.id)
     if end == "expired":
         await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
-    status = await db.value("SELECT status FROM payments")
+    status = await db.fetch_value("SELECT status FROM payments")
     assert status in {Status.FAILED, Status.EXPIRED, Status.VIRTUAL_ACCOUNT_ISSUED}
     assert await kept(market, db) == [NOBODY]
 
@@ -86,7 +86,7 @@ async def test_a_buyer_whom_no_key_opens_any_more_is_asked_again(
 ) -> None:
     trade = await acts.trade()
     payment = await market.payments.start(trade.id, trade.buyer.id, CARD, BORA)
-    sealed = Vault(["another key"]).seal(b"{}")
+    sealed = Encryptor(["another key"]).encrypt(b"{}")
     await db.execute("UPDATE payments SET buyer = $1", sealed)
     assert (await market.payments.synchronize(payment.id)).status is Status.READY
     assert await kept(market, db) == [NOBODY]
@@ -164,13 +164,13 @@ async def test_an_account_that_can_t_be_refunded_to_cancels_nothing(
         await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why", account)
     with pytest.raises(refusal):
         await market.refunds.cancel(payment.id, trade.buyer.id, 300, "why", account)
-    assert await db.value("SELECT count(*) FROM cancellations") == 0
+    assert await db.fetch_value("SELECT count(*) FROM cancellations") == 0
     now = await acts.now(trade)
     assert (now.status, now.is_busy) == (TradeStatus.PAID, False)
     await market.refunds.cancel_purchase(trade.id, trade.seller.id, "why")
     with pytest.raises(refusal):
         await market.refunds.send_to(payment.id, trade.buyer.id, account)
-    assert await db.value("SELECT refund_account FROM cancellations") is None
+    assert await db.fetch_value("SELECT refund_account FROM cancellations") is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.comparison import difference
 from market.payments.incident import (
     AMOUNTS_DIFFER,
@@ -178,7 +178,7 @@ async def test_a_record_our_own_rules_refuse_is_an_incident_and_changes_nothing(
     outcome = await market.comparison.recent(0)
     assert (outcome.incidents, outcome.unanswered) == (1, 0)
     assert (await incidents(market))[0].kind == "more_back_than_came"
-    assert await db.value("SELECT sum(cancelled_amount) FROM payments") == 0
+    assert await db.fetch_value("SELECT sum(cancelled_amount) FROM payments") == 0
 
 
 async def test_a_refund_of_long_ago_is_compared_on_the_day_it_was_made(

@@ -3,7 +3,7 @@
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.cancellation import RefundRefused
 from market.payments.incident import OwnTrade
 from market.payments.record import RefundState, Transfer
@@ -21,7 +21,7 @@ AMOUNTS = pytest.mark.parametrize("amount", [None, 400])
 
 
 async def told(db: Database, kind: str) -> int:
-    return int(await db.value("SELECT count(*) FROM notices WHERE kind = $1", kind))
+    return int(await db.fetch_value("SELECT count(*) FROM notices WHERE kind = $1", kind))
 
 
 async def states(db: Database) -> list[str]:
@@ -52,7 +52,7 @@ async def test_a_refund_that_was_taken_up_and_fails_is_noticed_within_the_hour(
     clock.move(hours=1)
     await market.sweep.cancellations()
     assert await states(db) == ["FAILED"]
-    assert await db.value("SELECT kind FROM incidents") == "refund_refused"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "refund_refused"
     assert await told(db, "REFUND_REFUSED") == 2
     await market.trades.approve(trade.id, trade.seller.id)
     for _ in range(5):
@@ -173,7 +173,7 @@ async def test_a_refusal_for_another_refund_under_way_waits_for_its_end(
     gateway.take_up = False
     await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
     assert (await acts.now(trade)).is_cancelling
-    assert await db.value("SELECT count(*) FROM incidents") == 0
+    assert await db.fetch_value("SELECT count(*) FROM incidents") == 0
     gateway.finish(payment_id, RefundState.FAILED)
     for _ in range(2):
         clock.move(hours=1)
@@ -199,7 +199,7 @@ async def test_money_that_goes_back_after_a_refusal_is_found_soon(
     clock.move(days=1)
     await market.sweep.cancellations()
     assert (await acts.now(trade)).status is Status.CANCELLED
-    assert await db.value("SELECT try_at FROM cancellations") is None
+    assert await db.fetch_value("SELECT try_at FROM cancellations") is None
     assert await broken(db) == []
 
 
@@ -234,7 +234,7 @@ async def test_each_wish_after_a_no_is_another_wish(
     for _ in range(3):
         await market.sweep.cancellations()
         clock.move(days=1)
-    assert await db.value("SELECT answers FROM cancellations") == 3
+    assert await db.fetch_value("SELECT answers FROM cancellations") == 3
 
 
 # ── sent on by a bank ──
@@ -254,7 +254,7 @@ async def booked(
 
 
 async def kept(db: Database) -> int:
-    return int(await db.value("SELECT count(refund_account) FROM cancellations"))
+    return int(await db.fetch_value("SELECT count(refund_account) FROM cancellations"))
 
 
 @AMOUNTS
@@ -275,8 +275,8 @@ async def test_the_account_of_a_refund_is_kept_until_the_money_has_reached_it(
     clock.move(hours=1)
     await market.sweep.everything()
     assert await kept(db) == 0
-    assert await db.value("SELECT count(*) FROM incidents") == 0
-    assert await db.value("SELECT look_at FROM payments") is None
+    assert await db.fetch_value("SELECT count(*) FROM incidents") == 0
+    assert await db.fetch_value("SELECT look_at FROM payments") is None
     assert await broken(db) == []
 
 
@@ -328,7 +328,7 @@ async def test_an_operator_gives_up_a_refund_that_does_not_end(
     clock.move(days=8)
     await market.sweep.everything()
     assert [await market.sweep.overdue() for _ in range(2)] == [1, 0]
-    assert await db.value("SELECT kind FROM incidents") == "refund_overdue"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "refund_overdue"
     with pytest.raises(OwnTrade):
         await market.refunds.give_up(payment_id, trade.seller.id, "I want to sell")
     operator = (await acts.member()).id
@@ -338,7 +338,7 @@ async def test_an_operator_gives_up_a_refund_that_does_not_end(
     assert await states(db) == ["FAILED"]
     assert [one async for one in market.operators.incidents()] == []
     act = "SELECT actor || ': ' || reason FROM operator_acts"
-    assert await db.value(act) == f"{operator}: PortOne says it is lost"
+    assert await db.fetch_value(act) == f"{operator}: PortOne says it is lost"
     await market.trades.approve(trade.id, trade.seller.id)
     with pytest.raises(InvalidTransition):
         await market.refunds.give_up(payment_id, operator, "once more")
@@ -412,4 +412,4 @@ async def test_a_paid_trade_that_nobody_takes_further_is_told_of_once(
     assert await market.sweep.overdue() == 0
     clock.move(days=2)
     assert [await market.sweep.overdue() for _ in range(2)] == [1, 0]
-    assert await db.value("SELECT kind FROM incidents") == "trade_overdue"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "trade_overdue"

@@ -8,9 +8,9 @@ from croniter import croniter  # type: ignore[import-untyped]
 
 from market import worker
 from market.app import Market
-from market.kit.db import Database
-from market.kit.idempotency import KEPT
-from market.kit.purge import PORTION, purge
+from market.kit.db.database import Database
+from market.kit.db.purge import BATCH_SIZE, purge
+from market.kit.http.idempotency import RETENTION
 from market.notifications.service import NotificationService
 from market.notifications.sql import SqlNotifications
 from market.shared.errors import Unavailable
@@ -18,7 +18,7 @@ from market.worker import forget
 from tests.support.acts import Acts
 from tests.support.clock import MovableClock
 
-MANY = 2 * PORTION + 1
+MANY = 2 * BATCH_SIZE + 1
 
 
 async def keys(db: Database, count: int, at: datetime) -> None:
@@ -34,22 +34,22 @@ async def keys(db: Database, count: int, at: datetime) -> None:
 
 
 async def count(db: Database, table: str) -> int:
-    found: int = await db.value(f"SELECT count(*) FROM {table}")  # noqa: S608
+    found: int = await db.fetch_value(f"SELECT count(*) FROM {table}")  # noqa: S608
     return found
 
 
 async def test_a_backlog_is_dropped_a_portion_at_a_time(
     market: Market, db: Database, clock: MovableClock
 ) -> None:
-    await keys(db, MANY, clock.now() - KEPT - timedelta(seconds=1))
-    assert await market.idempotency.forget_old() == PORTION
-    assert await count(db, "idempotency_keys") == MANY - PORTION
+    await keys(db, MANY, clock.now() - RETENTION - timedelta(seconds=1))
+    assert await market.idempotency.purge_expired() == BATCH_SIZE
+    assert await count(db, "idempotency_keys") == MANY - BATCH_SIZE
     await forget(market)
     assert await count(db, "idempotency_keys") == 0
 
 
 async def test_what_still_serves_is_kept(market: Market, db: Database, clock: MovableClock) -> None:
-    await keys(db, 3, clock.now() - KEPT)
+    await keys(db, 3, clock.now() - RETENTION)
     await market.codes.keep("purpose", "holder", b"", timedelta(minutes=1))
     await forget(market)
     assert await count(db, "idempotency_keys") == 3
@@ -59,13 +59,13 @@ async def test_what_still_serves_is_kept(market: Market, db: Database, clock: Mo
 async def test_a_night_that_is_too_short_leaves_less_and_starves_no_other_kind(
     market: Market, db: Database, clock: MovableClock
 ) -> None:
-    await keys(db, MANY, clock.now() - KEPT - timedelta(seconds=1))
+    await keys(db, MANY, clock.now() - RETENTION - timedelta(seconds=1))
     await market.codes.keep("purpose", "holder", b"", timedelta())
     times = iter((0.0, 0.0, 2.0))  # the time is over after a round
-    kinds = {"keys": market.idempotency.forget_old, "codes": market.codes.forget_old}
+    kinds = {"keys": market.idempotency.purge_expired, "codes": market.codes.purge_expired}
     dropped = await purge(kinds, timedelta(seconds=1), now=lambda: next(times))
-    assert dropped == {"keys": PORTION, "codes": 1}
-    assert await count(db, "idempotency_keys") == MANY - PORTION
+    assert dropped == {"keys": BATCH_SIZE, "codes": 1}
+    assert await count(db, "idempotency_keys") == MANY - BATCH_SIZE
 
 
 async def test_a_kind_that_fails_holds_up_no_other() -> None:
@@ -81,7 +81,7 @@ async def test_a_kind_that_fails_holds_up_no_other() -> None:
 async def test_a_worker_that_stops_goes_on_with_it_the_next_night(
     market: Market, db: Database, clock: MovableClock
 ) -> None:
-    await keys(db, 1, clock.now() - KEPT - timedelta(seconds=1))
+    await keys(db, 1, clock.now() - RETENTION - timedelta(seconds=1))
     await forget(market, stopping=lambda: True)
     assert await count(db, "idempotency_keys") == 1
 

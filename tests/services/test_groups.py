@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.idempotency import Answer, InProgress, Key
+from market.kit.db.database import Database
+from market.kit.http.idempotency import EncodedResponse, IdempotencyKey, InProgress
 from market.products.domain import OwnProduct, Reserved
 from market.shared.errors import MarketError, NotFound
 from market.shared.ids import ProductId
@@ -55,24 +55,26 @@ async def test_keys_of_a_group_are_each_their_own(acts: Acts, market: Market, db
     seller, buyer, other = [await acts.member() for _ in range(3)]
     chair = await acts.product(seller, quantity=5)
 
-    def key(text: str) -> Key:
-        return Key("somebody", text, b"the same request")
+    def key(text: str) -> IdempotencyKey:
+        return IdempotencyKey("somebody", text, b"the same request")
 
-    async def press(*asks: tuple[Key | None, Order]) -> list[Answer | MarketError]:
+    async def press(
+        *asks: tuple[IdempotencyKey | None, Order],
+    ) -> list[EncodedResponse | MarketError]:
         told = await asyncio.gather(
-            *(market.counter.ask(ask) for ask in asks), return_exceptions=True
+            *(market.counter.submit(ask) for ask in asks), return_exceptions=True
         )
-        assert all(isinstance(one, Answer | MarketError) for one in told), told
-        return [one for one in told if isinstance(one, Answer | MarketError)]
+        assert all(isinstance(one, EncodedResponse | MarketError) for one in told), told
+        return [one for one in told if isinstance(one, EncodedResponse | MarketError)]
 
     order, refused = Order(chair.id, buyer), Order(chair.id, seller)
     told = await press((key("a"), order), (key("a"), order), (key("b"), refused), (None, order))
-    assert kinds(told) == [Answer, InProgress, OwnProduct, AlreadyBought]
+    assert kinds(told) == [EncodedResponse, InProgress, OwnProduct, AlreadyBought]
     again = await press((key("a"), order), (key("b"), refused), (None, Order(chair.id, other)))
     assert again[0] == told[0]
-    assert isinstance(again[1], Answer)
+    assert isinstance(again[1], EncodedResponse)
     assert again[1].status == 403
-    assert isinstance(again[2], Answer)
+    assert isinstance(again[2], EncodedResponse)
     assert again[2].status == 201
-    assert await db.value("SELECT count(*) FROM idempotency_keys") == 2
-    assert await db.value("SELECT count(*) FROM trades") == 2
+    assert await db.fetch_value("SELECT count(*) FROM idempotency_keys") == 2
+    assert await db.fetch_value("SELECT count(*) FROM trades") == 2

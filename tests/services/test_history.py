@@ -3,11 +3,11 @@
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.cancellation import RefundRefused
 from market.payments.domain import Means, Method
 from market.shared.banking import Bank, RefundAccount
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from tests.support.acts import Acts
 from tests.support.gateway import MemoryGateway
 
@@ -46,7 +46,7 @@ async def test_a_payment_and_its_refund_are_told_once_each(
         ("REFUND_TRIED", None, "PARTIALLY_CANCELLED", "PARTIALLY_CANCELLED"),
         ("LOOKED", "REFUND", "PARTIALLY_CANCELLED", "CANCELLED"),
     ]
-    record = await db.find(
+    record = await db.fetch_one(
         """
         SELECT state, captured, returned, currency, reference FROM payment_events
         WHERE what = 'LOOKED' ORDER BY id DESC LIMIT 1
@@ -64,7 +64,7 @@ async def test_a_look_without_news_adds_nothing(
     before = await history(db, payment.id)
     await market.payments.synchronize(payment.id)
     gateway.dead = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.synchronize(payment.id)
     assert (
         await history(db, payment.id)
@@ -118,7 +118,7 @@ async def test_a_refusal_is_told_with_the_gateways_words(
     with pytest.raises(RefundRefused):
         await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     assert (await history(db, payment_id))[-1][0] == "REFUND_REFUSED"
-    said = await db.value("SELECT note FROM payment_events ORDER BY id DESC LIMIT 1")
+    said = await db.fetch_value("SELECT note FROM payment_events ORDER BY id DESC LIMIT 1")
     assert said == "closed for the night"
 
 
@@ -139,7 +139,7 @@ async def test_no_account_number_is_ever_told(
         "REFUND_TRIED",
         "LOOKED",
     ]
-    everything = await db.value("SELECT string_agg(e::text, ' ') FROM payment_events e")
+    everything = await db.fetch_value("SELECT string_agg(e::text, ' ') FROM payment_events e")
     for number in (payment.account.number, THEIRS.number, THEIRS.holder):
         assert number not in everything
 

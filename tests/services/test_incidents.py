@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.incident import AlreadySettled, Incident
 from market.payments.incident_book import SqlIncidents
 from market.payments.operators import AT_ONCE

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.vault import Vault
+from market.kit.db.database import Database
+from market.kit.security.encryption import Encryptor
 from market.members.sql import SqlMembers, SqlSessions
 from market.payments.history import Entry
 from market.payments.sql import SqlCancellations, SqlPayments
@@ -247,7 +247,7 @@ async def test_every_constraint_of_ours_is_tried(db: Database) -> None:
 LOCKS: dict[str, Callable[[Database, Any], Awaitable[Any]]] = {
     "products": lambda db, row: SqlProducts(db).get_for_update(row),
     "trades": lambda db, row: SqlTrades(db).get_for_update(row),
-    "payments": lambda db, row: SqlPayments(db, Vault(["k"])).get_for_update(row),
+    "payments": lambda db, row: SqlPayments(db, Encryptor(["k"])).get_for_update(row),
     "sessions": lambda db, row: SqlSessions(db).find_for_update(row),
 }
 
@@ -262,7 +262,7 @@ async def impatiently(db: Database, locking: Awaitable[Any]) -> None:
 @pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize("table", LOCKS)
 async def test_a_locked_row_keeps_everybody_else_out(db: Database, dsn: str, table: str) -> None:
-    id = await db.value(f"SELECT id FROM {table}")  # noqa: S608 # our own names
+    id = await db.fetch_value(f"SELECT id FROM {table}")  # noqa: S608 # our own names
     async with holding(dsn, table, id):
         with pytest.raises(Unavailable):
             await impatiently(db, LOCKS[table](db, id))
@@ -270,10 +270,10 @@ async def test_a_locked_row_keeps_everybody_else_out(db: Database, dsn: str, tab
 
 @pytest.mark.usefixtures("busy")
 async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn: str) -> None:
-    row = await db.find("SELECT id, payment_id FROM cancellations")
+    row = await db.fetch_one("SELECT id, payment_id FROM cancellations")
     assert row is not None
     async with holding(dsn, "cancellations", row["id"]):
-        locking = SqlCancellations(db, Vault(["key"])).find_open_for_update(row["payment_id"])
+        locking = SqlCancellations(db, Encryptor(["key"])).find_open_for_update(row["payment_id"])
         with pytest.raises(Unavailable):
             await impatiently(db, locking)
 
@@ -282,10 +282,10 @@ async def test_a_locked_cancellation_keeps_everybody_else_out(db: Database, dsn:
 async def test_a_cancellation_that_is_locked_by_id_keeps_everybody_else_out(
     db: Database, dsn: str
 ) -> None:
-    id = await db.value("SELECT id FROM cancellations")
+    id = await db.fetch_value("SELECT id FROM cancellations")
     async with holding(dsn, "cancellations", id):
         with pytest.raises(Unavailable):
-            await impatiently(db, SqlCancellations(db, Vault(["key"])).get_for_update(id))
+            await impatiently(db, SqlCancellations(db, Encryptor(["key"])).get_for_update(id))
 
 
 @pytest.mark.usefixtures("busy")
@@ -297,10 +297,10 @@ async def test_a_refund_whose_transfer_is_awaited_can_be_locked_by_one_alone(
         " refund_account = $1",
         b"encrypted",
     )
-    row = await db.find("SELECT id, payment_id FROM cancellations")
+    row = await db.fetch_one("SELECT id, payment_id FROM cancellations")
     assert row is not None
     async with holding(dsn, "cancellations", row["id"]):
-        refunds = SqlCancellations(db, Vault(["key"]))
+        refunds = SqlCancellations(db, Encryptor(["key"]))
         with pytest.raises(Unavailable):
             await impatiently(db, refunds.find_untransferred_for_update(row["payment_id"]))
     await db.execute(
@@ -311,10 +311,10 @@ async def test_a_refund_whose_transfer_is_awaited_can_be_locked_by_one_alone(
 
 @pytest.mark.usefixtures("busy")
 async def test_a_locked_order_keeps_everybody_else_out(db: Database, dsn: str) -> None:
-    id = await db.value("SELECT id FROM payments")
+    id = await db.fetch_value("SELECT id FROM payments")
     async with holding(dsn, "payments", id):
         with pytest.raises(Unavailable):
-            await impatiently(db, SqlPayments(db, Vault(["k"])).of_order_for_update(id))
+            await impatiently(db, SqlPayments(db, Encryptor(["k"])).of_order_for_update(id))
 
 
 @pytest.mark.usefixtures("busy")
@@ -327,7 +327,7 @@ async def test_a_locked_product_keeps_a_group_of_buyers_out(db: Database, dsn: s
 
 @pytest.mark.usefixtures("busy")
 async def test_a_locked_member_keeps_everybody_else_out(db: Database, dsn: str) -> None:
-    row = await db.find("SELECT id, email FROM members LIMIT 1")
+    row = await db.fetch_one("SELECT id, email FROM members LIMIT 1")
     assert row is not None
     async with holding(dsn, "members", row["id"]):
         with pytest.raises(Unavailable):
@@ -338,7 +338,7 @@ async def test_a_locked_member_keeps_everybody_else_out(db: Database, dsn: str) 
 async def test_a_member_who_is_locked_by_id_keeps_everybody_else_out(
     db: Database, dsn: str
 ) -> None:
-    id = await db.value("SELECT id FROM members LIMIT 1")
+    id = await db.fetch_value("SELECT id FROM members LIMIT 1")
     async with holding(dsn, "members", id):
         with pytest.raises(Unavailable):
             await impatiently(db, SqlMembers(db).get_for_update(id))
@@ -354,11 +354,11 @@ async def test_what_changed_since_it_was_read_is_not_overwritten(
     acts: Acts, market: Market, db: Database
 ) -> None:
     trade, payment_id = await acts.paid_trade()
-    payment = await SqlPayments(db, Vault(["k"])).get(payment_id)
+    payment = await SqlPayments(db, Encryptor(["k"])).get(payment_id)
     stores: list[tuple[Any, Any, list[Any]]] = [
         (SqlProducts(db), await SqlProducts(db).get(trade.product_id), []),
         (SqlTrades(db), await SqlTrades(db).get(trade.id), []),
-        (SqlPayments(db, Vault(["k"])), payment, [Entry.expired(payment, payment.status)]),
+        (SqlPayments(db, Encryptor(["k"])), payment, [Entry.expired(payment, payment.status)]),
     ]
     for store, read, entry in stores:
         await store.save(read, *entry)
@@ -382,7 +382,7 @@ async def test_a_part_of_a_transaction_that_failed_takes_all_of_it_back(
         async with db.transaction():
             await db.execute("UPDATE products SET description = 'not kept'")
             await fail_after(db, "UPDATE products SET name = 'changed'", retryable=False)
-    row = await db.find("SELECT name, description FROM products")
+    row = await db.fetch_one("SELECT name, description FROM products")
     assert row is not None
     assert tuple(row) == ("chair", "")
 
@@ -393,7 +393,7 @@ async def test_a_retryable_part_takes_back_itself_alone(acts: Acts, db: Database
         await db.execute("UPDATE products SET description = 'kept'")
         with suppress(ZeroDivisionError):
             await fail_after(db, "UPDATE products SET name = 'changed'", retryable=True)
-    row = await db.find("SELECT name, description FROM products")
+    row = await db.fetch_one("SELECT name, description FROM products")
     assert row is not None
     assert tuple(row) == ("chair", "kept")
 

@@ -5,22 +5,22 @@ from datetime import UTC, datetime
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.cancellation import RefundRefused
 from market.payments.domain import Means, Method
 from market.shared.banking import Bank
 from market.shared.notification import NotificationKind
-from market.shared.page import Slice
-from market.shared.people import Person
+from market.shared.pagination import PageRequest
+from market.shared.principals import MemberSummary
 from market.trades.domain import Trade
 from tests.support.acts import Acts
 from tests.support.clock import MovableClock
 from tests.support.gateway import MemoryGateway
 
 
-async def told(market: Market, person: Person) -> list[NotificationKind]:
+async def told(market: Market, person: MemberSummary) -> list[NotificationKind]:
     """What somebody was told, the latest first."""
-    page = await market.notifications.page(person.id, Slice(50))
+    page = await market.notifications.page(person.id, PageRequest(50))
     return [notice.kind for notice in page.items]
 
 
@@ -111,10 +111,10 @@ async def test_a_buyer_who_forgets_to_confirm_is_asked_once(
 async def test_what_came_meanwhile_stays_unread(acts: Acts, market: Market) -> None:
     trade, _ = await acts.paid_trade()
     buyer = trade.buyer
-    seen = (await market.notifications.page(buyer.id, Slice(1))).items[0]
+    seen = (await market.notifications.page(buyer.id, PageRequest(1))).items[0]
     await market.trades.approve(trade.id, trade.seller.id)
     await market.notifications.mark_read(buyer.id, seen.id)
-    page = await market.notifications.page(buyer.id, Slice(5))
+    page = await market.notifications.page(buyer.id, PageRequest(5))
     assert [notice.read_at is None for notice in page.items] == [True, False]
     assert await market.notifications.unread(buyer.id) == 1
     assert await market.notifications.unread(trade.seller.id) == 1
@@ -122,10 +122,10 @@ async def test_what_came_meanwhile_stays_unread(acts: Acts, market: Market) -> N
 
 
 async def words(
-    market: Market, person: Person
+    market: Market, person: MemberSummary
 ) -> list[tuple[NotificationKind, int | None, str | None]]:
     """The same, with how much it is about and why."""
-    page = await market.notifications.page(person.id, Slice(50))
+    page = await market.notifications.page(person.id, PageRequest(50))
     return [(notice.kind, notice.amount, notice.reason) for notice in page.items]
 
 

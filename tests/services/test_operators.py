@@ -7,7 +7,7 @@ from market.payments.domain import Means, Method
 from market.payments.domain import Status as Paid
 from market.shared.banking import Bank, RefundAccount
 from market.shared.errors import InvalidTransition, NotFound
-from market.shared.people import Party, Person
+from market.shared.principals import MemberSummary, Party
 from market.trades.domain import Status
 from tests.support.acts import Acts
 from tests.support.gateway import MemoryGateway
@@ -16,7 +16,7 @@ THEIRS = RefundAccount(Bank.SHINHAN, "110-123-456789", "김보라")
 
 
 @pytest.fixture
-async def operator(acts: Acts) -> Person:
+async def operator(acts: Acts) -> MemberSummary:
     return await acts.member()
 
 
@@ -29,7 +29,7 @@ async def kinds(market: Market) -> list[str]:
 
 
 async def test_an_operator_calls_off_what_the_buyer_no_longer_may(
-    acts: Acts, market: Market, operator: Person
+    acts: Acts, market: Market, operator: MemberSummary
 ) -> None:
     trade, payment_id = await acts.paid_trade()
     await market.trades.approve(trade.id, trade.seller.id)
@@ -50,7 +50,7 @@ async def test_an_operator_calls_off_what_the_buyer_no_longer_may(
 
 @pytest.mark.parametrize("amount", [None, 400])
 async def test_money_of_a_confirmed_sale_goes_back_as_a_claim_and_the_sale_stands(
-    acts: Acts, market: Market, operator: Person, amount: int | None
+    acts: Acts, market: Market, operator: MemberSummary, amount: int | None
 ) -> None:
     trade, payment_id = await acts.paid_trade()
     await market.trades.approve(trade.id, trade.seller.id)
@@ -66,7 +66,7 @@ async def test_money_of_a_confirmed_sale_goes_back_as_a_claim_and_the_sale_stand
 
 
 async def test_an_act_without_effect_is_not_noted(
-    acts: Acts, market: Market, operator: Person
+    acts: Acts, market: Market, operator: MemberSummary
 ) -> None:
     trade, payment_id = await acts.paid_trade()
     await market.trades.approve(trade.id, trade.seller.id)
@@ -89,7 +89,7 @@ async def test_in_their_own_trades_operators_are_members_like_all_others(
 
 
 async def test_an_operator_names_the_account_that_the_buyer_told_them(
-    acts: Acts, market: Market, gateway: MemoryGateway, operator: Person
+    acts: Acts, market: Market, gateway: MemoryGateway, operator: MemberSummary
 ) -> None:
     trade = await acts.trade()
     means = Means(Method.VIRTUAL_ACCOUNT, Bank.KOOKMIN)
@@ -105,7 +105,7 @@ async def test_an_operator_names_the_account_that_the_buyer_told_them(
 
 
 async def test_only_who_is_an_operator_sees_and_cancels_what_is_not_theirs(
-    acts: Acts, market: Market, operator: Person
+    acts: Acts, market: Market, operator: MemberSummary
 ) -> None:
     trade, payment_id = await acts.paid_trade()
     for refused in (

@@ -9,8 +9,8 @@ from httpx import Response
 from prometheus_client import REGISTRY
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.pool import MOST_WAITING
+from market.kit.db.database import Database
+from market.kit.db.pool import WAITING_PER_CONNECTION_MAX
 from market.shared.errors import Unavailable
 from market.trades.http import Counter
 from tests.support.acts import Acts
@@ -21,11 +21,11 @@ from tests.support.web import Client, in_process, problem
 async def test_of_too_many_who_wait_for_a_connection_the_last_is_told_so_at_once(dsn: str) -> None:
     db = await Database.connect(dsn, size=1, name="test")
     async with db.transaction():
-        waiting = [asking(db) for _ in range(MOST_WAITING)]
+        waiting = [asking(db) for _ in range(WAITING_PER_CONNECTION_MAX)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable):
             await asking(db)
-    assert await asyncio.gather(*waiting) == [1] * MOST_WAITING
+    assert await asyncio.gather(*waiting) == [1] * WAITING_PER_CONNECTION_MAX
     await db.close()
 
 
@@ -51,21 +51,28 @@ async def test_who_finds_the_line_full_is_told_when_to_come_back(market: Market,
         assert (await press(others[shed])).status_code == 201
 
 
+TIMES = (
+    "db_client_connection_use_time",
+    "db_client_connection_wait_time",
+    "market_row_lock_duration",
+)
+
+
 async def test_a_purchase_leaves_its_times_on_the_metrics_page(acts: Acts, market: Market) -> None:
-    before = [counted(name) for name in ("connection_held", "connection_awaited", "lock_held")]
+    before = [counted(name) for name in TIMES]
     await acts.trade()
-    after = [counted(name) for name in ("connection_held", "connection_awaited", "lock_held")]
+    after = [counted(name) for name in TIMES]
     assert all(b < a for b, a in zip(before, after, strict=True))
     async with in_process(market) as client:
         page = (await client.call("GET", "/metrics")).text
-    assert "market_lock_held_seconds_bucket" in page
-    assert "market_connection_held_seconds_bucket" in page
+    assert "market_row_lock_duration_seconds_bucket" in page
+    assert "db_client_connection_use_time_seconds_bucket" in page
 
 
 def counted(name: str) -> float:
-    return REGISTRY.get_sample_value(f"market_{name}_seconds_count") or 0.0
+    return REGISTRY.get_sample_value(f"{name}_seconds_count") or 0.0
 
 
 def asking(db: Database) -> "asyncio.Task[int]":
     """Somebody else: a context of its own is outside of the test's transaction."""
-    return asyncio.create_task(db.value("SELECT 1"), context=Context())
+    return asyncio.create_task(db.fetch_value("SELECT 1"), context=Context())

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.domain import Status as Paid
 from market.payments.ports import GatewayRefused
-from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
+from market.shared.errors import GatewayUnavailable, InvalidTransition, NotFound
 from market.shared.ids import PaymentId
 from market.shared.money import Money
 from market.trades.domain import HoldExpired, NotYourPart, Status
@@ -20,7 +20,7 @@ from tests.support.gateway import MemoryGateway
 
 
 async def transfers(db: Database, kind: str) -> int:
-    count = await db.value("SELECT count(*) FROM transfers WHERE kind = $1", kind)
+    count = await db.fetch_value("SELECT count(*) FROM transfers WHERE kind = $1", kind)
     return int(count)
 
 
@@ -46,7 +46,7 @@ async def test_beginning_survives_a_gateway_that_was_away(
 ) -> None:
     trade = await acts.trade()
     gateway.dead = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await acts.payment(trade)
     gateway.dead = False
     payment = await acts.payment(trade)
@@ -227,7 +227,7 @@ async def test_a_webhook_is_only_a_hint_and_a_repeat_changes_nothing(
         await market.sweep.hints()
     assert (await acts.now(trade)).status is Status.PAID
     assert await transfers(db, "CAPTURED") == 1
-    assert await db.value("SELECT count(*) FROM webhooks WHERE handled_at IS NULL") == 0
+    assert await db.fetch_value("SELECT count(*) FROM webhooks WHERE handled_at IS NULL") == 0
 
 
 async def test_a_webhook_waits_for_a_gateway_that_is_away(
@@ -323,7 +323,7 @@ async def test_however_many_hints_come_one_per_payment_waits(
     for number in range(20):
         hint = {"merchant_uid": payment.id, "imp_uid": f"imp_{number}"}
         await market.inbox.add("V1", payment.id, hint)
-    assert await db.value("SELECT count(*) FROM webhooks") == 1
+    assert await db.fetch_value("SELECT count(*) FROM webhooks") == 1
 
 
 async def test_no_payment_is_begun_for_a_trade_that_dies_meanwhile(
@@ -335,7 +335,7 @@ async def test_no_payment_is_begun_for_a_trade_that_dies_meanwhile(
         market.payments.start(trade.id, trade.buyer.id, CARD),
     ]
     await at_once(dsn, "products", trade.product_id, *both, waiting=2)
-    assert await db.value("SELECT count(*) FROM payments WHERE status = 'READY'") == 0
+    assert await db.fetch_value("SELECT count(*) FROM payments WHERE status = 'READY'") == 0
 
 
 async def test_on_manual_approval_nothing_is_charged_before_the_hold_was_checked(
@@ -357,7 +357,7 @@ async def test_on_manual_approval_a_lost_answer_charges_once(
     with pytest.raises(GatewayRefused):
         await market.payments.complete(payment.id, trade.buyer.id, "another")
     gateway.lose_answer = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await market.payments.complete(payment.id, trade.buyer.id, "token")
     gateway.lose_answer = False
     again = await market.payments.complete(payment.id, trade.buyer.id, "token")

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from market.app import Market, assemble
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.payments.domain import Means, Method
 from market.payments.ports import Gateways
 from market.settings import Settings
@@ -37,7 +37,7 @@ class Counting:
         self._before: dict[str, int] = {}
 
     async def since(self) -> dict[str, int]:
-        await self._db.value("SELECT pg_stat_force_next_flush()")
+        await self._db.fetch_value("SELECT pg_stat_force_next_flush()")
         told = {row["relname"]: row["n"] for row in await self._db.fetch(self._of)}
         now = {name: n for name, n in told.items() if name not in SMALL}
         read = {name: n - self._before.get(name, 0) for name, n in now.items()}

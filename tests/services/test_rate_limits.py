@@ -6,17 +6,17 @@ from itertools import count
 
 import pytest
 
-from market.kit.db import Database
-from market.kit.rate_limits import NoRateLimits, SqlRateLimits
+from market.kit.db.database import Database
+from market.kit.security.rate_limits import NoRateLimits, SqlRateLimits
 from market.members.auth import throttling
 from market.members.auth.throttling import AuthThrottle
 from market.shared.errors import RateLimited
-from market.shared.limits import Limit
+from market.shared.rate_limit import RateLimit
 from tests.support.clock import MovableClock
 
 SECRET = "s" * 32
-FIVE = Limit(5, timedelta(seconds=50))
-TWO = Limit(2, timedelta(seconds=50))
+FIVE = RateLimit(5, timedelta(seconds=50))
+TWO = RateLimit(2, timedelta(seconds=50))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def throttle(limits: SqlRateLimits) -> AuthThrottle:
     return AuthThrottle(limits)
 
 
-async def let_in(limits: SqlRateLimits, limit: Limit, key: str, attempts: int) -> int:
+async def let_in(limits: SqlRateLimits, limit: RateLimit, key: str, attempts: int) -> int:
     """How many of so many attempts pass."""
     passed = 0
     for _ in range(attempts):
@@ -77,7 +77,7 @@ async def test_being_refused_does_not_lengthen_the_wait(
 
 @pytest.mark.parametrize("limit", [FIVE, TWO])
 async def test_a_clock_that_is_put_back_keeps_nobody_out(
-    limits: SqlRateLimits, clock: MovableClock, limit: Limit
+    limits: SqlRateLimits, clock: MovableClock, limit: RateLimit
 ) -> None:
     """Nor does it give anybody a whole new burst."""
     await let_in(limits, limit, "a", 1)
@@ -85,7 +85,7 @@ async def test_a_clock_that_is_put_back_keeps_nobody_out(
     assert await let_in(limits, limit, "a", 3) == 1
     with pytest.raises(RateLimited) as refused:
         await limits.take([(limit, "a")])
-    assert refused.value.retry_after == limit.interval.total_seconds()
+    assert refused.value.retry_after == limit.emission_interval.total_seconds()
     clock.move(seconds=refused.value.retry_after)
     assert await let_in(limits, limit, "a", 3) == 1
 
@@ -119,7 +119,10 @@ async def test_two_processes_and_a_crowd_at_once_pass_no_more_than_the_limit(
 ) -> None:
     other_db = await Database.connect(dsn, size=20, name="another process")
     both = [SqlRateLimits(one, clock, SECRET) for one in (db, other_db)]
-    keys = [(Limit(15, timedelta(hours=1)), "pair"), (Limit(10, timedelta(hours=1)), "wide")]
+    keys = [
+        (RateLimit(15, timedelta(hours=1)), "pair"),
+        (RateLimit(10, timedelta(hours=1)), "wide"),
+    ]
     attempts = [both[n % 2].take(keys) for n in range(200)]
     answers = await asyncio.gather(*attempts, return_exceptions=True)
     await other_db.close()
@@ -133,9 +136,9 @@ async def test_a_turn_costs_one_statement(db: Database, clock: MovableClock) -> 
     class Wire:
         """Notes what is sent."""
 
-        async def find(self, sql: str, *args: object) -> object:
+        async def fetch_one(self, sql: str, *args: object) -> object:
             asked.append(sql)
-            return await db.find(sql, *args)
+            return await db.fetch_one(sql, *args)
 
     watched = SqlRateLimits(Wire(), clock, SECRET)  # type: ignore[arg-type] # all it uses of one
     await watched.take([(FIVE, "a"), (FIVE, "b"), (FIVE, "c")])
@@ -158,7 +161,7 @@ async def test_what_was_taken_stays_taken_though_the_request_fails(
 ) -> None:
     await let_in(limits, FIVE, "a", 5)
     # Another connection sees it: it is committed, whatever becomes of what follows.
-    assert await db.value("SELECT count(*) FROM rate_limits") == 1
+    assert await db.fetch_value("SELECT count(*) FROM rate_limits") == 1
 
 
 async def test_neither_addresses_nor_accounts_are_kept(
@@ -170,7 +173,9 @@ async def test_neither_addresses_nor_accounts_are_kept(
     await AuthThrottle(SqlRateLimits(db, clock, "another secret")).sign_in(
         "192.0.2.7", "bora@example.com"
     )
-    assert await db.value("SELECT count(*) FROM rate_limits") == 6, "anybody could reckon them out"
+    assert await db.fetch_value("SELECT count(*) FROM rate_limits") == 6, (
+        "anybody could reckon them out"
+    )
 
 
 async def test_keys_that_are_free_again_are_forgotten(
@@ -180,8 +185,8 @@ async def test_keys_that_are_free_again_are_forgotten(
     clock.move(seconds=45)
     await let_in(limits, FIVE, "b", 1)
     clock.move(seconds=6)
-    assert await limits.forget_old() == 1
-    assert await db.value("SELECT count(*) FROM rate_limits") == 1
+    assert await limits.purge_expired() == 1
+    assert await db.fetch_value("SELECT count(*) FROM rate_limits") == 1
 
 
 async def until_refused(throttle: AuthThrottle, address: str, email: str) -> int:

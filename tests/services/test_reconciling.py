@@ -3,7 +3,7 @@
 import pytest
 
 from market.app import Market
-from market.kit.vault import Vault
+from market.kit.security.encryption import Encryptor
 from market.payments import sweep
 from market.payments.sql import SqlPayments
 from market.shared.ids import PaymentId
@@ -41,7 +41,7 @@ async def test_reconciling_finds_each_once_page_by_page(
     trade, payment_id = await acts.paid_trade()
     gateway.dead = True
     await market.refunds.cancel(payment_id, trade.buyer.id, 400, "why", None)
-    pages = [ids async for ids in SqlPayments(market.db, Vault(["k"])).open_ids(2)]
+    pages = [ids async for ids in SqlPayments(market.db, Encryptor(["k"])).open_ids(2)]
     found = [id for ids in pages for id in ids]
     asked = await market.db.fetch("SELECT id FROM payments ORDER BY id")
     assert sorted(found) == [row["id"] for row in asked]
@@ -72,7 +72,7 @@ async def test_reconciling_has_an_end_though_trading_goes_on(
 ) -> None:
     await acts.payment(await acts.trade())
     pages = 0
-    async for _ in SqlPayments(market.db, Vault(["k"])).open_ids(1):
+    async for _ in SqlPayments(market.db, Encryptor(["k"])).open_ids(1):
         pages += 1
         assert pages < 3
         await acts.payment(await acts.trade())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from market.app import Market, assemble
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
 from market.payments.cancellation import (
     AlreadyAsked,
     RefundRefused,
@@ -38,7 +38,7 @@ async def test_another_refund_under_the_same_request_is_refused(
     await market.refunds.cancel(payment_id, trade.buyer.id, 400, "a scratch", None, request)
     with pytest.raises(AlreadyAsked) as refused:
         await market.refunds.cancel(payment_id, trade.buyer.id, amount, "more", None, request)
-    assert refused.value.about["amount"] == 400
+    assert refused.value.context["amount"] == 400
     assert gateway.cancels == [(payment_id, 400)]
 
 
@@ -112,7 +112,7 @@ async def test_a_refund_that_the_gateway_refused_is_told_as_refused(
     for _ in range(2):  # the repeat of a request too
         with pytest.raises(RefundRefused, match="the contract does not allow it") as refused:
             await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None, request)
-        assert refused.value.about["reason"] == "the contract does not allow it"
+        assert refused.value.context["reason"] == "the contract does not allow it"
     after = await acts.now(trade)
     assert (after.status, after.is_busy) == (Status.PAID, False)
 
@@ -164,7 +164,7 @@ async def test_a_members_part_is_worth_its_way(acts: Acts, market: Market, price
         if amount < price:
             with pytest.raises(RefundTooSmall) as refused:
                 await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
-            assert refused.value.about["least"] == least
+            assert refused.value.context["least"] == least
     assert not (await acts.now(trade)).is_busy
     operator = (await acts.member()).id
     if price > 1:  # who decides for others may have to be exact

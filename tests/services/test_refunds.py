@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.system import TimeOrderedIds
+from market.kit.clock import TimeOrderedIds
+from market.kit.db.database import Database
 from market.payments.cancellation import CancellationInProgress, RefundRefused
 from market.payments.domain import ExceedsCancellable
 from market.payments.domain import Status as Paid
@@ -113,7 +113,7 @@ async def test_a_refund_the_gateway_refuses_leaves_the_trade_and_tells_the_opera
         await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     after = await acts.now(trade)
     assert (after.status, after.is_cancelling) == (Status.PAID, False)
-    assert await db.value("SELECT kind FROM incidents") == "refund_refused"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "refund_refused"
     await market.trades.approve(trade.id, trade.seller.id)
 
 
@@ -193,10 +193,10 @@ async def test_two_who_settle_one_cancellation_send_the_money_once(
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why")
     gateway.dead = False
     clock.move(minutes=1)
-    id = await db.value("SELECT id FROM cancellations")
+    id = await db.fetch_value("SELECT id FROM cancellations")
     await asyncio.gather(*(market.refunds.settle(id) for _ in range(5)))
     assert gateway.cancels == [(payment_id, 1000)]
-    assert await db.value("SELECT count(*) FROM transfers WHERE kind = 'RETURNED'") == 1
+    assert await db.fetch_value("SELECT count(*) FROM transfers WHERE kind = 'RETURNED'") == 1
 
 
 async def test_a_second_press_while_the_first_is_in_flight_tries_nothing(
@@ -262,7 +262,7 @@ async def test_what_we_owe_back_ourselves_is_asked_for_until_it_goes(
     await market.payments.synchronize(payment.id)
     gateway.refuse = "maintenance"
     await market.sweep.cancellations()
-    assert await db.value("SELECT kind FROM incidents") == "refund_refused"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "refund_refused"
     gateway.refuse = None
     clock.move(days=1)
     await market.sweep.cancellations()
@@ -358,7 +358,7 @@ async def test_money_taken_back_after_the_seller_was_credited_is_told_to_operato
     await market.trades.confirm(trade.id, trade.buyer.id)
     gateway.give_back(payment_id, 1000)
     await market.payments.synchronize(payment_id)
-    assert await db.value("SELECT kind FROM incidents") == "returned_after_settlement"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "returned_after_settlement"
 
 
 async def test_each_return_after_the_settlement_is_one_more_thing_to_sort_out(

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from market.app import Market
 from market.cli import main
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.incident_book import SqlIncidents
 from market.settings import Settings
 from tests.sandbox.process import free_port

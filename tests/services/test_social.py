@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.members.domain import WrongCredentials
 from market.members.oauth.identity import (
     FlowSecrets,
+    ProviderUnavailable,
     SocialIdentity,
     SocialRefused,
-    SocialUnavailable,
 )
 from market.worker import forget
 from portone_sandbox.oauth import signing
@@ -166,7 +166,7 @@ async def test_every_trouble_of_a_provider_is_told_as_such(stand_ins: StandIns) 
         for end in ends:
             for trouble in troubles:
                 stand_ins.wire.instead = {end: trouble}
-                with pytest.raises(SocialUnavailable):
+                with pytest.raises(ProviderUnavailable):
                     await identify(stand_ins, which)
 
 
@@ -200,7 +200,7 @@ async def test_one_person_who_comes_twice_at_once_is_one_member(
 ) -> None:
     came = await asyncio.gather(*(market.social.find_or_create_member(BORA) for _ in range(8)))
     assert len({member.id for member in came}) == 1
-    assert await db.value("SELECT count(*) FROM members") == 1
+    assert await db.fetch_value("SELECT count(*) FROM members") == 1
 
 
 async def test_signing_up_and_coming_by_a_provider_at_once_makes_one_member(
@@ -211,7 +211,7 @@ async def test_signing_up_and_coming_by_a_provider_at_once_makes_one_member(
         market.social.find_or_create_member(BORA),
         return_exceptions=True,
     )
-    assert await db.value("SELECT count(*) FROM members") == 1
+    assert await db.fetch_value("SELECT count(*) FROM members") == 1
 
 
 async def test_a_password_forgotten_while_it_is_checked_opens_nothing(
@@ -231,7 +231,7 @@ async def test_a_password_forgotten_while_it_is_checked_opens_nothing(
         )
     )
     outcomes = await admitting
-    live = await db.value("SELECT count(*) FROM sessions WHERE revoked_at IS NULL")
+    live = await db.fetch_value("SELECT count(*) FROM sessions WHERE revoked_at IS NULL")
     assert live == 0, outcomes
     with pytest.raises(WrongCredentials):
         await market.members.sign_in("bora@example.com", "a password")
@@ -246,7 +246,7 @@ async def test_codes_nobody_took_are_forgotten(
 ) -> None:
     await market.codes.keep("p", "h", b"c", clock.now() - clock.now())
     await forget(market)
-    assert await db.value("SELECT count(*) FROM one_time_codes") == 0
+    assert await db.fetch_value("SELECT count(*) FROM one_time_codes") == 0
 
 
 async def test_the_question_asks_for_all_that_ties_the_answer_to_it(stand_ins: StandIns) -> None:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.ledger.domain import ESCROW, FEES, GATEWAY, Balance, Transfer, TransferKind
 from market.ledger.service import PAGE_SIZE
 from market.ledger.sql import SqlTransfers
 from market.shared.errors import Invalid
 from market.shared.money import Money
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 from tests.support.acts import Acts
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -103,7 +103,7 @@ async def test_pages_follow_each_other_though_all_happened_at_one_moment(
         await capture(db, f"{number}", 1 + number, START + HOUR * (number // 3))
     amounts, cursor = [], None
     while True:
-        page = await market.ledger.statement(ESCROW, wanted=Slice(2, cursor))
+        page = await market.ledger.statement(ESCROW, wanted=PageRequest(2, cursor))
         assert (page.opening, page.closing) == (0, 15)
         amounts.append([line.amount for line in page.lines])
         cursor = page.next_cursor
@@ -127,4 +127,4 @@ async def test_a_long_statement_is_whole(market: Market, db: Database) -> None:
 @pytest.mark.parametrize("cursor", ["x", "1", "1.x", f"{10**30}.1", ".", f"1.{2**63}", "1.-1"])
 async def test_a_foreign_cursor_is_refused(market: Market, cursor: str) -> None:
     with pytest.raises(Invalid):
-        await market.ledger.statement(ESCROW, wanted=Slice(2, cursor))
+        await market.ledger.statement(ESCROW, wanted=PageRequest(2, cursor))

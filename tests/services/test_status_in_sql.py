@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import replace
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 from tests.domain.test_product import product
 
 MOST = 4
@@ -21,7 +21,7 @@ async def test_domain_and_database_agree_on_every_small_count(db: Database) -> N
         "INSERT INTO members VALUES (gen_random_uuid(), 's@example.com', 's', '', now())"
     )
     for quantity, taken, confirmed in counts:
-        stored = await db.value(
+        stored = await db.fetch_value(
             """
             INSERT INTO products (id, seller_id, name, description, price, currency, quantity,
                                   taken, confirmed, created_at)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from market.kit.together import Shared, Together
+from market.kit.concurrency.batching import Batcher, SingleFlight
 from market.shared.errors import Conflict, MarketError, Unavailable
 
 
@@ -26,13 +26,13 @@ class Desk:
         return [Conflict() if number == 7 else number * 2 for number in asked]
 
 
-def asking(line: Together[int, int], *numbers: int) -> "list[asyncio.Task[int]]":
-    return [asyncio.create_task(line.ask(number)) for number in numbers]
+def asking(line: Batcher[int, int], *numbers: int) -> "list[asyncio.Task[int]]":
+    return [asyncio.create_task(line.submit(number)) for number in numbers]
 
 
 async def test_who_waits_at_the_same_time_is_served_in_one_go() -> None:
     desk = Desk()
-    line = Together("test", desk.serve, most=3)
+    line = Batcher("test", desk.serve, batch_size=3)
     acts = asking(line, 1, 2, 3, 4, 5)
     await desk.called.wait()
     desk.open.set()
@@ -44,7 +44,7 @@ async def test_the_refusal_of_one_is_its_own() -> None:
     desk = Desk()
     desk.open.set()
     told = await asyncio.gather(
-        *asking(Together("test", desk.serve, most=9), 6, 7, 8), return_exceptions=True
+        *asking(Batcher("test", desk.serve, batch_size=9), 6, 7, 8), return_exceptions=True
     )
     assert [told[0], type(told[1]), told[2]] == [12, Conflict, 16]
 
@@ -53,35 +53,35 @@ async def test_who_breaks_a_group_breaks_it_for_nobody_else() -> None:
     desk = Desk()
     desk.open.set()
     told = await asyncio.gather(
-        *asking(Together("test", desk.serve, most=9), 12, 13, 14), return_exceptions=True
+        *asking(Batcher("test", desk.serve, batch_size=9), 12, 13, 14), return_exceptions=True
     )
     assert [told[0], type(told[1]), told[2]] == [24, ZeroDivisionError, 28]
 
 
 async def test_a_full_line_sheds_who_comes_last() -> None:
     desk = Desk()
-    line = Together("test", desk.serve, most=1, queue=2)
+    line = Batcher("test", desk.serve, batch_size=1, queue_length=2)
     first = asking(line, 1)
     await desk.called.wait()
     waiting = asking(line, 2, 3)
     await asyncio.sleep(0)  # both stand in line now
     with pytest.raises(Unavailable):
-        await line.ask(4)
+        await line.submit(4)
     desk.open.set()
     assert await asyncio.gather(*first, *waiting) == [2, 4, 6]
 
 
 async def test_who_waited_too_long_is_told_so_and_not_served() -> None:
     desk = Desk()
-    line = Together("test", desk.serve, most=1, patience=-1.0)
+    line = Batcher("test", desk.serve, batch_size=1, timeout_s=-1.0)
     with pytest.raises(Unavailable):
-        await line.ask(1)
+        await line.submit(1)
     assert desk.groups == []
 
 
 async def test_who_went_away_is_not_served() -> None:
     desk = Desk()
-    line = Together("test", desk.serve, most=1)
+    line = Batcher("test", desk.serve, batch_size=1)
     first, gone = asking(line, 1, 2)
     await desk.called.wait()
     gone.cancel()
@@ -92,7 +92,7 @@ async def test_who_went_away_is_not_served() -> None:
     assert desk.groups == [[1]]
 
 
-def numbered() -> tuple[Shared[str, int], asyncio.Event]:
+def numbered() -> tuple[SingleFlight[str, int], asyncio.Event]:
     """Answers by how often it was found out before; found when the event is set."""
     told, found = iter(range(9)), asyncio.Event()
 
@@ -101,17 +101,17 @@ def numbered() -> tuple[Shared[str, int], asyncio.Event]:
         await found.wait()
         return number
 
-    return Shared("test", find_out), found
+    return SingleFlight("test", find_out), found
 
 
 async def test_who_asks_the_same_while_it_is_found_out_waits_for_a_fresh_answer() -> None:
     """What was begun before they asked may not know of what happened meanwhile."""
     shared, found = numbered()
-    first = asyncio.create_task(shared.ask("price"))
+    first = asyncio.create_task(shared.submit("price"))
     for _ in range(3):
         await asyncio.sleep(0)  # it is being found out now
-    later = [asyncio.create_task(shared.ask("price")) for _ in range(5)]
-    other = asyncio.create_task(shared.ask("name"))
+    later = [asyncio.create_task(shared.submit("price")) for _ in range(5)]
+    other = asyncio.create_task(shared.submit("name"))
     for _ in range(3):
         await asyncio.sleep(0)
     found.set()
@@ -128,10 +128,10 @@ async def test_a_refusal_is_shared_and_then_forgotten() -> None:
             raise answer
         return answer
 
-    shared = Shared("test", find_out)
-    both = await asyncio.gather(shared.ask("x"), shared.ask("x"), return_exceptions=True)
+    shared = SingleFlight("test", find_out)
+    both = await asyncio.gather(shared.submit("x"), shared.submit("x"), return_exceptions=True)
     assert [type(one) for one in both] == [Conflict, Conflict]
-    assert await shared.ask("x") == 5
+    assert await shared.submit("x") == 5
 
 
 async def test_nothing_is_kept_of_what_nobody_asks_any_more() -> None:
@@ -144,8 +144,8 @@ async def test_nothing_is_kept_of_what_nobody_asks_any_more() -> None:
             raise Conflict
         return number
 
-    shared = Shared("test", find_out)
-    asks = [asyncio.create_task(shared.ask(number)) for number in (*range(20), *range(10))]
+    shared = SingleFlight("test", find_out)
+    asks = [asyncio.create_task(shared.submit(number)) for number in (*range(20), *range(10))]
     for _ in range(3):
         await asyncio.sleep(0)  # all of it is being found out now
     gone = [asks.pop(0) for _ in range(12)]  # of some things the only ones to ask
@@ -158,17 +158,17 @@ async def test_nothing_is_kept_of_what_nobody_asks_any_more() -> None:
     assert [type(one) if n % 2 else one for n, one in zip(numbers, told, strict=True)] == [
         Conflict if number % 2 else number for number in numbers
     ]
-    assert shared._lines == {}
+    assert shared._flights == {}
 
 
 async def test_who_asks_after_all_others_went_away_gets_a_fresh_answer() -> None:
     shared, found = numbered()
-    gone = asyncio.create_task(shared.ask("price"))
+    gone = asyncio.create_task(shared.submit("price"))
     for _ in range(3):
         await asyncio.sleep(0)  # it is being found out now
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
-    later = asyncio.create_task(shared.ask("price"))
+    later = asyncio.create_task(shared.submit("price"))
     found.set()
     assert await later == 1
-    assert shared._lines == {}
+    assert shared._flights == {}

@@ -5,17 +5,17 @@ import asyncio
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.products.domain import Change, OwnProduct, ProductStatus, SoldOut
 from market.products.ports import Search
 from market.shared.errors import InvalidTransition, NotFound
 from market.shared.ids import ProductId, TradeId
-from market.shared.page import Slice
-from market.shared.people import Party
+from market.shared.pagination import PageRequest
+from market.shared.principals import Party
 from market.trades.domain import AlreadyBought, Status
 from tests.support.acts import Acts
 
-ALL = Slice(100)
+ALL = PageRequest(100)
 
 
 async def test_buying_takes_a_unit_at_the_price_of_the_moment(acts: Acts, market: Market) -> None:
@@ -93,7 +93,7 @@ async def test_a_second_confirm_changes_nothing(acts: Acts, market: Market, db: 
     )
     refused = [outcome for outcome in outcomes if isinstance(outcome, InvalidTransition)]
     assert len(refused) == 4, outcomes
-    assert await db.value("SELECT confirmed FROM products") == 1
+    assert await db.fetch_value("SELECT confirmed FROM products") == 1
 
 
 async def test_lists_hold_what_belongs_in_them(acts: Acts, market: Market) -> None:
@@ -141,7 +141,7 @@ async def test_pages_follow_each_other_without_gap_or_overlap(acts: Acts, market
     made = [(await acts.product(seller)).id for _ in range(5)]
     seen, cursor = [], None
     while True:
-        page = await market.products.page(Search(seller_id=seller.id), Slice(2, cursor))
+        page = await market.products.page(Search(seller_id=seller.id), PageRequest(2, cursor))
         seen += [product.id for product in page.items]
         cursor = page.next_cursor
         if cursor is None:

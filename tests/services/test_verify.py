@@ -3,7 +3,7 @@
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.incident_book import SqlIncidents
 from market.verify import INVARIANTS, broken
 from tests.support.acts import Acts

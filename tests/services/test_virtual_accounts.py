@@ -3,13 +3,13 @@
 import pytest
 
 from market.app import Market
-from market.kit.db import Database
-from market.kit.vault import Vault
+from market.kit.db.database import Database
+from market.kit.security.encryption import Encryptor
 from market.payments.cancellation import RefundRefused
 from market.payments.domain import BankNeeded, Means, Method, Payment, RefundAccountNeeded
 from market.payments.domain import Status as Paid
 from market.shared.banking import Bank, RefundAccount
-from market.shared.errors import GatewayTrouble, InvalidTransition, NotFound
+from market.shared.errors import GatewayUnavailable, InvalidTransition, NotFound
 from market.trades.domain import Status, Trade
 from tests.support.acts import CARD, Acts
 from tests.support.clock import MovableClock
@@ -57,7 +57,7 @@ async def test_a_lost_answer_to_the_issue_is_found_out_and_no_second_account_ope
 ) -> None:
     trade = await acts.trade()
     gateway.lose_answer = True
-    with pytest.raises(GatewayTrouble):
+    with pytest.raises(GatewayUnavailable):
         await issued(acts, market, trade)
     gateway.lose_answer = False
     payment = await issued(acts, market, trade)
@@ -116,7 +116,7 @@ async def test_a_deposit_too_late_is_refunded_if_none_is_left(
     # Nobody knows yet where the money is to go: it waits, and operators are told.
     await market.sweep.everything()
     assert gateway.cancels == []
-    assert await db.value("SELECT kind FROM incidents") == "refund_account_needed"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "refund_account_needed"
     with pytest.raises(NotFound):
         await market.refunds.send_to(payment.id, trade.seller.id, MINE)
     back = await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
@@ -143,7 +143,7 @@ async def test_an_account_that_can_t_be_paid_into_is_named_again(
         await market.refunds.send_to(payment.id, trade.buyer.id, mistyped)
     assert await market.refunds.waiting_for_account(trade.id) == payment.id
     asked = "SELECT count(*) FROM notices WHERE kind = 'ACCOUNT_NEEDED'"
-    assert await db.value(asked) == 2
+    assert await db.fetch_value(asked) == 2
     gateway.refuse = None
     await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
     assert gateway.sent_to == [MINE]
@@ -159,9 +159,9 @@ async def test_a_deposit_that_its_seller_sends_back_waits_for_the_buyer_who_is_a
     trade = await acts.trade()
     payment = await deposited(acts, market, gateway, trade)
     await market.refunds.cancel(payment.id, trade.seller.id, amount, "broken", None)
-    assert await db.value("SELECT kind FROM incidents") == "refund_account_needed"
+    assert await db.fetch_value("SELECT kind FROM incidents") == "refund_account_needed"
     told = "SELECT member_id FROM notices WHERE kind = 'ACCOUNT_NEEDED'"
-    assert await db.value(told) == trade.buyer.id
+    assert await db.fetch_value(told) == trade.buyer.id
     await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
     assert gateway.cancels == [(payment.id, amount or 1000)]
 
@@ -215,7 +215,7 @@ async def test_a_refund_of_a_deposit_needs_the_buyers_account(
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why", MINE)
     assert gateway.sent_to == [MINE]
     assert (await acts.now(trade)).status is Status.CANCELLED
-    assert await db.value("SELECT refund_account FROM cancellations") is None
+    assert await db.fetch_value("SELECT refund_account FROM cancellations") is None
 
 
 async def test_when_the_seller_cancels_the_money_waits_for_the_buyers_account(
@@ -239,11 +239,12 @@ async def test_the_account_is_sealed_while_it_waits_and_the_key_can_be_changed(
     await deposited(acts, market, gateway, trade)
     gateway.dead = True
     await market.refunds.cancel_purchase(trade.id, trade.buyer.id, "why", MINE)
-    sealed = await db.value("SELECT refund_account FROM cancellations")
+    sealed = await db.fetch_value("SELECT refund_account FROM cancellations")
     assert b"110-123" not in sealed
-    vault = Vault(["new", "x" * 32])
-    assert b"110-123-456789" in vault.open(sealed)
-    assert b"110-123-456789" in Vault(["new"]).open(vault.seal(vault.open(sealed)))
+    encryptor = Encryptor(["new", "x" * 32])
+    assert b"110-123-456789" in encryptor.decrypt(sealed)
+    again = encryptor.encrypt(encryptor.decrypt(sealed))
+    assert b"110-123-456789" in Encryptor(["new"]).decrypt(again)
     assert "110-123" not in repr(MINE)
 
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from market.kit.db import Row
+from market.kit.db.database import Row
 from market.payments.domain import Means as RealMeans
 from market.payments.domain import Method
 from market.payments.sweep import AT_ONCE
@@ -12,7 +12,7 @@ from market.products.domain import Change
 from market.shared.banking import Bank, RefundAccount
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
 from market.shared.money import Money
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 
 from .protocol import Script
 from .screens import Screens
@@ -83,7 +83,7 @@ class Actions:
     def any_purchase(self) -> Step:
         return self.buy(self.any_product(), self.rng.choice(self.world.members))
 
-    def buy(self, product: Product, buyer: Person) -> Step:
+    def buy(self, product: Product, buyer: MemberSummary) -> Step:
         seen = self.screens.agreed(buyer.id, product.id, product.price)
         return Step(
             f"{buyer.nickname} buys {short(product.id)} for {seen}",

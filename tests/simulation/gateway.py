@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from market.kit.db import in_transaction
+from market.kit.db.database import in_transaction
 from market.payments.cancellation import Cancellation
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
@@ -29,9 +29,9 @@ from market.payments.record import (
 )
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble, MarketError
+from market.shared.errors import GatewayUnavailable, MarketError
 from market.shared.money import Money
-from market.shared.people import Party
+from market.shared.principals import Party
 
 from .protocol import Heard, Point
 from .stage import Diverged, Stage
@@ -199,7 +199,7 @@ class SimulatedGateway:
         """May leave out and repeat, as lists do."""
         assert not in_transaction()
         if self._fails(self.weather.before):
-            raise GatewayTrouble
+            raise GatewayUnavailable
         for attempt in self.attempts():
             if attempt.changed_at and since <= attempt.changed_at < until:
                 for _ in range(self._times()):
@@ -241,10 +241,10 @@ class SimulatedGateway:
         self, kind: str, id: str, act: Act
     ) -> tuple[Sequence[Snapshot], MarketError | None]:
         moves = kind in {"approve", "issue_account", "cancel"}
-        unknown = OutcomeUnknown() if moves else GatewayTrouble()
+        unknown = OutcomeUnknown() if moves else GatewayUnavailable()
         weather, chance = self.weather, self.rng.random() * 100
         if (chance := chance - weather.before) < 0:
-            return (), GatewayTrouble() if chance < -weather.before / 2 else unknown
+            return (), GatewayUnavailable() if chance < -weather.before / 2 else unknown
         if (chance := chance - weather.refused) < 0 and kind != "look":
             return (), GatewayRefused("not today")
         if (chance := chance - weather.late) < 0 and moves:

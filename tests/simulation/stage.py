@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from market.kit.db import Database, Row, in_transaction
+from market.kit.db.database import Database, Row, in_transaction
 from market.shared.errors import MarketError, VersionConflict
 
 from .protocol import ANYTHING, TX, Heard, Point, Script
@@ -285,21 +285,21 @@ class StagedDatabase(Database):
             self.stage.diverged = self.stage.diverged or wrong
             raise
 
-    async def find(self, sql: str, *args: object) -> Row | None:
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
         if in_transaction():
-            return await super().find(sql, *args)
+            return await super().fetch_one(sql, *args)
         await self.stage.begin(sticky=True)
         try:
-            return await super().find(sql, *args)
+            return await super().fetch_one(sql, *args)
         finally:
             self.stage.end()
 
-    async def value(self, sql: str, *args: object) -> Any:
+    async def fetch_value(self, sql: str, *args: object) -> Any:
         if in_transaction():
-            return await super().value(sql, *args)
+            return await super().fetch_value(sql, *args)
         await self.stage.begin(sticky=True)
         try:
-            return await super().value(sql, *args)
+            return await super().fetch_value(sql, *args)
         finally:
             self.stage.end()
 

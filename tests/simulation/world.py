@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from market.app import Market, assemble
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.payments.ports import Gateways
 from market.settings import Settings
 from market.shared.errors import MarketError
 from market.shared.ids import MemberId
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 
 from .gateway import CALM, SimulatedGateway
 from .model import Model
@@ -95,7 +95,9 @@ class World:
         )
         self.protocol = Protocol(self.model)
         self.market = self._started()
-        self.members = [Person(MemberId(f"{n:032x}"[::-1]), f"m{n}") for n in range(1, MEMBERS + 1)]
+        self.members = [
+            MemberSummary(MemberId(f"{n:032x}"[::-1]), f"m{n}") for n in range(1, MEMBERS + 1)
+        ]
         self.deaths = 0
         self.met: Counter[str] = Counter()
 

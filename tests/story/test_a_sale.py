@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.verify import broken
 from tests.support.databases import Databases
 from tests.support.processes import RunningMarket, running_market, running_sandbox

@@ -1,13 +1,13 @@
 """Short ways to a state, through the services a request would use."""
 
 from market.app import Market
-from market.kit.db import Database
+from market.kit.db.database import Database
 from market.payments.domain import Means, Method, Payment
 from market.products.domain import Product
 from market.shared.banking import Bank
 from market.shared.ids import PaymentId, ProductId
 from market.shared.money import Money
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 from market.trades.domain import Trade
 from tests.support.gateway import MemoryGateway
 
@@ -23,14 +23,14 @@ class Acts:
         self.gateway = gateway
         self._members = 0
 
-    async def member(self) -> Person:
+    async def member(self) -> MemberSummary:
         self._members += 1
         member, _ = await self.market.members.sign_up(
             f"m{self._members}@example.com", "no password", f"m{self._members}"
         )
         return member.person
 
-    async def product(self, seller: Person, quantity: int = 1, price: int = 1000) -> Product:
+    async def product(self, seller: MemberSummary, quantity: int = 1, price: int = 1000) -> Product:
         return await self.market.products.list_new(seller, "chair", Money(price), quantity, "")
 
     async def trade(self, quantity: int = 1) -> Trade:

@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from market.kit import postgres
-from market.kit.migrate import migrate
+from market.kit.db import embedded
+from market.kit.db.migrate import migrate
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 MEMORY = Path("/dev/shm")  # noqa: S108 # each run has a directory of its own there
@@ -37,7 +37,7 @@ class Databases:
         It never waits for the disk: a test's database need not survive the machine, and most of a
         test's time went into making and dropping it. Crash tests start a durable one themselves.
         """
-        server = postgres.start(directory, keep=False)
+        server = embedded.start(directory, keep=False)
         asyncio.run(_set(server, *WITHOUT_DURABILITY, *settings))
         return cls.prepare(server)
 

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from market.kit.db import in_transaction
+from market.kit.db.database import in_transaction
 from market.payments.cancellation import Cancellation
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import Payment
 from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import ANY_TILL, RefundSeen, RefundState, Seen, Snapshot, Till, Transfer
 from market.shared.banking import RefundAccount, VirtualAccount
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
 
@@ -199,4 +199,4 @@ class MemoryGateway:
     def _reach(self) -> None:
         assert not in_transaction(), "a gateway call inside a transaction"
         if self.dead:
-            raise GatewayTrouble
+            raise GatewayUnavailable

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 
 
 class Interrupted(Database):
@@ -23,8 +23,8 @@ class Interrupted(Database):
         await self._interrupt(sql)
         return rows
 
-    async def find(self, sql: str, *args: object) -> Row | None:
-        row = await super().find(sql, *args)
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        row = await super().fetch_one(sql, *args)
         await self._interrupt(sql)
         return row
 

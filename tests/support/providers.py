@@ -15,7 +15,7 @@ from portone_sandbox.app import build
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.store import Store
 
-Answer = Callable[[httpx.Request], httpx.Response]
+EncodedResponse = Callable[[httpx.Request], httpx.Response]
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     to: httpx.AsyncBaseTransport
     sent: list[httpx.Request] = field(default_factory=list)
-    instead: dict[str, Answer] = field(default_factory=dict)
+    instead: dict[str, EncodedResponse] = field(default_factory=dict)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(request)

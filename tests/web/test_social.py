@@ -25,7 +25,9 @@ def test_somebody_comes_in_by_another_company_and_buys(
     assert buyer.buy(product).startswith("/trades/")
 
 
-def test_who_says_no_at_the_other_company_is_still_a_stranger_and_told_so(visit: Visit) -> None:
+def test_who_says_no_at_the_other_company_is_still_a_stranger_and_told_so(
+    visit: Visit,
+) -> None:
     guest = visit()
     guest.go("/signin")
     guest.press("카카오로 시작하기")

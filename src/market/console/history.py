@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.shared.ids import PaymentId
 
 from .ports import Moment

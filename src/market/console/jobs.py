@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from market.kit.db import Database
+from market.kit.db.database import Database
 
 from .ports import Failure, Pending, Queued, Schedule
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from market.shared.audit import Act
+from market.shared.audit import AuditEntry
+from market.shared.contracts import fee_due
 from market.shared.ids import PaymentId, TradeId
-from market.shared.page import Page, Slice
-from market.shared.people import Person
-from market.shared.purchase import fee_due
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class PaymentLine:
     cancelled: int
     currency: str
     created_at: datetime
-    buyer: Person
-    seller: Person
+    buyer: MemberSummary
+    seller: MemberSummary
     needs_somebody: bool
 
 
@@ -162,7 +162,7 @@ class CancellationLine:
     id: str
     payment_id: PaymentId
     title: str
-    buyer: Person
+    buyer: MemberSummary
     amount: int
     currency: str
     reason: str
@@ -240,14 +240,14 @@ class Pending:
 class ActLine:
     """An operator's act; `who` is their nickname, or the name given in a shell."""
 
-    act: Act
+    act: AuditEntry
     who: str
 
 
 class Console(Protocol):
     """Reads for operators alone: whoever asks has made sure that one is asking."""
 
-    async def payments(self, q: str, status: str | None, wanted: Slice) -> Page[PaymentLine]:
+    async def payments(self, q: str, status: str | None, wanted: PageRequest) -> Page[PaymentLine]:
         """Newest first; `q` is the id of a payment or its trade, the gateway's reference, or a
         part of a party's nickname or address."""
         ...
@@ -265,7 +265,7 @@ class Console(Protocol):
         of very long ones the end."""
         ...
 
-    async def incidents(self, *, settled: bool, wanted: Slice) -> Page[IncidentLine]:
+    async def incidents(self, *, settled: bool, wanted: PageRequest) -> Page[IncidentLine]:
         """Open ones the oldest first, settled ones the newest."""
         ...
 
@@ -273,11 +273,11 @@ class Console(Protocol):
         """Raises NotFound."""
         ...
 
-    async def cancellations(self, state: str, wanted: Slice) -> Page[CancellationLine]:
+    async def cancellations(self, state: str, wanted: PageRequest) -> Page[CancellationLine]:
         """In `state` under-way, waiting (for a refund account), failed or done."""
         ...
 
-    async def accounts(self, wanted: Slice) -> Page[AccountLine]:
+    async def accounts(self, wanted: PageRequest) -> Page[AccountLine]:
         """The market's own first, then sellers'; the sums of all transfers."""
         ...
 
@@ -297,6 +297,6 @@ class Console(Protocol):
         """What workers will take up, and what waits for people."""
         ...
 
-    async def acts(self, wanted: Slice) -> Page[ActLine]:
+    async def acts(self, wanted: PageRequest) -> Page[ActLine]:
         """The newest first."""
         ...

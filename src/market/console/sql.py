@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from market.kit.db import Database, Row
-from market.shared.audit import Act
+from market.kit.db.database import Database, Row
+from market.shared.audit import AuditEntry
 from market.shared.errors import NotFound
 from market.shared.ids import PaymentId, TradeId, well_formed
-from market.shared.page import Page, Slice
-from market.shared.people import Person
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary
 
 from . import history, jobs
 from .ports import (
@@ -125,23 +125,23 @@ class SqlConsole:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def payments(self, q: str, status: str | None, wanted: Slice) -> Page[PaymentLine]:
+    async def payments(self, q: str, status: str | None, wanted: PageRequest) -> Page[PaymentLine]:
         sql, more = _PAYMENT_LINES, list[object]()
         if well_formed(q):
             sql, more = sql + _BY_ID, [q]
         elif q:
             sql, more = sql + _BY_REFERENCE_OR_MEMBER, [q, f"%{_literally(q.lower())}%"]
         rows = await self._db.fetch(sql + _NEWEST, status, wanted.cursor, wanted.limit + 1, *more)
-        return Page.cut([_payment_line(row) for row in rows], wanted, lambda line: line.id)
+        return Page.from_rows([_payment_line(row) for row in rows], wanted, lambda line: line.id)
 
     async def payment(self, id: PaymentId) -> PaymentCase:
-        row = await self._db.find(_PAYMENT, id)
+        row = await self._db.fetch_one(_PAYMENT, id)
         if row is None:
             raise NotFound
         return _payment(row)
 
     async def trade(self, id: TradeId) -> TradeCase:
-        row = await self._db.find(
+        row = await self._db.fetch_one(
             f"SELECT {_TRADE} FROM trades t {_PARTIES} WHERE t.id = $1",  # noqa: S608
             id,
         )
@@ -152,7 +152,7 @@ class SqlConsole:
     async def history(self, id: PaymentId) -> Sequence[Moment]:
         return await history.of_payment(self._db, id)
 
-    async def incidents(self, *, settled: bool, wanted: Slice) -> Page[IncidentLine]:
+    async def incidents(self, *, settled: bool, wanted: PageRequest) -> Page[IncidentLine]:
         after = _number(wanted)
         rows = await self._db.fetch(
             _INCIDENT
@@ -170,15 +170,15 @@ class SqlConsole:
             after,
             wanted.limit + 1,
         )
-        return Page.cut([_incident(row) for row in rows], wanted, lambda line: str(line.id))
+        return Page.from_rows([_incident(row) for row in rows], wanted, lambda line: str(line.id))
 
     async def incident(self, id: int) -> IncidentLine:
-        row = await self._db.find(_INCIDENT + "WHERE i.id = $1", id)
+        row = await self._db.fetch_one(_INCIDENT + "WHERE i.id = $1", id)
         if row is None:
             raise NotFound
         return _incident(row)
 
-    async def cancellations(self, state: str, wanted: Slice) -> Page[CancellationLine]:
+    async def cancellations(self, state: str, wanted: PageRequest) -> Page[CancellationLine]:
         place = _PLACE.fullmatch(wanted.cursor or "")
         rows = await self._db.fetch(
             f"""
@@ -195,9 +195,9 @@ class SqlConsole:
             place[2] if place else None,
             wanted.limit + 1,
         )
-        return Page.cut([_cancellation(row) for row in rows], wanted, _place)
+        return Page.from_rows([_cancellation(row) for row in rows], wanted, _place)
 
-    async def accounts(self, wanted: Slice) -> Page[AccountLine]:
+    async def accounts(self, wanted: PageRequest) -> Page[AccountLine]:
         rows = await self._db.fetch(
             """
             SELECT e.account, e.currency, e.balance, m.nickname AS owner
@@ -213,7 +213,7 @@ class SqlConsole:
             wanted.limit + 1,
         )
         lines = [AccountLine(*row) for row in rows]
-        return Page.cut(lines, wanted, lambda line: f"{line.account} {line.currency}")
+        return Page.from_rows(lines, wanted, lambda line: f"{line.account} {line.currency}")
 
     async def days(self, since: datetime, count: int) -> Sequence[Day]:
         rows = await self._db.fetch(
@@ -252,18 +252,18 @@ class SqlConsole:
     async def pending(self, now: datetime) -> Sequence[Pending]:
         return await jobs.pending(self._db, now)
 
-    async def acts(self, wanted: Slice) -> Page[ActLine]:
+    async def acts(self, wanted: PageRequest) -> Page[ActLine]:
         before = _number(wanted)
         rows = await self._db.fetch(
             _ACT + "WHERE $1::bigint IS NULL OR a.id < $1 ORDER BY a.id DESC LIMIT $2",
             before,
             wanted.limit + 1,
         )
-        lines = [ActLine(Act(*tuple(row)[:6]), row["who"]) for row in rows]
-        return Page.cut(lines, wanted, lambda line: str(line.act.id))
+        lines = [ActLine(AuditEntry(*tuple(row)[:6]), row["who"]) for row in rows]
+        return Page.from_rows(lines, wanted, lambda line: str(line.act.id))
 
 
-def _number(wanted: Slice) -> int | None:
+def _number(wanted: PageRequest) -> int | None:
     """The id a page starts beyond; a cursor we never gave starts where the list does."""
     number = _NUMBER.fullmatch(wanted.cursor or "")
     return int(number[0]) if number else None
@@ -291,8 +291,8 @@ def _payment_line(row: Row) -> PaymentLine:
         cancelled=row["cancelled_amount"],
         currency=row["currency"],
         created_at=row["created_at"],
-        buyer=Person(row["buyer"], row["buyer_name"]),
-        seller=Person(row["seller"], row["seller_name"]),
+        buyer=MemberSummary(row["buyer"], row["buyer_name"]),
+        seller=MemberSummary(row["seller"], row["seller_name"]),
         needs_somebody=row["needs_somebody"],
     )
 
@@ -364,7 +364,7 @@ def _cancellation(row: Row) -> CancellationLine:
         id=row["id"],
         payment_id=row["payment_id"],
         title=row["title"],
-        buyer=Person(row["buyer"], row["buyer_name"]),
+        buyer=MemberSummary(row["buyer"], row["buyer_name"]),
         amount=row["amount"],
         currency=row["currency"],
         reason=row["reason"],

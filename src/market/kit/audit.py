@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from market.shared.audit import Act
+from market.shared.audit import AuditEntry
 
-from .db import Database
+from .db.database import Database
 
 
 class SqlAudit:
@@ -22,7 +22,7 @@ class SqlAudit:
             reason,
         )
 
-    async def list(self, before: int | None, limit: int) -> Sequence[Act]:
+    async def list(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
         rows = await self._db.fetch(
             """
             SELECT id, at, actor, act, subject, reason FROM operator_acts
@@ -31,4 +31,4 @@ class SqlAudit:
             before,
             limit,
         )
-        return [Act(*row) for row in rows]
+        return [AuditEntry(*row) for row in rows]

@@ -1,5 +1,5 @@
 """Background work on PgQueuer: wake-ups are enqueued in the transaction that causes them, and
-workers run what they and a timetable name."""
+workers run the handlers that wake-ups and the schedule name."""
 
 import asyncio
 import json
@@ -15,12 +15,12 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.models import Job, Schedule
 from pgqueuer.ports.driver import NotifyCallback
 
-from market.shared import about
+from market.shared import log_context
 
-from .connection import TROUBLE, BoundedConnection, Pooling, close
-from .db import Database
-from .pool import Pool
-from .purge import PORTION, drop
+from .db.connection import CONNECTION_ERRORS, BoundedConnection, Pooling, close
+from .db.database import Database
+from .db.pool import Pool
+from .db.purge import BATCH_SIZE, drop
 
 _log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ RECONNECT_AFTER_S = 1.0
 # How long a worker that hears nothing waits for a wake-up; and one that could not hear of any.
 LISTENING = timedelta(seconds=30)
 NOT_LISTENING = timedelta(seconds=1)
-# A worker tells once a second that its timetable's work goes on. What a lost one has left is free
+# A worker tells once a second that its schedule's work goes on. What a lost one has left is free
 # for the next after so long; PgQueuer by itself would wait for half a minute.
 _LEFT_BEHIND = """
     UPDATE pgqueuer_schedules SET status = 'queued'
@@ -42,29 +42,29 @@ _NO_LONGER = """
 """
 
 Work = Callable[[], Awaitable[object]]
-# What is around a job, by its name and by what it was told.
-Around = Callable[[str, Mapping[str, Any] | None], AbstractContextManager[None]]
+# A context instrument each job, made from its name and its headers.
+Instrument = Callable[[str, Mapping[str, Any] | None], AbstractContextManager[None]]
 
 
-def nothing_around(_: str, __: Mapping[str, Any] | None) -> AbstractContextManager[None]:
+def not_instrumented(_: str, __: Mapping[str, Any] | None) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-class WakeUps:
+class JobQueue:
     """Wakes workers, on the connection of the transaction that is open.
 
     PgQueuer's own `Queries` wants a connection for good; its statement is all that is needed here.
     """
 
-    def __init__(self, db: Database, carried: Callable[[], Mapping[str, str]] = dict) -> None:
-        """`carried` is what a job is told of the trace it was woken in."""
+    def __init__(self, db: Database, trace_headers: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`trace_headers` is the trace that a job was enqueued in."""
         self._db = db
-        self._carried = carried
+        self._trace_headers = trace_headers
         self._insert = QueryQueueBuilder().build_enqueue_query("raise")
 
     async def enqueue(self, name: str) -> None:
         """Lets a worker run `name` as soon as this transaction has committed."""
-        told = json.dumps(dict(self._carried()))
+        told = json.dumps(dict(self._trace_headers()))
         await self._db.execute(self._insert, [0], [name], [None], [timedelta()], [None], [told])
 
 
@@ -88,7 +88,7 @@ class SqlJobLog:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def forget_old(self, limit: int = PORTION) -> int:
+    async def purge_expired(self, limit: int = BATCH_SIZE) -> int:
         """Drops at most so many of its rows: of jobs that were done after a day, of those that
         failed after a month; how many."""
         old = """
@@ -97,29 +97,29 @@ class SqlJobLog:
         """
         return await drop(self._db, "pgqueuer_log", old, limit)
 
-    async def forget_statistics(self, limit: int = PORTION) -> int:
+    async def purge_statistics(self, limit: int = BATCH_SIZE) -> int:
         """Drops at most so many of the sums PgQueuer once made of it; how many. Nobody asks for
         them, so none are made any more."""
         return await drop(self._db, "pgqueuer_statistics", "true", limit)
 
 
-async def work(
+async def run_worker(
     pool: Pool,
-    woken: Mapping[str, Work],
-    timetable: Mapping[tuple[str, str], Work],
+    handlers: Mapping[str, Work],
+    schedule: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
     grace: timedelta,
-    around: Around = nothing_around,
+    instrument: Instrument = not_instrumented,
 ) -> None:
-    """Runs until `stop`, on a connection beside the pool: `woken` by name, `timetable` by (name,
+    """Runs until `stop`, on a connection beside the pool: `handlers` by name, `schedule` by (name,
     cron expression). What runs then has `grace` to come to an end; after that it is broken off.
 
     Comes back by itself when the database was away.
     """
     while not stop.is_set():
         try:
-            await _work_while_connected(pool, woken, timetable, stop, grace, around)
-        except TROUBLE as trouble:
+            await _work_while_connected(pool, handlers, schedule, stop, grace, instrument)
+        except CONNECTION_ERRORS as trouble:
             _log.warning("worker_lost_the_database", trouble=repr(trouble))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RECONNECT_AFTER_S)
@@ -127,21 +127,21 @@ async def work(
 
 async def _work_while_connected(
     pool: Pool,
-    woken: Mapping[str, Work],
-    timetable: Mapping[tuple[str, str], Work],
+    handlers: Mapping[str, Work],
+    schedule: Mapping[tuple[str, str], Work],
     stop: asyncio.Event,
     grace: timedelta,
-    around: Around,
+    instrument: Instrument,
 ) -> None:
     connection = await pool.beside("market jobs")
     try:
         await connection.execute(_LEFT_BEHIND)
-        await connection.execute(_NO_LONGER, *map(list, zip(*timetable, strict=True)))
+        await connection.execute(_NO_LONGER, *map(list, zip(*schedule, strict=True)))
         listens = pool.pooling is not Pooling.TRANSACTION
         queuer = PgQueuer(_Driver(connection, listens=listens))
-        for name, run in woken.items():
-            queuer.entrypoint(name)(_on_job(name, run, around))
-        for (name, cron), run in timetable.items():
+        for name, run in handlers.items():
+            queuer.entrypoint(name)(_on_job(name, run, instrument))
+        for (name, cron), run in schedule.items():
             queuer.schedule(name, cron)(_on_schedule(name, run))
         wait = LISTENING if listens else NOT_LISTENING
         no_statistics = timedelta()
@@ -166,9 +166,9 @@ async def _work_while_connected(
         await close(connection)
 
 
-def _on_job(name: str, run: Work, around: Around) -> Callable[[Job], Awaitable[None]]:
+def _on_job(name: str, run: Work, instrument: Instrument) -> Callable[[Job], Awaitable[None]]:
     async def on_job(job: Job) -> None:
-        with about.meanwhile(job=name), around(name, job.headers):
+        with log_context.bound(job=name), instrument(name, job.headers):
             await run()
 
     return on_job
@@ -176,7 +176,7 @@ def _on_job(name: str, run: Work, around: Around) -> Callable[[Job], Awaitable[N
 
 def _on_schedule(name: str, run: Work) -> Callable[[Schedule], Awaitable[None]]:
     async def on_schedule(_: Schedule) -> None:
-        with about.meanwhile(job=name):
+        with log_context.bound(job=name):
             await run()
 
     return on_schedule

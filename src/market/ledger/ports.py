@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 
 from .domain import Balance, Statement, Transfer
 
@@ -22,7 +22,7 @@ class Transfers(Protocol):
         currency: str,
         since: datetime | None,
         until: datetime | None,
-        wanted: Slice,
+        wanted: PageRequest,
     ) -> Statement:
         """What happened in [since, until), None for without end; all of it from one snapshot.
 

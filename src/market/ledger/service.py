@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
+from market.shared.contracts import Settlement
 from market.shared.ids import PaymentId
 from market.shared.money import KRW, Money
-from market.shared.page import Slice
-from market.shared.purchase import Settlement
+from market.shared.pagination import PageRequest
 
 from .domain import (
     ESCROW,
@@ -68,7 +68,7 @@ class Ledger:
         since: datetime | None = None,
         until: datetime | None = None,
         currency: str = KRW,
-        wanted: Slice = Slice(PAGE_SIZE),  # noqa: B008 # it can't change
+        wanted: PageRequest = PageRequest(PAGE_SIZE),  # noqa: B008 # it can't change
     ) -> Statement:
         """A page of what happened to an account in [since, until), by the time it happened.
 
@@ -86,7 +86,7 @@ class Ledger:
         """The whole statement, page after page; at least one."""
         cursor: str | None = None
         while True:
-            wanted = Slice(PAGE_SIZE, cursor)
+            wanted = PageRequest(PAGE_SIZE, cursor)
             page = await self.statement(account, since, until, currency, wanted)
             yield page
             cursor = page.next_cursor

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.shared.errors import Invalid
-from market.shared.page import Page, Slice
+from market.shared.pagination import Page, PageRequest
 
 from .domain import Balance, Line, Statement, Transfer, TransferKind
 
@@ -48,7 +48,7 @@ class SqlTransfers:
         currency: str,
         since: datetime | None,
         until: datetime | None,
-        wanted: Slice,
+        wanted: PageRequest,
     ) -> Statement:
         after = _position(wanted.cursor) if wanted.cursor else None
         # One statement, one snapshot: read apart, the balances and the lines between them could
@@ -85,7 +85,7 @@ class SqlTransfers:
             wanted.limit + 1,
         )
         lines = [_line(row) for row in rows if row["id"] is not None]
-        page = Page.cut(lines, wanted, _cursor)
+        page = Page.from_rows(lines, wanted, _cursor)
         # safeguard: a statement's lines and balances read in one snapshot
         opening, closing = rows[0]["opening"], rows[0]["closing"]
         return Statement(account, currency, opening, page.items, closing, page.next_cursor)

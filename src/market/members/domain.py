@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from market.shared.errors import Conflict, Forbidden, Unauthenticated
 from market.shared.ids import MemberId, SessionId
-from market.shared.people import Person
+from market.shared.principals import MemberSummary
 from market.shared.text import BIDI, mailbox, skeleton
 
 # Before it has its one spelling: the @ may be one of full width, or a small one.
@@ -92,8 +92,8 @@ class Member:
         return skeleton(self.nickname)
 
     @property
-    def person(self) -> Person:
-        return Person(self.id, self.nickname)
+    def person(self) -> MemberSummary:
+        return MemberSummary(self.id, self.nickname)
 
     def remove_password(self, now: datetime) -> None:
         """From now on no password opens anything; the member is still to be told."""

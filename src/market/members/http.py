@@ -10,18 +10,18 @@ from litestar.params import JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Meta, Struct
 
-from market.kit.http import (
+from market.kit.http.problems import problem_responses
+from market.kit.http.request import (
     BEARER,
-    ONE_LINE,
+    SINGLE_LINE,
     ClientAddress,
     Idempotent,
     KeyParam,
     SignedIn,
 )
-from market.kit.problems import documented
-from market.shared import about
+from market.shared import log_context
 from market.shared.errors import Unauthenticated
-from market.shared.people import Caller
+from market.shared.principals import Principal
 
 from .auth.throttling import AuthThrottle
 from .domain import (
@@ -42,7 +42,7 @@ Email = Annotated[
     str, Meta(pattern=EMAIL, max_length=EMAIL_LENGTH_MAX, examples=["bora@example.com"])
 ]
 Password = Annotated[str, Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
-Nickname = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=NICKNAME_LENGTH_MAX)]
+Nickname = Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=NICKNAME_LENGTH_MAX)]
 
 
 class SignUp(Struct):
@@ -97,14 +97,14 @@ class AuthController(Controller):
     path = "/api/auth"
     tags = ["auth"]
 
-    @post("/signup", responses=documented(409, 422, 429, body=True))
+    @post("/signup", responses=problem_responses(409, 422, 429, body=True))
     async def sign_up(
         self,
         data: JSONBody[SignUp],
         members: Service,
         auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
-        once: Idempotent,
+        idempotent: Idempotent,
         key: KeyParam = None,
     ) -> Response[SignedUp]:
         """A new member, signed in at once."""
@@ -120,9 +120,9 @@ class AuthController(Controller):
                 member=MemberOut.of(member),
             )
 
-        return await once(work, status=201)
+        return await idempotent(work, status=201)
 
-    @post("/login", status_code=200, responses=documented(401, 429, body=True))
+    @post("/login", status_code=200, responses=problem_responses(401, 429, body=True))
     async def sign_in(
         self,
         data: JSONBody[SignIn],
@@ -134,7 +134,7 @@ class AuthController(Controller):
         await auth_throttle.sign_in(client_address, data.email)
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
-    @post("/refresh", status_code=200, responses=documented(401, 429, body=True))
+    @post("/refresh", status_code=200, responses=problem_responses(401, 429, body=True))
     async def refresh(
         self,
         data: JSONBody[RefreshTokenIn],
@@ -146,7 +146,7 @@ class AuthController(Controller):
         await auth_throttle.refresh(client_address)
         return TokensOut.of(await members.refresh(data.refresh_token))
 
-    @post("/logout", status_code=204, responses=documented(401, body=True))
+    @post("/logout", status_code=204, responses=problem_responses(401, body=True))
     async def sign_out(self, data: JSONBody[RefreshTokenIn], members: Service) -> None:
         """Ends the session; its access token is refused from now on."""
         await members.sign_out(data.refresh_token)
@@ -156,7 +156,7 @@ class AuthController(Controller):
     "/api/me",
     security=BEARER,
     tags=["me"],
-    responses=documented(401),
+    responses=problem_responses(401),
     name="me",
 )
 async def show_me(caller: SignedIn, members: Service) -> MemberOut:
@@ -185,7 +185,7 @@ class Authentication:
         await self._app(scope, receive, send)
 
 
-async def caller_of(scope: Scope) -> Caller | None:
+async def caller_of(scope: Scope) -> Principal | None:
     """Whose token a request brings; None without one. Raises TokenInvalid, TokenExpired."""
     header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     if header is None:
@@ -195,7 +195,7 @@ async def caller_of(scope: Scope) -> Caller | None:
         raise TokenInvalid
     members: MemberService = scope["litestar_app"].state.market.members
     caller = await members.authenticate_token(token.strip())
-    about.add(member_id=caller.id)  # from here on in every line
+    log_context.bind(member_id=caller.id)  # from here on in every line
     return caller
 
 

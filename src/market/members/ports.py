@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from market.shared.ids import MemberId, SessionId
-from market.shared.limits import Limit
-from market.shared.people import Caller
+from market.shared.principals import Principal
+from market.shared.rate_limit import RateLimit
 
 from .domain import AccessClaims, Member, RefreshClaims, Session
 from .oauth.identity import FlowSecrets, SocialIdentity
@@ -75,7 +75,7 @@ class Sessions(Protocol):
         """Ends every session of a member."""
         ...
 
-    async def find_principal(self, claims: AccessClaims) -> Caller | None:
+    async def find_principal(self, claims: AccessClaims) -> Principal | None:
         """The member behind a session that is not revoked."""
         ...
 
@@ -109,7 +109,7 @@ class Tokens(Protocol):
 class RateLimits(Protocol):
     """Counts turns, for all processes together."""
 
-    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+    async def take(self, turns: Sequence[tuple[RateLimit, str]]) -> None:
         """Takes a turn of each key in this order, until one has none left. Raises RateLimited."""
         ...
 
@@ -124,7 +124,7 @@ class SocialProvider(Protocol):
     async def identify(
         self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
     ) -> SocialIdentity:
-        """Whom a code stands for. Raises SocialRefused, SocialUnavailable."""
+        """Whom a code stands for. Raises SocialRefused, ProviderUnavailable."""
         ...
 
 

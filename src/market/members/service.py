@@ -8,7 +8,7 @@ from market.shared.audit import Audit
 from market.shared.clock import Clock
 from market.shared.errors import Invalid, NotFound
 from market.shared.ids import Ids, MemberId, SessionId
-from market.shared.people import Caller
+from market.shared.principals import Principal
 from market.shared.transactions import Transactions
 
 from .domain import (
@@ -155,7 +155,7 @@ class MemberService:
             session.revoke(self._clock.now())
             await self._sessions.save(session)
 
-    async def authenticate_token(self, access_token: str) -> Caller:
+    async def authenticate_token(self, access_token: str) -> Principal:
         """Who calls. Raises TokenExpired, and TokenInvalid also for a session that was ended.
 
         The session is looked up on every request: one indexed read, which also brings the
@@ -171,7 +171,7 @@ class MemberService:
         claims = self._tokens.read_access(pair.access_token, now)
         return SessionCookie(self._tokens.sign_cookie(claims, now, now + lasts), lasts)
 
-    async def authenticate_cookie(self, cookie: str) -> Caller:
+    async def authenticate_cookie(self, cookie: str) -> Principal:
         """Whose browser it is. Raises TokenExpired, and TokenInvalid also for a session that was
         ended."""
         return await self._authenticate(self._tokens.read_cookie(cookie, self._clock.now()))
@@ -184,7 +184,7 @@ class MemberService:
             return None
         return session.member_id
 
-    async def _authenticate(self, claims: AccessClaims) -> Caller:
+    async def _authenticate(self, claims: AccessClaims) -> Principal:
         caller = await self._sessions.find_principal(claims)
         if caller is None:
             raise TokenInvalid
@@ -198,7 +198,7 @@ class MemberService:
     async def get(self, id: MemberId) -> Member:
         return await self._members.get(id)
 
-    async def choose_password(self, caller: Caller, password_hash: str) -> None:
+    async def choose_password(self, caller: Principal, password_hash: str) -> None:
         """Gives a member who signs in elsewhere a password too, so soon after a sign-in that it is
         they who choose. Raises StepUpNeeded, PasswordSet."""
         now = self._clock.now()

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import asyncpg
 
-from market.kit.db import Database, Row
-from market.kit.purge import PORTION, drop
-from market.kit.together import Together
+from market.kit.concurrency.batching import Batcher
+from market.kit.db.database import Database, Row
+from market.kit.db.purge import BATCH_SIZE, drop
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId, SessionId
-from market.shared.people import Caller
+from market.shared.principals import Principal
 from market.shared.text import skeleton
 
 from .domain import AccessClaims, EmailTaken, Member, Session
@@ -80,30 +80,30 @@ class SqlMembers:
             raise NicknameTaken from cause
 
     async def get(self, id: MemberId) -> Member:
-        row = await self._db.find(_MEMBER + "WHERE id = $1", id)
+        row = await self._db.fetch_one(_MEMBER + "WHERE id = $1", id)
         if row is None:
             raise NotFound
         return _member(row)
 
     async def get_for_update(self, id: MemberId) -> Member:
         # safeguard: member row locked by id
-        row = await self._db.lock(_MEMBER + "WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.fetch_one_for_update(_MEMBER + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
         return _member(row)
 
     async def find_by_email(self, email: str) -> Member | None:
-        row = await self._db.find(_MEMBER + "WHERE email = $1", email)
+        row = await self._db.fetch_one(_MEMBER + "WHERE email = $1", email)
         return _member(row) if row else None
 
     async def find_by_email_for_update(self, email: str) -> Member | None:
         # safeguard: member row locked by email
-        row = await self._db.lock(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
+        row = await self._db.fetch_one_for_update(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
         return _member(row) if row else None
 
     async def lock_if_password_unchanged(self, member: Member) -> bool:
         # safeguard: a password unchanged since it was checked
-        row = await self._db.lock(
+        row = await self._db.fetch_one_for_update(
             "SELECT FROM members WHERE id = $1 AND password_hash = $2 FOR SHARE",
             member.id,
             member.password_hash,
@@ -130,7 +130,7 @@ class SqlSocialAccounts:
         self._db = db
 
     async def find_member(self, provider: str, subject: str) -> MemberId | None:
-        id: MemberId | None = await self._db.value(
+        id: MemberId | None = await self._db.fetch_value(
             "SELECT member_id FROM social_accounts WHERE provider = $1 AND subject = $2",
             provider,
             subject,
@@ -160,8 +160,8 @@ class SqlSessions:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._callers = Together[AccessClaims, Caller | None](
-            "sessions", self._find_principals, most=200, lanes=2
+        self._callers = Batcher[AccessClaims, Principal | None](
+            "sessions", self._find_principals, batch_size=200, concurrency=2
         )
 
     async def add(self, session: Session) -> None:
@@ -178,12 +178,12 @@ class SqlSessions:
         )
 
     async def find(self, id: SessionId) -> Session | None:
-        row = await self._db.find(_SESSION + "WHERE id = $1", id)
+        row = await self._db.fetch_one(_SESSION + "WHERE id = $1", id)
         return _session(row) if row else None
 
     async def find_for_update(self, id: SessionId) -> Session | None:
         # safeguard: session row locked
-        row = await self._db.lock(_SESSION + "WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.fetch_one_for_update(_SESSION + "WHERE id = $1 FOR UPDATE", id)
         return _session(row) if row else None
 
     async def save(self, session: Session) -> None:
@@ -205,12 +205,12 @@ class SqlSessions:
             now,
         )
 
-    async def find_principal(self, claims: AccessClaims) -> Caller | None:
+    async def find_principal(self, claims: AccessClaims) -> Principal | None:
         # Every request looks here, so those that come together look once. The look begins after
         # the last of them came: a session that ended before is never found.
-        return await self._callers.ask(claims)
+        return await self._callers.submit(claims)
 
-    async def _find_principals(self, claims: Sequence[AccessClaims]) -> list[Caller | None]:
+    async def _find_principals(self, claims: Sequence[AccessClaims]) -> list[Principal | None]:
         # safeguard: a revoked session's access token refused
         rows = await self._db.fetch(
             """
@@ -225,14 +225,14 @@ class SqlSessions:
             [claim.session_id for claim in claims],
         )
         found = {
-            (row["id"], row["session_id"]): Caller(
+            (row["id"], row["session_id"]): Principal(
                 row["id"], row["nickname"], row["session_id"], row["operator"]
             )
             for row in rows
         }
         return [found.get((claim.member_id, claim.session_id)) for claim in claims]
 
-    async def purge_expired(self, limit: int = PORTION) -> int:
+    async def purge_expired(self, limit: int = BATCH_SIZE) -> int:
         """Drops at most so many of the sessions whose last token has expired; how many."""
         return await drop(self._db, "sessions", "expires_at < now()", limit)
 

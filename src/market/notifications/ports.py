@@ -6,7 +6,7 @@ from typing import Protocol
 
 from market.shared.ids import MemberId, TradeId
 from market.shared.notification import NotificationKind
-from market.shared.page import Page, Slice
+from market.shared.pagination import Page, PageRequest
 
 from .domain import Notification
 
@@ -27,7 +27,7 @@ class Notifications(Protocol):
         """A repeat adds nothing."""
         ...
 
-    async def page(self, member: MemberId, wanted: Slice) -> Page[Notification]: ...
+    async def page(self, member: MemberId, wanted: PageRequest) -> Page[Notification]: ...
 
     async def unread(self, member: MemberId) -> int: ...
 

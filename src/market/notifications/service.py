@@ -6,7 +6,7 @@ from market.shared.clock import Clock
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId, TradeId
 from market.shared.notification import NotificationKind
-from market.shared.page import Page, Slice
+from market.shared.pagination import Page, PageRequest
 
 from .domain import CONFIRMATION_REMINDER_AFTER, Notification
 from .ports import Notifications
@@ -39,7 +39,7 @@ class NotificationService:
         for member in to:
             await self._notifications.add(member, trade_id, kind, source, now, amount, reason)
 
-    async def page(self, member: MemberId, wanted: Slice) -> Page[Notification]:
+    async def page(self, member: MemberId, wanted: PageRequest) -> Page[Notification]:
         return await self._notifications.page(member, wanted)
 
     async def unread(self, member: MemberId) -> int:

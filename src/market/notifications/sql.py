@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.shared.ids import MemberId, TradeId
 from market.shared.notification import NotificationKind
-from market.shared.page import Page, Slice
+from market.shared.pagination import Page, PageRequest
 
 from .domain import Notification
 
@@ -42,7 +42,7 @@ class SqlNotifications:
             reason,
         )
 
-    async def page(self, member: MemberId, wanted: Slice) -> Page[Notification]:
+    async def page(self, member: MemberId, wanted: PageRequest) -> Page[Notification]:
         rows = await self._db.fetch(
             """
             SELECT n.id, n.trade_id, n.kind, n.created_at, n.read_at, n.amount, n.reason,
@@ -56,10 +56,12 @@ class SqlNotifications:
             wanted.cursor,
             wanted.limit + 1,
         )
-        return Page.cut([_notification(row) for row in rows], wanted, lambda notice: notice.id)
+        return Page.from_rows(
+            [_notification(row) for row in rows], wanted, lambda notice: notice.id
+        )
 
     async def unread(self, member: MemberId) -> int:
-        count: int = await self._db.value(
+        count: int = await self._db.fetch_value(
             "SELECT count(*) FROM notices WHERE member_id = $1 AND read_at IS NULL", member
         )
         return count
@@ -76,7 +78,7 @@ class SqlNotifications:
         )
 
     async def open(self, member: MemberId, id: str, now: datetime) -> TradeId | None:
-        trade_id: TradeId | None = await self._db.value(
+        trade_id: TradeId | None = await self._db.fetch_value(
             """
             WITH opened AS (SELECT trade_id FROM notices WHERE id = $2 AND member_id = $1),
             marked AS (

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import ClassVar
 
 from market.shared.banking import RefundAccount
+from market.shared.contracts import FAILED_LATER, TRANSFER_FAILED
 from market.shared.errors import Conflict
 from market.shared.ids import CancellationId, PaymentId
-from market.shared.people import Party
-from market.shared.purchase import FAILED_LATER, TRANSFER_FAILED
+from market.shared.principals import Party
 
 
 class CancellationInProgress(Conflict):

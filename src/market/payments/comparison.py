@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble, MarketError
+from market.shared.errors import GatewayUnavailable, MarketError
 from market.shared.ids import PaymentId, well_formed
 from market.shared.money import Money
 
@@ -162,7 +162,7 @@ class Comparison:
         self, gateway: PaymentGateway, id: PaymentId, outcome: Outcome
     ) -> None:
         """Looks at one payment by itself and applies what is news; what differs still is an
-        incident. Raises GatewayTrouble."""
+        incident. Raises GatewayUnavailable."""
         for left in reversed(range(REPAIRS + 1)):
             payment = await self._payments.get(id)
             attempts = await gateway.look(payment)
@@ -190,7 +190,7 @@ class Comparison:
     async def _apply_news(self, id: PaymentId) -> None:
         try:
             await self._looking.synchronize(id, door=Door.COMPARISON)
-        except GatewayTrouble:
+        except GatewayUnavailable:
             raise
         except Exception:
             # A record so wrong that our own rules refuse it is just what operators must hear of.

@@ -17,11 +17,11 @@ from typing import ClassVar, Self
 
 from market.shared.banking import Bank, RefundAccount, VirtualAccount
 from market.shared.clock import is_ahead
+from market.shared.contracts import AmountDue
 from market.shared.errors import Conflict, Invalid, InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.people import Party
-from market.shared.purchase import Invoice
+from market.shared.principals import Party
 
 from .buyer import NOBODY, Buyer
 from .cancellation import TRY_AGAIN_AFTER, Cancellation
@@ -176,7 +176,7 @@ class Payment:
     def ask(
         cls,
         id: PaymentId,
-        invoice: Invoice,
+        invoice: AmountDue,
         gateway: str,
         means: "Means",
         now: datetime,

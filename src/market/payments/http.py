@@ -14,26 +14,26 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
-from market.kit.addresses import Addresses
-from market.kit.http import (
+from market.kit.http.client_ip import ClientIpResolver
+from market.kit.http.idempotency import ExecutionMode
+from market.kit.http.problems import problem_responses
+from market.kit.http.request import (
     BEARER,
-    LONGEST_PHONE,
-    ONE_LINE,
+    PHONE_LENGTH_MAX,
+    SINGLE_LINE,
     AccountIn,
     Idempotent,
     KeyParam,
     SignedIn,
-    known_bank,
-    known_phone,
+    parse_bank,
+    parse_phone,
     path_id,
 )
-from market.kit.idempotency import Scope
-from market.kit.problems import documented
 from market.shared.banking import VirtualAccount
 from market.shared.clock import Clock
 from market.shared.errors import Invalid
 from market.shared.ids import CancellationId, PaymentId, TradeId
-from market.shared.people import Caller
+from market.shared.principals import Principal
 from market.shared.text import line
 
 from .buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, NOBODY, Buyer
@@ -62,13 +62,15 @@ class BuyerIn(Struct):
     """What the payment company must be told of a buyer: where it needs something that is not given,
     the answer is `buyer_needed`, which names it."""
 
-    name: Annotated[str, Meta(pattern=ONE_LINE, max_length=LONGEST_NAME)] | None = None
-    phone: Annotated[str, Meta(max_length=LONGEST_PHONE, examples=["010-1234-5678"])] | None = None
+    name: Annotated[str, Meta(pattern=SINGLE_LINE, max_length=LONGEST_NAME)] | None = None
+    phone: Annotated[str, Meta(max_length=PHONE_LENGTH_MAX, examples=["010-1234-5678"])] | None = (
+        None
+    )
     email: Annotated[str, Meta(pattern=f"^{EMAIL}$(?!\\n)", max_length=LONGEST_EMAIL)] | None = None
 
     def read(self) -> Buyer:
         """Raises Invalid for what is no phone number."""
-        phone = known_phone(self.phone) if self.phone else ""
+        phone = parse_phone(self.phone) if self.phone else ""
         return Buyer((self.name or "").strip(), phone, self.email or "")
 
 
@@ -82,7 +84,7 @@ class CancelIn(Struct):
     """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
     needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_REASON)]
+    reason: Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=LONGEST_REASON)]
     amount: Annotated[int, Meta(ge=1)] | None = None
     refund_account: AccountIn | None = None
 
@@ -125,7 +127,7 @@ class PaymentOut(Struct):
     virtual_account: VirtualAccount | None
 
     @classmethod
-    def of(cls, payment: Payment, payments: PaymentService, viewer: Caller) -> "PaymentOut":
+    def of(cls, payment: Payment, payments: PaymentService, viewer: Principal) -> "PaymentOut":
         """As its buyer sees it, or, without the means to pay, its seller; why a card was declined
         is no matter of theirs."""
         theirs = payment.payer == viewer.id
@@ -155,7 +157,7 @@ class PaymentController(Controller):
 
     @post(
         "/trades/{trade_id:str}/payment",
-        responses=documented(401, 403, 404, 409, 422, 429, 502, body=True),
+        responses=problem_responses(401, 403, 404, 409, 422, 429, 502, body=True),
     )
     async def start(
         self,
@@ -163,7 +165,7 @@ class PaymentController(Controller):
         data: JSONBody[PayIn],
         caller: SignedIn,
         payments: Service,
-        once: Idempotent,
+        idempotent: Idempotent,
         payment_limits: Limits,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
@@ -172,14 +174,14 @@ class PaymentController(Controller):
 
         async def work() -> PaymentOut:
             id = TradeId(path_id(trade_id))
-            means = Means(Method(data.method), known_bank(data.bank) if data.bank else None)
+            means = Means(Method(data.method), parse_bank(data.bank) if data.bank else None)
             buyer = data.buyer.read() if data.buyer else NOBODY
             payment = await payments.start(id, caller.id, means, buyer)
             return PaymentOut.of(payment, payments, caller)
 
-        return await once(work, status=201, scope=Scope.WITH_GATEWAY)
+        return await idempotent(work, status=201, mode=ExecutionMode.WITH_GATEWAY)
 
-    @get("/payments/{payment_id:str}", responses=documented(401, 404))
+    @get("/payments/{payment_id:str}", responses=problem_responses(401, 404))
     async def show(
         self,
         payment_id: FromPath[str],
@@ -194,7 +196,7 @@ class PaymentController(Controller):
     @post(
         "/payments/{payment_id:str}/cancel",
         status_code=200,
-        responses=documented(401, 404, 409, 422, 429, body=True)
+        responses=problem_responses(401, 404, 409, 422, 429, body=True)
         | {202: ResponseSpec(PaymentOut, description="the money is on its way back")},
     )
     async def cancel(
@@ -204,7 +206,7 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
         refunds: NamedDependency[RefundService],
-        once: Idempotent,
+        idempotent: Idempotent,
         payment_limits: Limits,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
@@ -225,7 +227,7 @@ class PaymentController(Controller):
             nonlocal under_way
             account = data.refund_account.read() if data.refund_account else None
             reason = line(data.reason)
-            wish = CancellationId(once.wish) if once.wish else None
+            wish = CancellationId(idempotent.operation_id) if idempotent.operation_id else None
             payment = await refunds.cancel(
                 id, caller.id, data.amount, reason, account, wish, operator=caller.operator
             )
@@ -235,19 +237,19 @@ class PaymentController(Controller):
         def status(_: PaymentOut) -> int:
             return 202 if under_way else 200
 
-        return await once(work, status=status, scope=Scope.WITH_GATEWAY)
+        return await idempotent(work, status=status, mode=ExecutionMode.WITH_GATEWAY)
 
     @post(
         "/payments/{payment_id:str}/complete",
         status_code=200,
-        responses=documented(401, 404, 409, 422, 429, 502, body=True),
+        responses=problem_responses(401, 404, 409, 422, 429, 502, body=True),
     )
     async def complete(
         self,
         payment_id: FromPath[str],
         caller: SignedIn,
         payments: Service,
-        once: Idempotent,
+        idempotent: Idempotent,
         payment_limits: Limits,
         data: JSONBody[CompleteIn | None] = None,
         key: KeyParam = None,
@@ -263,7 +265,7 @@ class PaymentController(Controller):
             payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id, token)
             return PaymentOut.of(payment, payments, caller)
 
-        return await once(work, scope=Scope.WITH_GATEWAY)
+        return await idempotent(work, mode=ExecutionMode.WITH_GATEWAY)
 
 
 class Stored(Struct):
@@ -275,22 +277,22 @@ class Stored(Struct):
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(401, 404, 429, body=True),
+    responses=problem_responses(401, 404, 429, body=True),
 )
 async def receive_v1(
     request: Request[Any, Any, State],
     webhooks: NamedDependency[WebhookReceiver],
     sources: NamedDependency[SkipValidation[Sources]],
-    addresses: NamedDependency[SkipValidation[Addresses]],
+    client_ips: NamedDependency[SkipValidation[ClientIpResolver]],
 ) -> Stored:
     """PortOne V1's webhook, JSON or form. It is not signed, so it is only a hint to look (P3).
 
     What it says of orders that are not ours leaves nothing; where V1 is not in use, and no payment
     of V1 is meant, there is no such door.
     """
-    sources.admit(addresses.exactly(request))
+    sources.admit(client_ips.client_ip(request))
     body = _webhook(await request.body(), request.headers.get("content-type", ""))
-    await webhooks.unsigned(body.get("merchant_uid", ""), body, addresses.of(request))
+    await webhooks.unsigned(body.get("merchant_uid", ""), body, client_ips.rate_limit_key(request))
     return Stored()
 
 
@@ -299,7 +301,7 @@ async def receive_v1(
     status_code=200,
     tags=["webhooks"],
     request_max_body_size=LARGEST_WEBHOOK,
-    responses=documented(401, body=True),
+    responses=problem_responses(401, body=True),
 )
 async def receive_v2(
     request: Request[Any, Any, State],

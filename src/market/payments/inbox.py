@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import msgspec
 
-from market.kit.db import Database
-from market.kit.jobs import WakeUps
-from market.kit.purge import PORTION, drop
+from market.kit.db.database import Database
+from market.kit.db.purge import BATCH_SIZE, drop
+from market.kit.jobs import JobQueue
 from market.shared.clock import Clock
 from market.shared.ids import PaymentId
 
@@ -19,7 +19,7 @@ KEPT = timedelta(days=30)
 class SqlInbox:
     """Webhooks that wait, and that were handled."""
 
-    def __init__(self, db: Database, wake_ups: WakeUps, clock: Clock) -> None:
+    def __init__(self, db: Database, wake_ups: JobQueue, clock: Clock) -> None:
         self._db = db
         self._wake_ups = wake_ups
         self._clock = clock
@@ -67,7 +67,7 @@ class SqlInbox:
         )
         return [Hint(row["id"], row["payment_id"]) for row in rows]
 
-    async def forget_handled(self, limit: int = PORTION) -> int:
+    async def forget_handled(self, limit: int = BATCH_SIZE) -> int:
         """Drops at most so many of the webhooks that were handled a month ago; how many."""
         return await drop(self._db, "webhooks", "handled_at < $1", limit, self._clock.now() - KEPT)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.shared.errors import NotFound
 
 from .domain import Payment
@@ -65,7 +65,7 @@ class SqlIncidents:
 
     async def get_for_update(self, id: int) -> Incident:
         # safeguard: incident row locked
-        row = await self._db.lock(_SELECT + "WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.fetch_one_for_update(_SELECT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
         return _incident(row)

@@ -4,19 +4,19 @@ from datetime import timedelta
 
 from market.shared.errors import RateLimited
 from market.shared.ids import MemberId, PaymentId
-from market.shared.limits import Limit
+from market.shared.rate_limit import RateLimit
 
 from .ports import RateLimits
 
 # Each begins, ends or moves something at the gateway. A seller of many things calls off more
 # trades in a row than anybody buys.
-BEGIN_BY_MEMBER = Limit(60, timedelta(minutes=10))
-COMPLETE_BY_MEMBER = Limit(300, timedelta(minutes=10))
-CANCEL_BY_MEMBER = Limit(120, timedelta(minutes=10))
+BEGIN_BY_MEMBER = RateLimit(60, timedelta(minutes=10))
+COMPLETE_BY_MEMBER = RateLimit(300, timedelta(minutes=10))
+CANCEL_BY_MEMBER = RateLimit(120, timedelta(minutes=10))
 # PortOne sends a handful of webhooks about one payment, and none about orders that are not ours,
 # unless another system shares our account there.
-WEBHOOKS_OF_PAYMENT = Limit(30, timedelta(minutes=10))
-UNKNOWN_FROM_ADDRESS = Limit(60, timedelta(minutes=10))
+WEBHOOKS_OF_PAYMENT = RateLimit(30, timedelta(minutes=10))
+UNKNOWN_FROM_ADDRESS = RateLimit(60, timedelta(minutes=10))
 
 
 class PaymentLimits:
@@ -48,5 +48,6 @@ class PaymentLimits:
         return timedelta()
 
     async def unknown_webhook(self, address: str) -> None:
-        """An unsigned webhook about an order that is not ours, by `Addresses.of`."""
+        """An unsigned webhook about an order that is not ours; `address` comes from
+        `ClientIpResolver.rate_limit_key`."""
         await self._limits.take([(UNKNOWN_FROM_ADDRESS, f"unknown webhook\0{address}")])

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from market.shared.audit import Audit
 from market.shared.clock import Clock
 from market.shared.ids import MemberId, PaymentId, TradeId
-from market.shared.people import Party
+from market.shared.principals import Party
 from market.shared.transactions import Transactions
 
 from .domain import Payment
@@ -49,7 +49,7 @@ class OperatorDesk:
 
     async def look(self, id: PaymentId, by: MemberId) -> Payment:
         """Asks the gateway now, rather than when it is time. Raises NotFound, OwnTrade,
-        GatewayTrouble."""
+        GatewayUnavailable."""
         await self.check_not_own((await self._looking.see(id, by, operator=True)).trade_id, by)
         await self._audit.record(by, "look", f"payment {id}", "not to wait for the next look")
         return await self._looking.synchronize(id, door=Door.OPERATOR)

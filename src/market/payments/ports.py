@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
-from market.shared.errors import Conflict, GatewayTrouble
+from market.shared.contracts import AmountDue, Refunded
+from market.shared.errors import Conflict, GatewayUnavailable
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
-from market.shared.limits import Limit
 from market.shared.money import Money
-from market.shared.people import Party
-from market.shared.purchase import Invoice, Refunded
+from market.shared.principals import Party
+from market.shared.rate_limit import RateLimit
 
 from .cancellation import Cancellation
 from .demands import Demands
@@ -25,7 +25,7 @@ class GatewayRefused(Conflict):
     message: ClassVar[str] = "The payment gateway refused the request."
 
 
-class OutcomeUnknown(GatewayTrouble):
+class OutcomeUnknown(GatewayUnavailable):
     code: ClassVar[str] = "outcome_unknown"
     message: ClassVar[str] = (
         "The payment gateway did not respond. The outcome is unknown until it is queried."
@@ -51,7 +51,7 @@ class PaymentGateway(Protocol):
     asks a buyer asks for what it `demands`. Never called inside a transaction.
 
     With `repeats_answers`, a cancel that is sent again as it was gets the answer of the one before,
-    so that a refusal means all of them. Every call raises GatewayTrouble when no answer came or
+    so that a refusal means all of them. Every call raises GatewayUnavailable when no answer came or
     none that makes sense.
     """
 
@@ -119,12 +119,12 @@ class Gateways:
         return list(self._by_version.values())
 
     def of(self, payment: Payment) -> PaymentGateway:
-        """The one a payment began on, whatever is configured since. Raises GatewayTrouble when
+        """The one a payment began on, whatever is configured since. Raises GatewayUnavailable when
         there is none: a payment is never asked of a gateway that can't know it."""
         try:
             return self._by_version[payment.gateway]
         except KeyError as cause:
-            raise GatewayTrouble(
+            raise GatewayUnavailable(
                 f"Nothing here speaks to gateway {payment.gateway}.", payment_id=payment.id
             ) from cause
 
@@ -266,7 +266,7 @@ class Cancellations(Protocol):
 class Purchases(Protocol):
     """The trades that payments are for. Where one is changed, within the caller's transaction."""
 
-    async def invoice(self, id: TradeId, payer: MemberId) -> Invoice:
+    async def invoice(self, id: TradeId, payer: MemberId) -> AmountDue:
         """What its buyer is to pay. Raises NotFound and refusals of the trade's."""
         ...
 
@@ -401,7 +401,7 @@ class Incidents(Protocol):
 class RateLimits(Protocol):
     """Counts turns, for all processes together."""
 
-    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+    async def take(self, turns: Sequence[tuple[RateLimit, str]]) -> None:
         """Takes a turn of each key in this order, until one has none left. Raises RateLimited."""
         ...
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import structlog
 
-from market.shared import about
+from market.shared import log_context
 from market.shared.audit import Audit
 from market.shared.banking import RefundAccount
 from market.shared.clock import Clock
-from market.shared.errors import Conflict, GatewayTrouble, Invalid, InvalidTransition, NotFound
+from market.shared.errors import Conflict, GatewayUnavailable, Invalid, InvalidTransition, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
-from market.shared.people import Party
+from market.shared.principals import Party
 from market.shared.text import line
 from market.shared.transactions import Transactions
 
@@ -271,7 +271,7 @@ class RefundService:
             raise OwnTrade(trade_id=payment.trade_id)
         if not (why := line(reason)):
             raise Invalid("Say why.", payment_id=id)
-        with suppress(GatewayTrouble):
+        with suppress(GatewayUnavailable):
             await self._looking.synchronize(id, door=Door.OPERATOR)
         async with self._transactions.transaction():
             await self._purchases.lock(payment.trade_id)
@@ -338,7 +338,7 @@ class RefundService:
 
     async def expire_hold(self, id: TradeId) -> None:
         """Ends a hold that ran out, unless its payment turns out to have come."""
-        about.add(trade_id=id)
+        log_context.bind(trade_id=id)
         payment = await self._payments.find_open(id)
         if payment is not None:
             try:
@@ -357,7 +357,7 @@ class RefundService:
         """Takes a cancellation one step further: as it is then, if the gateway refused it. Passing
         trouble leaves it for the next try."""
         cancellation = await self._cancellations.get(id)
-        about.add(payment_id=cancellation.payment_id)
+        log_context.bind(payment_id=cancellation.payment_id)
         try:
             if cancellation.tries or not cancellation.is_open:
                 # The answer to an earlier try was lost, and may have been a yes; or it came, and
@@ -368,19 +368,19 @@ class RefundService:
                 return None
             trying = await self._begin_try(cancellation)
             return await self._try(*trying) if trying is not None else None
-        except GatewayTrouble as trouble:
+        except GatewayUnavailable as trouble:
             _log.warning("cancellation_unanswered", cancellation_id=id, trouble=trouble.code)
         return None
 
     async def _try(self, payment: Payment, trying: Cancellation) -> Cancellation | None:
-        """Asks the gateway. Raises GatewayTrouble."""
+        """Asks the gateway. Raises GatewayUnavailable."""
         try:
             await self._gateways.of(payment).cancel(payment, trying)
         except GatewayRefused as refusal:
             return await self._refused(payment, trying, refusal)
         except OutcomeUnknown:
             raise
-        except GatewayTrouble:
+        except GatewayUnavailable:
             await self._change(trying, Cancellation.never_left)
             raise
         looked = await self._looking.synchronize(payment.id, door=Door.REFUND)

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import structlog
 
-from market.shared import about
+from market.shared import log_context
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble, NotFound
+from market.shared.contracts import CAME_TOO_LATE, CANCELLED_AT_GATEWAY, FAILED_LATER, Refunded
+from market.shared.errors import GatewayUnavailable, NotFound
 from market.shared.ids import CancellationId, Ids, MemberId, PaymentId, TradeId
-from market.shared.people import Party
-from market.shared.purchase import CAME_TOO_LATE, CANCELLED_AT_GATEWAY, FAILED_LATER, Refunded
+from market.shared.principals import Party
 from market.shared.transactions import Transactions
 
 from .buyer import NOBODY, Buyer
@@ -103,12 +103,12 @@ class PaymentService:
 
         Repeated, it finds the payment it began; by other means, it begins another. Raises
         NotFound, NotYourPart, InvalidTransition, HoldExpired, BuyerNeeded, BankRefused,
-        GatewayRefused, GatewayTrouble.
+        GatewayRefused, GatewayUnavailable.
         """
         self.demands.check(means, buyer)
         # Committed before the gateway hears of it: a payment it knows and we don't can't exist.
         payment = await self._open_payment(trade_id, payer, means, buyer)
-        about.add(payment_id=payment.id, trade_id=trade_id)
+        log_context.bind(payment_id=payment.id, trade_id=trade_id)
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
         await self._gateways.of(payment).register(payment)
@@ -164,7 +164,7 @@ class PaymentService:
             if payment.status is not Status.READY:
                 return payment
             await self._pause(pause)
-        raise GatewayTrouble(
+        raise GatewayUnavailable(
             "The account is being opened. Try again shortly.", payment_id=payment.id
         )
 
@@ -189,7 +189,7 @@ class PaymentService:
             if payment.status is Status.READY:
                 await self._gateways.of(payment).issue_account(payment, due_at)
                 payment = await self.synchronize(payment.id, door=Door.BUYER)
-        except (GatewayRefused, GatewayTrouble) as trouble:
+        except (GatewayRefused, GatewayUnavailable) as trouble:
             await self._end_issue(payment.id, refused=isinstance(trouble, GatewayRefused))
             raise
         if payment.status is Status.READY:
@@ -231,7 +231,7 @@ class PaymentService:
     async def _close(self, payment: Payment, reference: str) -> None:
         try:
             await self._gateways.of(payment).close_account(payment, reference)
-        except (GatewayTrouble, GatewayRefused) as trouble:
+        except (GatewayUnavailable, GatewayRefused) as trouble:
             _log.warning("account_left_open", payment_id=payment.id, trouble=trouble.code)
 
     async def see(self, id: PaymentId, viewer: MemberId, *, operator: bool = False) -> Payment:
@@ -258,12 +258,12 @@ class PaymentService:
         """The buyer says it is done: a hint to look (P3).
 
         With a `token` it is only authenticated, and charged now, if the unit is still held for it.
-        Raises NotFound, InvalidTransition, HoldExpired, GatewayRefused, GatewayTrouble.
+        Raises NotFound, InvalidTransition, HoldExpired, GatewayRefused, GatewayUnavailable.
         """
         payment = await self._payments.get(id)
         if payment.payer != buyer:
             raise NotFound
-        about.add(payment_id=id, trade_id=payment.trade_id)
+        log_context.bind(payment_id=id, trade_id=payment.trade_id)
         if token is not None and payment.status is Status.READY:
             await self._purchases.invoice(payment.trade_id, buyer)
             try:
@@ -282,10 +282,10 @@ class PaymentService:
     ) -> Payment:
         """Looks at the gateway's record and applies what it shows; whoever hinted (P3, P5).
 
-        Raises NotFound, GatewayTrouble.
+        Raises NotFound, GatewayUnavailable.
         """
         payment = await self._payments.get(id)
-        about.add(payment_id=id, trade_id=payment.trade_id)
+        log_context.bind(payment_id=id, trade_id=payment.trade_id)
         gateway = self._gateways.of(payment)
         attempts = await gateway.look(payment)
         async with self._transactions.transaction():

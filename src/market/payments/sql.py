@@ -7,14 +7,14 @@ import asyncpg
 import msgspec
 from cryptography.fernet import InvalidToken
 
-from market.kit.db import Database, Row
-from market.kit.vault import Vault
+from market.kit.db.database import Database, Row
+from market.kit.security.encryption import Encryptor
 from market.shared.banking import Bank, RefundAccount, VirtualAccount
+from market.shared.contracts import PaymentSummary, Refund
 from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import CancellationId, PaymentId, TradeId
 from market.shared.money import Money
-from market.shared.people import Party
-from market.shared.purchase import Receipt, Refund
+from market.shared.principals import Party
 
 from .buyer import NOBODY, Buyer
 from .cancellation import Cancellation, CancellationInProgress, CancellationStatus
@@ -127,9 +127,9 @@ _CANCELLATION = """
 class SqlPayments:
     """Payments; a partial unique index allows a trade one unpaid payment at a time."""
 
-    def __init__(self, db: Database, vault: Vault) -> None:
+    def __init__(self, db: Database, encryptor: Encryptor) -> None:
         self._db = db
-        self._vault = vault
+        self._encryptor = encryptor
 
     async def add(self, payment: Payment, entry: Entry) -> bool:
         added = await self._db.execute(
@@ -152,7 +152,7 @@ class SqlPayments:
         return added == 1
 
     async def find_open(self, trade_id: TradeId) -> Payment | None:
-        row = await self._db.find(
+        row = await self._db.fetch_one(
             _PAYMENT + "WHERE trade_id = $1 AND status = ANY ($2::text[])",
             trade_id,
             OPEN,
@@ -160,7 +160,7 @@ class SqlPayments:
         return self._payment(row) if row else None
 
     async def find(self, id: PaymentId) -> Payment | None:
-        row = await self._db.find(_PAYMENT + "WHERE id = $1", id)
+        row = await self._db.fetch_one(_PAYMENT + "WHERE id = $1", id)
         return self._payment(row) if row else None
 
     async def get(self, id: PaymentId) -> Payment:
@@ -171,7 +171,7 @@ class SqlPayments:
 
     async def get_for_update(self, id: PaymentId) -> Payment:
         # safeguard: payment row locked
-        row = await self._db.lock(_PAYMENT + "WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.fetch_one_for_update(_PAYMENT + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
         return self._payment(row)
@@ -181,7 +181,7 @@ class SqlPayments:
 
     async def of_order_for_update(self, order_id: PaymentId) -> Sequence[Payment]:
         # safeguard: an order's payment rows locked
-        rows = await self._db.lock_all(_PAYMENT + _ORDER + " FOR UPDATE", order_id)
+        rows = await self._db.fetch_for_update(_PAYMENT + _ORDER + " FOR UPDATE", order_id)
         if not rows:
             raise NotFound
         return [self._payment(row) for row in rows]
@@ -271,13 +271,13 @@ class SqlPayments:
         await self._db.execute("UPDATE payments SET checked_at = $2 WHERE id = $1", id, now)
 
     async def open_ids(self, at_once: int) -> AsyncIterator[Sequence[PaymentId]]:
-        after, newest = _BEFORE_ALL, await self._db.value(_NEWEST)
+        after, newest = _BEFORE_ALL, await self._db.fetch_value(_NEWEST)
         while rows := await self._db.fetch(_OPEN, after, newest, at_once):
             yield [row["id"] for row in rows]
             after = rows[-1]["id"]
 
     async def any_on(self, gateway: str) -> bool:
-        found = await self._db.value(
+        found = await self._db.fetch_value(
             "SELECT EXISTS (SELECT FROM payments WHERE gateway = $1)", gateway
         )
         return bool(found)
@@ -333,13 +333,13 @@ class SqlPayments:
     def _sealed(self, payment: Payment) -> bytes | None:
         if payment.buyer == NOBODY:
             return None
-        return self._vault.seal(msgspec.json.encode(payment.buyer))
+        return self._encryptor.encrypt(msgspec.json.encode(payment.buyer))
 
     def _buyer(self, sealed: bytes | None) -> Buyer:
         if sealed is None:
             return NOBODY
         try:
-            return msgspec.json.decode(self._vault.open(sealed), type=Buyer)
+            return msgspec.json.decode(self._encryptor.decrypt(sealed), type=Buyer)
         except InvalidToken:
             # A key was lost: whoever pays can say it again, and the payment must go on.
             return NOBODY
@@ -351,8 +351,8 @@ class SqlReceipts:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def find(self, trade_id: TradeId) -> Receipt | None:
-        row = await self._db.find(
+    async def find(self, trade_id: TradeId) -> PaymentSummary | None:
+        row = await self._db.fetch_one(
             """
             SELECT id, coalesce(used_method, method) AS method, status, amount, currency,
                    cancelled_amount, failure,
@@ -370,7 +370,7 @@ class SqlReceipts:
         )
         if row is None:
             return None
-        return Receipt(
+        return PaymentSummary(
             row["id"],
             row["method"],
             row["status"],
@@ -387,9 +387,9 @@ class SqlCancellations:
     The account a refund goes to is sealed before it is stored.
     """
 
-    def __init__(self, db: Database, vault: Vault) -> None:
+    def __init__(self, db: Database, encryptor: Encryptor) -> None:
         self._db = db
-        self._vault = vault
+        self._encryptor = encryptor
 
     async def add(self, cancellation: Cancellation) -> None:
         try:
@@ -417,7 +417,7 @@ class SqlCancellations:
 
     async def find_open_for_update(self, payment_id: PaymentId) -> Cancellation | None:
         # safeguard: refund row locked
-        row = await self._db.lock(
+        row = await self._db.fetch_one_for_update(
             _CANCELLATION + "WHERE payment_id = $1 AND status = 'REQUESTED' FOR UPDATE",
             payment_id,
         )
@@ -425,7 +425,7 @@ class SqlCancellations:
 
     async def find_untransferred_for_update(self, payment_id: PaymentId) -> Sequence[Cancellation]:
         # safeguard: refunds that await their transfer locked
-        rows = await self._db.lock_all(
+        rows = await self._db.fetch_for_update(
             _CANCELLATION
             + """
             WHERE payment_id = $1 AND status = 'SUCCEEDED' AND refund_account IS NOT NULL
@@ -454,14 +454,14 @@ class SqlCancellations:
         return [self._cancellation(row) for row in rows]
 
     async def waits_for_account(self, payment_id: PaymentId) -> bool:
-        found = await self._db.value(
+        found = await self._db.fetch_value(
             f"SELECT EXISTS (SELECT FROM cancellations c WHERE payment_id = $1 AND {_WAITS})",  # noqa: S608 # our own words
             payment_id,
         )
         return bool(found)
 
     async def find_waiting(self, trade_id: TradeId) -> PaymentId | None:
-        found = await self._db.value(
+        found = await self._db.fetch_value(
             f"""
             SELECT p.id FROM payments p JOIN cancellations c ON c.payment_id = p.id
             WHERE p.trade_id = $1 AND {_WAITS} ORDER BY p.id LIMIT 1
@@ -471,7 +471,7 @@ class SqlCancellations:
         return PaymentId(found) if found else None
 
     async def is_owed(self, payment_id: PaymentId) -> bool:
-        found = await self._db.value(
+        found = await self._db.fetch_value(
             """
             SELECT EXISTS (SELECT FROM cancellations
                            WHERE payment_id = $1 AND asked_by = 'MARKET'
@@ -482,7 +482,7 @@ class SqlCancellations:
         return bool(found)
 
     async def is_open(self, payment_id: PaymentId) -> bool:
-        found = await self._db.value(
+        found = await self._db.fetch_value(
             """
             SELECT EXISTS (SELECT FROM cancellations
                            WHERE payment_id = $1 AND status = 'REQUESTED')
@@ -492,7 +492,7 @@ class SqlCancellations:
         return bool(found)
 
     async def find(self, id: CancellationId) -> Cancellation | None:
-        row = await self._db.find(_CANCELLATION + "WHERE id = $1", id)
+        row = await self._db.fetch_one(_CANCELLATION + "WHERE id = $1", id)
         return self._cancellation(row) if row else None
 
     async def count_parts(self, payment_id: PaymentId) -> tuple[int, int]:
@@ -515,7 +515,7 @@ class SqlCancellations:
 
     async def get_for_update(self, id: CancellationId) -> Cancellation:
         # safeguard: refund row locked by id
-        row = await self._db.lock(_CANCELLATION + "WHERE id = $1 FOR UPDATE", id)
+        row = await self._db.fetch_one_for_update(_CANCELLATION + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
         return self._cancellation(row)
@@ -563,7 +563,7 @@ class SqlCancellations:
     def _sealed(self, cancellation: Cancellation) -> bytes | None:
         if cancellation.account is None:
             return None
-        return self._vault.seal(msgspec.json.encode(cancellation.account))
+        return self._encryptor.encrypt(msgspec.json.encode(cancellation.account))
 
     def _cancellation(self, row: Row) -> Cancellation:
         sealed = row["refund_account"]
@@ -586,7 +586,7 @@ class SqlCancellations:
             lost_at=row["lost_at"],
             taken_up_at=row["taken_up_at"],
             given_up_by=row["given_up_by"],
-            account=msgspec.json.decode(self._vault.open(sealed), type=RefundAccount)
+            account=msgspec.json.decode(self._encryptor.decrypt(sealed), type=RefundAccount)
             if sealed
             else None,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from market.shared import about
+from market.shared import log_context
 from market.shared.errors import NotFound
 from market.shared.ids import PaymentId, well_formed
 
@@ -44,6 +44,6 @@ class WebhookReceiver:
     async def _known(self, gateway: str, order: str) -> PaymentId | None:
         if not well_formed(order):
             return None
-        about.add(payment_id=order)
+        log_context.bind(payment_id=order)
         payment = await self._payments.find(PaymentId(order))
         return payment.id if payment is not None and payment.gateway == gateway else None

@@ -10,11 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 
+from market.shared.contracts import ListingSnapshot
 from market.shared.errors import Conflict, Forbidden, Invalid, PreconditionFailed
 from market.shared.ids import MemberId, PhotoId, ProductId
 from market.shared.money import Money
-from market.shared.people import Person
-from market.shared.purchase import Offer
+from market.shared.principals import MemberSummary
 from market.shared.text import line, prose
 
 NAME_LENGTH_MAX = 100
@@ -130,7 +130,7 @@ class Product:
     """
 
     id: ProductId
-    seller: Person
+    seller: MemberSummary
     name: str
     description: str
     price: Money
@@ -145,7 +145,7 @@ class Product:
     def list_new(
         cls,
         id: ProductId,
-        seller: Person,
+        seller: MemberSummary,
         name: str,
         price: Money,
         quantity: int,
@@ -165,7 +165,7 @@ class Product:
             return ProductStatus.ON_SALE
         return ProductStatus.RESERVED if self.confirmed < self.quantity else ProductStatus.COMPLETED
 
-    def take(self, buyer: MemberId, expected_price: int | None = None) -> Offer:
+    def take(self, buyer: MemberId, expected_price: int | None = None) -> ListingSnapshot:
         """One unit for a new trade, at today's price; of a buyer who says what price they saw, in
         minor units, only at that. Raises OwnProduct (R11), SoldOut (R12), PriceChanged."""
         if buyer == self.seller.id:
@@ -176,7 +176,7 @@ class Product:
         if expected_price not in {None, self.price.amount}:
             raise PriceChanged(product_id=self.id, price=self.price.amount)
         self.taken += 1
-        return Offer(self.id, self.name, self.seller, self.price)
+        return ListingSnapshot(self.id, self.name, self.seller, self.price)
 
     def _sold_out(self) -> SoldOut:
         if self.status is ProductStatus.RESERVED:

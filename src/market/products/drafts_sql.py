@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from market.kit.db import Database
-from market.kit.purge import drop
+from market.kit.db.database import Database
+from market.kit.db.purge import drop
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId
 
@@ -55,7 +55,7 @@ class SqlDrafts:
         )
 
     async def find(self, member: MemberId, id: str, since: datetime) -> Draft | None:
-        row = await self._db.find(
+        row = await self._db.fetch_one(
             """
             SELECT fields, ARRAY(SELECT place FROM draft_photos p
                                        WHERE p.draft_id = d.id ORDER BY place) AS places
@@ -81,7 +81,7 @@ class SqlDrafts:
         return [ProcessedImage(*row.values()) for row in rows]
 
     async def small_photo(self, member: MemberId, id: str, place: int) -> bytes:
-        photo: bytes | None = await self._db.value(
+        photo: bytes | None = await self._db.fetch_value(
             """
             SELECT p.small FROM draft_photos p JOIN drafts d ON d.id = p.draft_id
             WHERE d.id = $1 AND d.member_id = $2 AND p.place = $3

@@ -1,4 +1,4 @@
-"""The doors of the express lane at the catalogue: for who only looks."""
+"""The fast_routes of the express lane at the catalogue: for who only looks."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl
 
 from litestar.types import HTTPScope
 
-from market.kit.express import ID, Door, Headers
-from market.kit.http import MOST_ITEMS, USUAL_ITEMS
-from market.kit.idempotency import Answer
+from market.kit.http.fast_path import ID, FastRoute, Headers
+from market.kit.http.idempotency import EncodedResponse
+from market.kit.http.request import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from market.shared.errors import Invalid
 from market.shared.ids import MemberId, ProductId
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 
 from .domain import ProductStatus
 from .http import CatalogueReader
@@ -29,30 +29,30 @@ _PLAIN = {
 }
 
 
-def doors(catalogue: Callable[[], CatalogueReader]) -> Sequence[Door]:
+def fast_routes(catalogue: Callable[[], CatalogueReader]) -> Sequence[FastRoute]:
     """To the list and to one product, for requests that bring no token: who brings one is told if
     it is a bad one, and sees trades of their own."""
 
-    def list_products(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+    def list_products(scope: HTTPScope, headers: Headers) -> Awaitable[EncodedResponse] | None:
         query = scope["query_string"]
         if b"authorization" in headers or len(query) > QUERY_LENGTH_MAX:
             return None
         asked = _asked(query)
         return asked and catalogue().page(*asked)
 
-    def show_product(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+    def show_product(scope: HTTPScope, headers: Headers) -> Awaitable[EncodedResponse] | None:
         if b"authorization" in headers:
             return None
         return catalogue().detail(ProductId(scope["path_params"]["product_id"]))
 
     return (
-        Door("GET", "/api/products", list_products),
-        Door("GET", "/api/products/{product_id}", show_product),
+        FastRoute("GET", "/api/products", list_products),
+        FastRoute("GET", "/api/products/{product_id}", show_product),
     )
 
 
 @lru_cache(1_000)
-def _asked(query: bytes) -> tuple[Search, Slice] | None:
+def _asked(query: bytes) -> tuple[Search, PageRequest] | None:
     """The page that a plain query asks for."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
@@ -63,8 +63,8 @@ def _asked(query: bytes) -> tuple[Search, Slice] | None:
         return None
     if any(name not in _PLAIN or not _PLAIN[name].fullmatch(given[name]) for name in given):
         return None
-    limit = int(given.get("limit", USUAL_ITEMS))
-    if limit > MOST_ITEMS:
+    limit = int(given.get("limit", PAGE_SIZE_DEFAULT))
+    if limit > PAGE_SIZE_MAX:
         return None
     status, seller = given.get("status"), given.get("seller_id")
     try:
@@ -74,4 +74,4 @@ def _asked(query: bytes) -> tuple[Search, Slice] | None:
     search = Search(
         ProductStatus(status) if status else None, text, MemberId(seller) if seller else None
     )
-    return search, Slice(limit, given.get("cursor"))
+    return search, PageRequest(limit, given.get("cursor"))

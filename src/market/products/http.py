@@ -10,10 +10,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from market.kit.http import (
+from market.kit.concurrency.batching import Batcher, SingleFlight
+from market.kit.http.idempotency import EncodedResponse
+from market.kit.http.problems import problem_responses
+from market.kit.http.request import (
     BEARER,
-    ONE_LINE,
-    USUAL_ITEMS,
+    PAGE_SIZE_DEFAULT,
+    SINGLE_LINE,
+    AppRequest,
     CursorParam,
     Idempotent,
     IfMatchParam,
@@ -21,23 +25,19 @@ from market.kit.http import (
     LimitParam,
     PageOut,
     SignedIn,
-    Visit,
-    answered,
     etag,
-    paged,
+    page_request,
+    page_response,
     path_id,
     revisions,
-    wanted,
+    to_response,
 )
-from market.kit.idempotency import Answer
-from market.kit.problems import documented
-from market.kit.together import Shared, Together
+from market.shared.contracts import TradeSummary
 from market.shared.errors import MarketError, NotFound
 from market.shared.ids import MemberId, ProductId, well_formed
 from market.shared.money import Money
-from market.shared.page import Page, Slice
-from market.shared.people import Caller, Person
-from market.shared.purchase import Deal
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary, Principal
 
 from .domain import (
     DESCRIPTION_LENGTH_MAX,
@@ -57,7 +57,7 @@ T = TypeVar("T")
 # Whatever trades plug in here; the type checker has seen that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
-Name = Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=NAME_LENGTH_MAX)]
+Name = Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=NAME_LENGTH_MAX)]
 Price = Annotated[int, Meta(ge=1, le=PRICE_MAX, description="minor units; for KRW, won")]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 
@@ -99,7 +99,7 @@ class ProductOut(Struct):
     status: ProductStatus
     quantity: int
     remaining: int
-    seller: Person
+    seller: MemberSummary
     created_at: datetime
 
     @classmethod
@@ -123,7 +123,7 @@ class ProductDetail(ProductOut, kw_only=True):
     those that wait for the seller; more of them are at `…/trades?cursor={trades_next_cursor}`."""
 
     description: str
-    trades: list[Deal]
+    trades: list[TradeSummary]
     trades_next_cursor: str | None = None
 
 
@@ -131,7 +131,7 @@ class ProductDetail(ProductOut, kw_only=True):
 TRADES_SHOWN = 200
 
 
-_NONE: Page[Deal] = Page([], None)
+_NONE: Page[TradeSummary] = Page([], None)
 
 
 class CatalogueReader:
@@ -141,24 +141,30 @@ class CatalogueReader:
     def __init__(self, products: ProductService, own_trades: OwnTrades) -> None:
         self._products = products
         self._own_trades = own_trades
-        self._pages = Shared[tuple[Search, Slice], Answer]("pages", self._read_page)
-        self._details = Together[ProductId, Answer]("details", self._read_details, most=100)
+        self._pages = SingleFlight[tuple[Search, PageRequest], EncodedResponse](
+            "pages", self._read_page
+        )
+        self._details = Batcher[ProductId, EncodedResponse](
+            "details", self._read_details, batch_size=100
+        )
 
-    def page(self, search: Search, wanted: Slice) -> Awaitable[Answer]:
-        return self._pages.ask((search, wanted))
+    def page(self, search: Search, wanted: PageRequest) -> Awaitable[EncodedResponse]:
+        return self._pages.submit((search, wanted))
 
-    def detail(self, id: ProductId) -> Awaitable[Answer]:
+    def detail(self, id: ProductId) -> Awaitable[EncodedResponse]:
         """As a stranger sees it. Raises NotFound."""
-        return self._details.ask(id)
+        return self._details.submit(id)
 
-    async def detail_for(self, viewer: Caller, id: ProductId) -> Answer:
+    async def detail_for(self, viewer: Principal, id: ProductId) -> EncodedResponse:
         """With the viewer's own trades. Raises NotFound."""
         return await _detail(await self._products.get(id), viewer, self._own_trades)
 
-    async def _read_page(self, asked: tuple[Search, Slice]) -> Answer:
-        return _ok(paged(await self._products.page(*asked), ProductOut.of))
+    async def _read_page(self, asked: tuple[Search, PageRequest]) -> EncodedResponse:
+        return _ok(page_response(await self._products.page(*asked), ProductOut.of))
 
-    async def _read_details(self, ids: Sequence[ProductId]) -> Sequence[Answer | MarketError]:
+    async def _read_details(
+        self, ids: Sequence[ProductId]
+    ) -> Sequence[EncodedResponse | MarketError]:
         found = await self._products.find_all(set(ids))
         details = {product.id: _shown(product, _NONE) for product in found}
         return [details.get(id) or NotFound() for id in ids]
@@ -170,7 +176,7 @@ class ProductController(Controller):
     path = "/api/products"
     tags = ["products"]
 
-    @get("/", responses=documented(400, 401))
+    @get("/", responses=problem_responses(400, 401))
     async def page(
         self,
         catalogue: NamedDependency[CatalogueReader],
@@ -183,26 +189,26 @@ class ProductController(Controller):
             ),
         ] = None,
         seller_id: FromQuery[str | None] = None,
-        limit: LimitParam = USUAL_ITEMS,
+        limit: LimitParam = PAGE_SIZE_DEFAULT,
         cursor: CursorParam = None,
     ) -> Response[PageOut[ProductOut]]:
         """Products, newest first."""
         if seller_id is not None and not well_formed(seller_id):
             return Response(PageOut([], None))
         search = Search(status, parse_search(q), MemberId(seller_id) if seller_id else None)
-        return answered(await catalogue.page(search, wanted(limit, cursor)))
+        return to_response(await catalogue.page(search, page_request(limit, cursor)))
 
     @post(
         "/",
         security=BEARER,
-        responses=documented(401, 409, 422, body=True),
+        responses=problem_responses(401, 409, 422, body=True),
     )
     async def list_new(
         self,
         data: JSONBody[NewProduct],
         caller: SignedIn,
         products: Service,
-        once: Idempotent,
+        idempotent: Idempotent,
         key: KeyParam = None,
     ) -> Response[ProductDetail]:
         """Puts a product up for sale."""
@@ -213,25 +219,25 @@ class ProductController(Controller):
             )
             return ProductDetail.of(product, description=product.description, trades=[])
 
-        return await once(work, status=201)
+        return await idempotent(work, status=201)
 
-    @get("/{product_id:str}", responses=documented(401, 404))
+    @get("/{product_id:str}", responses=problem_responses(401, 404))
     async def show(
         self,
         product_id: FromPath[str],
-        request: Visit,
+        request: AppRequest,
         catalogue: NamedDependency[CatalogueReader],
     ) -> Response[ProductDetail]:
         """One product, with the viewer's own trades of it."""
         id, viewer = ProductId(path_id(product_id)), request.user
-        return answered(
+        return to_response(
             await (catalogue.detail_for(viewer, id) if viewer else catalogue.detail(id))
         )
 
     @patch(
         "/{product_id:str}",
         security=BEARER,
-        responses=documented(401, 403, 404, 409, 412, body=True),
+        responses=problem_responses(401, 403, 404, 409, 412, body=True),
     )
     async def change(
         self,
@@ -246,25 +252,25 @@ class ProductController(Controller):
         read: 412 `stale` when it was edited since. Purchases are no edits."""
         id, seen = ProductId(path_id(product_id)), revisions(if_match)
         product = await products.change(id, caller.id, data.change, seen=seen)
-        return answered(await _detail(product, caller, own_trades))
+        return to_response(await _detail(product, caller, own_trades))
 
 
-def _ok(shown: Struct) -> Answer:
-    return Answer(200, msgspec.json.encode(shown))
+def _ok(shown: Struct) -> EncodedResponse:
+    return EncodedResponse(200, msgspec.json.encode(shown))
 
 
-async def _detail(product: Product, viewer: Caller, own_trades: OwnTrades) -> Answer:
-    return _shown(product, await own_trades.deals(product.id, viewer.id, Slice(TRADES_SHOWN)))
+async def _detail(product: Product, viewer: Principal, own_trades: OwnTrades) -> EncodedResponse:
+    return _shown(product, await own_trades.deals(product.id, viewer.id, PageRequest(TRADES_SHOWN)))
 
 
-def _shown(product: Product, deals: Page[Deal]) -> Answer:
+def _shown(product: Product, deals: Page[TradeSummary]) -> EncodedResponse:
     shown = ProductDetail.of(
         product,
         description=product.description,
         trades=list(deals.items),
         trades_next_cursor=deals.next_cursor,
     )
-    return Answer(200, msgspec.json.encode(shown), etag=etag(product.revision))
+    return EncodedResponse(200, msgspec.json.encode(shown), etag=etag(product.revision))
 
 
 def _or_none(given: T | UnsetType) -> T | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from market.shared.contracts import TradeSummary
 from market.shared.errors import Invalid
 from market.shared.ids import MemberId, PhotoId, ProductId
-from market.shared.page import Page, Slice
-from market.shared.purchase import Deal
+from market.shared.pagination import Page, PageRequest
 from market.shared.text import clean
 
 from .domain import Draft, Photo, Product, ProductStatus
@@ -72,7 +72,7 @@ class Products(Protocol):
         """Writes it and bumps its version. Raises VersionConflict when that moved meanwhile."""
         ...
 
-    async def page(self, search: Search, wanted: Slice) -> Page[Product]: ...
+    async def page(self, search: Search, wanted: PageRequest) -> Page[Product]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,9 @@ class Drafts(Protocol):
 class OwnTrades(Protocol):
     """What a product's page shows a member of their own trades (R5)."""
 
-    async def deals(self, product_id: ProductId, member: MemberId, wanted: Slice) -> Page[Deal]:
+    async def deals(
+        self, product_id: ProductId, member: MemberId, wanted: PageRequest
+    ) -> Page[TradeSummary]:
         """The member's trades of it: a buyer's own, or for its seller each buyer's; first those
         that wait for the seller."""
         ...

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from market.shared.clock import Clock
+from market.shared.contracts import ListingSnapshot
 from market.shared.errors import NotFound
 from market.shared.ids import Ids, MemberId, PhotoId, ProductId
 from market.shared.money import Money
-from market.shared.page import Page, Slice
-from market.shared.people import Person
-from market.shared.purchase import Offer
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary
 from market.shared.transactions import Transactions
 
 from .domain import Change, Photo, Product, free_places
@@ -37,7 +37,7 @@ class ProductService:
 
     async def list_new(
         self,
-        seller: Person,
+        seller: MemberSummary,
         name: str,
         price: Money,
         quantity: int,
@@ -70,7 +70,7 @@ class ProductService:
         """Those of them that exist."""
         return await self._products.find_all(ids)
 
-    async def page(self, search: Search, wanted: Slice) -> Page[Product]:
+    async def page(self, search: Search, wanted: PageRequest) -> Page[Product]:
         return await self._products.page(search, wanted)
 
     async def change(
@@ -134,7 +134,7 @@ class LockedStock:
 
     def take(
         self, product_id: ProductId, buyer: MemberId, expected_price: int | None = None
-    ) -> Offer:
+    ) -> ListingSnapshot:
         """One unit. Raises NotFound, OwnProduct, SoldOut, PriceChanged."""
         product = self._products.get(product_id)
         if product is None:
@@ -166,7 +166,7 @@ class Inventory:
         yield stock
         await self._products.save_stock(stock.modified)
 
-    async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
+    async def take(self, product_id: ProductId, buyer: MemberId) -> ListingSnapshot:
         """One unit, under the row's exclusive lock (R12). Raises NotFound, OwnProduct, SoldOut."""
         async with self.locked([product_id]) as stock:
             return stock.take(product_id, buyer)

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import PhotoId, ProductId
 from market.shared.money import Money
-from market.shared.page import Page, Slice
-from market.shared.people import Person
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary
 from market.shared.text import words
 
 from .domain import Photo, Product
@@ -59,7 +59,7 @@ class SqlProducts:
         )
 
     async def get(self, id: ProductId) -> Product:
-        return _found(await self._db.find(_SELECT + "WHERE p.id = $1", id))
+        return _found(await self._db.fetch_one(_SELECT + "WHERE p.id = $1", id))
 
     async def find_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
         rows = await self._db.fetch(_SELECT + "WHERE p.id = ANY ($1::uuid[])", list(ids))
@@ -67,11 +67,13 @@ class SqlProducts:
 
     async def get_for_update(self, id: ProductId) -> Product:
         # safeguard: product row locked
-        return _found(await self._db.lock(_SELECT + "WHERE p.id = $1 FOR UPDATE OF p", id))
+        return _found(
+            await self._db.fetch_one_for_update(_SELECT + "WHERE p.id = $1 FOR UPDATE OF p", id)
+        )
 
     async def lock_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
         # safeguard: product rows of a batch locked
-        rows = await self._db.lock_all(
+        rows = await self._db.fetch_for_update(
             _SELECT + "WHERE p.id = ANY ($1::uuid[]) ORDER BY p.id FOR UPDATE OF p", list(ids)
         )
         return [_product(row) for row in rows]
@@ -120,7 +122,7 @@ class SqlProducts:
             raise VersionConflict(product_id=product.id)
         product.version += 1
 
-    async def page(self, search: Search, wanted: Slice) -> Page[Product]:
+    async def page(self, search: Search, wanted: PageRequest) -> Page[Product]:
         looked_for = words(search.text or "")
         id, source = ("s.product_id", _SEARCHED) if looked_for else ("p.id", "products p")
         asked = {
@@ -135,13 +137,13 @@ class SqlProducts:
         terms += [_HAS_WORD.format("$1", place) for place in range(1, len(looked_for) + 1)]
         where = f"WHERE {' AND '.join(terms)}" if terms else ""
         # Whether an index helps depends on how rare the words are, so a search is planned anew.
-        fetch = self._db.fetch_planned if looked_for else self._db.fetch
+        fetch = self._db.fetch_custom_plan if looked_for else self._db.fetch
         page = _OF_A_PAGE.format(id=id, source=source, where=where, limit=wanted.limit + 1)
         rows = await fetch(
             _SELECT + page,
             *(value for _, value in given),
         )
-        return Page.cut([_product(row) for row in rows], wanted, lambda product: product.id)
+        return Page.from_rows([_product(row) for row in rows], wanted, lambda product: product.id)
 
 
 class SqlPhotos:
@@ -193,7 +195,7 @@ class SqlPhotos:
 
     async def read(self, id: PhotoId, *, small: bool) -> bytes:
         column = "small" if small else "full_size"
-        body: bytes | None = await self._db.value(
+        body: bytes | None = await self._db.fetch_value(
             f"SELECT {column} FROM photos WHERE id = $1",  # noqa: S608 # one of the two above
             id,
         )
@@ -215,7 +217,7 @@ def _found(row: Row | None) -> Product:
 def _product(row: Row) -> Product:
     return Product(
         id=row["id"],
-        seller=Person(row["seller_id"], row["nickname"]),
+        seller=MemberSummary(row["seller_id"], row["nickname"]),
         name=row["name"],
         description=row["description"],
         price=Money(row["price"], row["currency"]),

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEntry:
     """`actor` (a member's id, or a name given in a shell) did `act` to `subject`, for `reason`."""
 
     id: int
@@ -25,6 +25,6 @@ class Audit(Protocol):
         """`reason` is not empty: the database refuses an act without one."""
         ...
 
-    async def list(self, before: int | None, limit: int) -> Sequence[Act]:
+    async def list(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
         """The newest first, those with an id below `before`."""
         ...

@@ -12,7 +12,7 @@ from .text import line, narrow
 # behind the last digit, which Python's $ would let pass.
 _BETWEEN = r"[ \u00a0\u2000-\u200a\u3000.\u00b7\uff0e\-\u2010-\u2015\u2212\uff0d]*"
 ACCOUNT_NUMBER = rf"{_BETWEEN}(?:[0-9\uff10-\uff19]{_BETWEEN}){{6,20}}"
-LONGEST_HOLDER = 50
+HOLDER_LENGTH_MAX = 50
 
 
 class Bank(StrEnum):

@@ -13,9 +13,9 @@ class MarketError(Exception):
     code: ClassVar[str] = "market_error"
     message: ClassVar[str] = "The market refuses this request."
 
-    def __init__(self, detail: str | None = None, **about: str | int) -> None:
+    def __init__(self, detail: str | None = None, **context: str | int) -> None:
         self.detail = detail or self.message
-        self.about = about
+        self.context = context
         super().__init__(self.detail)
 
 
@@ -59,7 +59,7 @@ class Unavailable(MarketError):
     message = "The service is busy. Try again shortly."
 
 
-class GatewayTrouble(MarketError):
+class GatewayUnavailable(MarketError):
     code = "gateway_unavailable"
     message = "The payment gateway cannot be reached or sent no valid response. Try again shortly."
 

@@ -12,7 +12,7 @@ import regex
 from .alike import table
 
 # Marks that turn the direction of what follows. In a text that stands on one line they are refused
-# (kit.http.ONE_LINE) and not dropped: without them it would read the other way round.
+# (kit.http.request.SINGLE_LINE) and not dropped: without them it would read the other way round.
 BIDI = r"\u202a-\u202e\u2066-\u2069"
 # Unicode's "default ignorable" characters show nothing: joiners, fillers, tags, variation
 # selectors. So do a few that its list leaves out: anchors, an empty note, hieroglyphic blanks.

@@ -14,19 +14,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Self, TypeAlias
 
+from market.shared.contracts import (
+    CANCELLED_AT_GATEWAY,
+    NOT_PAID_IN_TIME,
+    AmountDue,
+    ListingSnapshot,
+    Settlement,
+    TradeSummary,
+    fee_due,
+)
 from market.shared.errors import Conflict, Forbidden, InvalidTransition, NotFound
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
 from market.shared.money import Money
-from market.shared.people import Party, Person
-from market.shared.purchase import (
-    CANCELLED_AT_GATEWAY,
-    NOT_PAID_IN_TIME,
-    Deal,
-    Invoice,
-    Offer,
-    Settlement,
-    fee_due,
-)
+from market.shared.principals import MemberSummary, Party
 
 
 class AlreadyBought(Conflict):
@@ -99,7 +99,7 @@ class Order:
     minor units. None takes whatever it costs."""
 
     product_id: ProductId
-    buyer: Person
+    buyer: MemberSummary
     expected_price: int | None = None
 
     @property
@@ -132,8 +132,8 @@ class Trade:
     id: TradeId
     product_id: ProductId
     product_name: str
-    seller: Person
-    buyer: Person
+    seller: MemberSummary
+    buyer: MemberSummary
     price: Money
     fee: Money
     status: Status
@@ -151,7 +151,13 @@ class Trade:
 
     @classmethod
     def start(
-        cls, id: TradeId, offer: Offer, buyer: Person, now: datetime, hold: timedelta, fee_bps: int
+        cls,
+        id: TradeId,
+        offer: ListingSnapshot,
+        buyer: MemberSummary,
+        now: datetime,
+        hold: timedelta,
+        fee_bps: int,
     ) -> Self:
         """Buying (R4): keeps price, name and fee as they are now (R10).
 
@@ -172,8 +178,8 @@ class Trade:
         )
 
     @property
-    def deal(self) -> Deal:
-        return Deal(
+    def deal(self) -> TradeSummary:
+        return TradeSummary(
             self.id,
             self.buyer,
             self.seller,
@@ -239,14 +245,14 @@ class Trade:
             return Party.OPERATOR
         raise NotFound
 
-    def invoice(self, payer: MemberId, now: datetime) -> Invoice:
+    def invoice(self, payer: MemberId, now: datetime) -> AmountDue:
         """What is to pay. Raises NotFound, NotYourPart, InvalidTransition, HoldExpired."""
         self._for_the(Party.BUYER, payer)
         if self.status is not Status.AWAITING_PAYMENT:
             raise InvalidTransition(trade_id=self.id, status=self.status)
         if self.is_over(now):
             raise HoldExpired(trade_id=self.id)
-        return Invoice(self.id, self.buyer.id, self.product_name, self.price)
+        return AmountDue(self.id, self.buyer.id, self.product_name, self.price)
 
     def is_over(self, now: datetime) -> bool:
         """Whether the time to pay has run out."""

@@ -4,22 +4,22 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from litestar.types import HTTPScope
 
-from market.kit.express import Door, Headers
-from market.kit.http import the_key
-from market.kit.idempotency import Answer
+from market.kit.http.fast_path import FastRoute, Headers
+from market.kit.http.idempotency import EncodedResponse
+from market.kit.http.request import build_key
 from market.shared.errors import Unauthenticated
 from market.shared.ids import ProductId
-from market.shared.people import Caller
+from market.shared.principals import Principal
 
 from .http import Counter
 
 
-def doors(
-    counter: Callable[[], Counter], caller_of: Callable[[HTTPScope], Awaitable[Caller | None]]
-) -> Sequence[Door]:
+def fast_routes(
+    counter: Callable[[], Counter], caller_of: Callable[[HTTPScope], Awaitable[Principal | None]]
+) -> Sequence[FastRoute]:
     """To a purchase, for requests with a token and without a body."""
 
-    def buy(scope: HTTPScope, headers: Headers) -> Awaitable[Answer] | None:
+    def buy(scope: HTTPScope, headers: Headers) -> Awaitable[EncodedResponse] | None:
         if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
             return None
         key = headers.get(b"idempotency-key", b"")
@@ -27,12 +27,12 @@ def doors(
             return None
         return bought(scope, key.decode("latin-1") if b"idempotency-key" in headers else None)
 
-    async def bought(scope: HTTPScope, key: str | None) -> Answer:
+    async def bought(scope: HTTPScope, key: str | None) -> EncodedResponse:
         caller = await caller_of(scope)
         if caller is None:
             raise Unauthenticated
         product_id = ProductId(scope["path_params"]["product_id"])
-        wish = None if key is None else the_key(key, scope, b"", caller)
+        wish = None if key is None else build_key(key, scope, b"", caller)
         return await counter().serve(product_id, caller, wish)
 
-    return (Door("POST", "/api/products/{product_id}/trades", buy),)
+    return (FastRoute("POST", "/api/products/{product_id}/trades", buy),)

@@ -12,34 +12,34 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 from msgspec import Meta, Struct
 
-from market.kit.http import (
+from market.kit.concurrency.batching import QUEUE_LENGTH_MAX, Batcher
+from market.kit.http.idempotency import EncodedResponse, ExecutionMode, Idempotency, IdempotencyKey
+from market.kit.http.problems import problem_responses
+from market.kit.http.request import (
     BEARER,
-    ONE_LINE,
-    USUAL_ITEMS,
+    PAGE_SIZE_DEFAULT,
+    SINGLE_LINE,
     AccountIn,
+    AppRequest,
     CursorParam,
     Idempotent,
     KeyParam,
     LimitParam,
     PageOut,
     SignedIn,
-    Visit,
-    answered,
-    key_of,
-    paged,
+    page_request,
+    page_response,
+    parse_key,
     path_id,
-    signed_in,
-    wanted,
+    require_principal,
+    to_response,
 )
-from market.kit.idempotency import Answer, Idempotency, Key, Scope
-from market.kit.problems import documented
-from market.kit.together import LONGEST_QUEUE, Together
-from market.shared import about
+from market.shared import log_context
+from market.shared.contracts import PaymentSummary, TradeSummary
 from market.shared.errors import MarketError
 from market.shared.ids import ProductId, TradeId
-from market.shared.page import Slice
-from market.shared.people import Caller, Party, Person
-from market.shared.purchase import Deal, Receipt
+from market.shared.pagination import PageRequest
+from market.shared.principals import MemberSummary, Party, Principal
 from market.shared.text import line
 
 from .domain import LONGEST_REASON, Order, Status, Trade
@@ -79,7 +79,7 @@ class ReceiptOut(Struct):
     refunds: list[RefundOut]
 
     @classmethod
-    def of(cls, receipt: Receipt) -> "ReceiptOut":
+    def of(cls, receipt: PaymentSummary) -> "ReceiptOut":
         return cls(
             receipt.id,
             receipt.method,
@@ -100,8 +100,8 @@ class TradeOut(Struct):
 
     id: str
     product: BoughtOut
-    buyer: Person
-    seller: Person
+    buyer: MemberSummary
+    seller: MemberSummary
     price: int
     currency: str
     status: Status
@@ -158,7 +158,7 @@ class AgreeIn(Struct):
 class CancelIn(Struct):
     """`refund_account` is the buyer's, and needed for what was paid into a virtual account."""
 
-    reason: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_REASON)]
+    reason: Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=LONGEST_REASON)]
     refund_account: AccountIn | None = None
 
 
@@ -176,40 +176,44 @@ class Bought(Struct):
     id: str
 
 
-class Counter(Together[tuple[Key | None, Order], Answer]):
+class Counter(Batcher[tuple[IdempotencyKey | None, Order], EncodedResponse]):
     """Where buyers stand in line: those who wait at the same time are served in one transaction,
     with their keys and their answers, and are told after its commit (Q3)."""
 
     def __init__(
-        self, trades: TradeService, idempotency: Idempotency, queue: int = LONGEST_QUEUE
+        self, trades: TradeService, idempotency: Idempotency, queue: int = QUEUE_LENGTH_MAX
     ) -> None:
         # The more, the fewer commits and the longer each of them holds its locks.
-        super().__init__("purchases", self._serve_all, most=100, lanes=1, queue=queue)
+        super().__init__(
+            "purchases", self._serve_all, batch_size=100, concurrency=1, queue_length=queue
+        )
         self._trades = trades
         self._idempotency = idempotency
 
     async def serve(
         self,
         product_id: ProductId,
-        buyer: Caller,
-        key: Key | None,
+        buyer: Principal,
+        key: IdempotencyKey | None,
         expected_price: int | None = None,
-    ) -> Answer:
+    ) -> EncodedResponse:
         """One buyer, once per key. Raises NotFound, OwnProduct, SoldOut, AlreadyBought …"""
-        answer = await self.ask((key, Order(product_id, buyer.person, expected_price)))
+        answer = await self.submit((key, Order(product_id, buyer.person, expected_price)))
         if not answer.problem:
             bought = msgspec.json.decode(answer.body, type=Bought)
-            about.add(trade_id=bought.id)
+            log_context.bind(trade_id=bought.id)
         return answer
 
     async def _serve_all(
-        self, asks: Sequence[tuple[Key | None, Order]]
-    ) -> Sequence[Answer | MarketError]:
+        self, asks: Sequence[tuple[IdempotencyKey | None, Order]]
+    ) -> Sequence[EncodedResponse | MarketError]:
         return await self._idempotency.answer_all(asks, self._sell)
 
-    async def _sell(self, orders: Sequence[Order]) -> Sequence[Answer | MarketError]:
+    async def _sell(self, orders: Sequence[Order]) -> Sequence[EncodedResponse | MarketError]:
         return [
-            Answer(201, msgspec.json.encode(TradeOut.of(told))) if isinstance(told, Trade) else told
+            EncodedResponse(201, msgspec.json.encode(TradeOut.of(told)))
+            if isinstance(told, Trade)
+            else told
             for told in await self._trades.buy_all(orders)
         ]
 
@@ -223,12 +227,12 @@ class TradeController(Controller):
 
     @post(
         "/products/{product_id:str}/trades",
-        responses=documented(401, 403, 404, 409, 422, body=True),
+        responses=problem_responses(401, 403, 404, 409, 422, body=True),
     )
     async def buy(
         self,
         product_id: FromPath[str],
-        request: Visit,
+        request: AppRequest,
         counter: NamedDependency[Counter],
         data: JSONBody[BuyIn | None] = None,
         key: KeyParam = None,
@@ -237,26 +241,26 @@ class TradeController(Controller):
 
         With `expected_price` at no other price: 409 `price_changed` says what it costs now.
         """
-        once = await key_of(request)
+        once = await parse_key(request)
         id, price = ProductId(path_id(product_id)), data.expected_price if data else None
-        return answered(await counter.serve(id, signed_in(request), once, price))
+        return to_response(await counter.serve(id, require_principal(request), once, price))
 
-    @get("/products/{product_id:str}/trades", responses=documented(400, 401, 404))
+    @get("/products/{product_id:str}/trades", responses=problem_responses(400, 401, 404))
     async def of_product(
         self,
         product_id: FromPath[str],
         caller: SignedIn,
         trades: Service,
-        limit: LimitParam = USUAL_ITEMS,
+        limit: LimitParam = PAGE_SIZE_DEFAULT,
         cursor: CursorParam = None,
-    ) -> PageOut[Deal]:
+    ) -> PageOut[TradeSummary]:
         """One's own trades of a product (R5), for its seller all of them: first those that wait for
         the seller, the cancelled ones last; of each kind the newest first."""
         id = ProductId(path_id(product_id))
-        page = await trades.deals(id, caller.id, Slice(limit, cursor))
+        page = await trades.deals(id, caller.id, PageRequest(limit, cursor))
         return PageOut(list(page.items), page.next_cursor)
 
-    @get("/trades/{trade_id:str}", responses=documented(401, 404))
+    @get("/trades/{trade_id:str}", responses=problem_responses(401, 404))
     async def show(
         self, trade_id: FromPath[str], caller: SignedIn, trades: Service
     ) -> TradeWithPayment:
@@ -269,14 +273,14 @@ class TradeController(Controller):
     @post(
         "/trades/{trade_id:str}/approve",
         status_code=200,
-        responses=documented(401, 403, 404, 409, 422, body=True),
+        responses=problem_responses(401, 403, 404, 409, 422, body=True),
     )
     async def approve(
         self,
         trade_id: FromPath[str],
         caller: SignedIn,
         trades: Service,
-        once: Idempotent,
+        idempotent: Idempotent,
         data: JSONBody[AgreeIn | None] = None,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
@@ -290,19 +294,19 @@ class TradeController(Controller):
             id = TradeId(path_id(trade_id))
             return TradeOut.of(await trades.approve(id, caller.id, expected))
 
-        return await once(work)
+        return await idempotent(work)
 
     @post(
         "/trades/{trade_id:str}/confirm",
         status_code=200,
-        responses=documented(401, 403, 404, 409, 422, body=True),
+        responses=problem_responses(401, 403, 404, 409, 422, body=True),
     )
     async def confirm(
         self,
         trade_id: FromPath[str],
         caller: SignedIn,
         trades: Service,
-        once: Idempotent,
+        idempotent: Idempotent,
         data: JSONBody[AgreeIn | None] = None,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
@@ -316,12 +320,12 @@ class TradeController(Controller):
             id = TradeId(path_id(trade_id))
             return TradeOut.of(await trades.confirm(id, caller.id, expected))
 
-        return await once(work)
+        return await idempotent(work)
 
     @post(
         "/trades/{trade_id:str}/cancel",
         status_code=200,
-        responses=documented(401, 404, 409, 422, 429, body=True)
+        responses=problem_responses(401, 404, 409, 422, 429, body=True)
         | {202: ResponseSpec(TradeOut, description="the refund is under way")},
     )
     async def cancel(
@@ -332,7 +336,7 @@ class TradeController(Controller):
         trades: Service,
         refunds: NamedDependency[SkipValidation[Refunds]],
         payment_limits: NamedDependency[SkipValidation[CancelLimits]],
-        once: Idempotent,
+        idempotent: Idempotent,
         key: KeyParam = None,
     ) -> Response[TradeOut]:
         """Calls a trade off: the buyer until it is approved, the seller until it is confirmed,
@@ -355,10 +359,10 @@ class TradeController(Controller):
             trade, _ = await trades.see(id, caller.id, operator=operator)
             return TradeOut.of(trade)
 
-        return await once(
+        return await idempotent(
             work,
             status=lambda _: 202 if under_way else 200,
-            scope=Scope.WITH_GATEWAY,
+            mode=ExecutionMode.WITH_GATEWAY,
         )
 
 
@@ -369,42 +373,48 @@ class MyTradesController(Controller):
     tags = ["me"]
     security = BEARER
 
-    @get("/purchases", responses=documented(400, 401))
+    @get("/purchases", responses=problem_responses(400, 401))
     async def purchases(
         self,
         caller: SignedIn,
         trades: Service,
         status: FromQuery[Status | None] = None,
-        limit: LimitParam = USUAL_ITEMS,
+        limit: LimitParam = PAGE_SIZE_DEFAULT,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
         """What you bought [구매한 용품]: all but cancelled trades, or those of one `status`."""
-        return paged(await trades.purchases(caller.id, status, wanted(limit, cursor)), TradeOut.of)
+        return page_response(
+            await trades.purchases(caller.id, status, page_request(limit, cursor)), TradeOut.of
+        )
 
-    @get("/sales", responses=documented(400, 401))
+    @get("/sales", responses=problem_responses(400, 401))
     async def sales(
         self,
         caller: SignedIn,
         trades: Service,
         status: FromQuery[Status | None] = None,
-        limit: LimitParam = USUAL_ITEMS,
+        limit: LimitParam = PAGE_SIZE_DEFAULT,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
         """What you sold: all but cancelled trades, or those of one `status`."""
-        return paged(await trades.sales(caller.id, status, wanted(limit, cursor)), TradeOut.of)
+        return page_response(
+            await trades.sales(caller.id, status, page_request(limit, cursor)), TradeOut.of
+        )
 
-    @get("/reservations", responses=documented(400, 401))
+    @get("/reservations", responses=problem_responses(400, 401))
     async def reservations(
         self,
         caller: SignedIn,
         trades: Service,
         role: FromQuery[Role | None] = None,
-        limit: LimitParam = USUAL_ITEMS,
+        limit: LimitParam = PAGE_SIZE_DEFAULT,
         cursor: CursorParam = None,
     ) -> PageOut[TradeOut]:
         """What is reserved [예약중인 용품]: running trades, as buyer, as seller, or both."""
         side = _SIDE[role] if role else None
-        return paged(await trades.reservations(caller.id, side, wanted(limit, cursor)), TradeOut.of)
+        return page_response(
+            await trades.reservations(caller.id, side, page_request(limit, cursor)), TradeOut.of
+        )
 
 
 ROUTES = (TradeController, MyTradesController)

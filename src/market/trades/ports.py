@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from market.shared.banking import RefundAccount
+from market.shared.contracts import ListingSnapshot, PaymentSummary, Settlement
 from market.shared.ids import MemberId, ProductId, TradeId
 from market.shared.notification import NotificationKind
-from market.shared.page import Page, Slice
-from market.shared.people import Party
-from market.shared.purchase import Offer, Receipt, Settlement
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import Party
 
 from .domain import Holdings, Order, Status, Trade
 
@@ -49,7 +49,7 @@ class Trades(Protocol):
         ...
 
     async def of_product(
-        self, product_id: ProductId, member: MemberId, wanted: Slice
+        self, product_id: ProductId, member: MemberId, wanted: PageRequest
     ) -> Page[Trade]:
         """A member's own trades of a product, on either side (R5): first those that wait for the
         seller, the cancelled ones last; of each kind the newest first."""
@@ -60,7 +60,7 @@ class Trades(Protocol):
         member: MemberId,
         sides: Sequence[Party],
         statuses: Sequence[Status],
-        wanted: Slice,
+        wanted: PageRequest,
     ) -> Page[Trade]: ...
 
 
@@ -69,7 +69,7 @@ class LockedStock(Protocol):
 
     def take(
         self, product_id: ProductId, buyer: MemberId, expected_price: int | None = None
-    ) -> Offer:
+    ) -> ListingSnapshot:
         """One unit, at no other price than the one that is expected, in minor units. Raises
         NotFound, and refusals of the product's."""
         ...
@@ -84,7 +84,7 @@ class Stock(Protocol):
         """Locks these products, in one fixed order; what is taken is written as the block ends."""
         ...
 
-    async def take(self, product_id: ProductId, buyer: MemberId) -> Offer:
+    async def take(self, product_id: ProductId, buyer: MemberId) -> ListingSnapshot:
         """One unit, under the product's lock. Raises NotFound, and refusals of the product's."""
         ...
 
@@ -113,7 +113,7 @@ class Escrow(Protocol):
 class Receipts(Protocol):
     """What was paid for a trade."""
 
-    async def find(self, trade_id: TradeId) -> Receipt | None:
+    async def find(self, trade_id: TradeId) -> PaymentSummary | None:
         """The trade's latest payment."""
         ...
 

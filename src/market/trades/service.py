@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from market.kit.retry import while_version_conflicts
+from market.kit.concurrency.retry import while_version_conflicts
 from market.shared.clock import Clock
+from market.shared.contracts import AmountDue, PaymentSummary, Refunded, TradeSummary
 from market.shared.errors import Conflict, MarketError
 from market.shared.ids import Ids, MemberId, PaymentId, ProductId, TradeId
 from market.shared.notification import NotificationKind
-from market.shared.page import Page, Slice
-from market.shared.people import Party, Person
-from market.shared.purchase import Deal, Invoice, Receipt, Refunded
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary, Party
 from market.shared.transactions import Transactions
 
 from .domain import RUNNING, Holdings, Order, Status, Trade
@@ -57,7 +57,7 @@ class TradeService:
         self._terms = terms
 
     async def buy(
-        self, product_id: ProductId, buyer: Person, expected_price: int | None = None
+        self, product_id: ProductId, buyer: MemberSummary, expected_price: int | None = None
     ) -> Trade:
         """Takes a unit and starts a trade (R4, R8, R12), at no other price than the expected one.
 
@@ -137,7 +137,7 @@ class TradeService:
 
     async def see(
         self, id: TradeId, viewer: MemberId, *, operator: bool = False
-    ) -> tuple[Trade, Receipt | None]:
+    ) -> tuple[Trade, PaymentSummary | None]:
         """A trade and what was paid for it. Raises NotFound for all but its parties (R5) and
         operators."""
         trade = await self._trades.get(id)
@@ -154,7 +154,9 @@ class TradeService:
     def may_be_paid(self, trade: Trade) -> bool:
         return trade.status is Status.AWAITING_PAYMENT and not self.is_over(trade)
 
-    async def deals(self, product_id: ProductId, member: MemberId, wanted: Slice) -> Page[Deal]:
+    async def deals(
+        self, product_id: ProductId, member: MemberId, wanted: PageRequest
+    ) -> Page[TradeSummary]:
         """R5: a buyer's own trades of a product, or for its seller each buyer's: first those that
         wait for the seller, the cancelled ones last; of each kind the newest first."""
         page = await self._trades.of_product(product_id, member, wanted)
@@ -164,7 +166,7 @@ class TradeService:
         self,
         member: MemberId,
         status: Status | None,
-        wanted: Slice,
+        wanted: PageRequest,
         *,
         cancelled_too: bool = False,
     ) -> Page[Trade]:
@@ -177,7 +179,7 @@ class TradeService:
         self,
         member: MemberId,
         status: Status | None,
-        wanted: Slice,
+        wanted: PageRequest,
         *,
         cancelled_too: bool = False,
     ) -> Page[Trade]:
@@ -186,7 +188,7 @@ class TradeService:
         return await self._trades.page(member, [Party.SELLER], chosen, wanted)
 
     async def reservations(
-        self, member: MemberId, side: Party | None, wanted: Slice
+        self, member: MemberId, side: Party | None, wanted: PageRequest
     ) -> Page[Trade]:
         """What is reserved [예약중인 용품], on one side or both (R6)."""
         sides = [side] if side else [Party.BUYER, Party.SELLER]
@@ -194,7 +196,7 @@ class TradeService:
 
     # ── what payments ask of a purchase: each within their transaction ──
 
-    async def invoice(self, id: TradeId, payer: MemberId) -> Invoice:
+    async def invoice(self, id: TradeId, payer: MemberId) -> AmountDue:
         """What its buyer is to pay (P2).
 
         Raises NotFound, NotYourPart, InvalidTransition, HoldExpired.

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import asyncpg
 
-from market.kit.db import Database, Row
+from market.kit.db.database import Database, Row
 from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import MemberId, ProductId, TradeId, well_formed
 from market.shared.money import Money
-from market.shared.page import Page, Slice
-from market.shared.people import Party, Person
+from market.shared.pagination import Page, PageRequest
+from market.shared.principals import MemberSummary, Party
 
 from .domain import AlreadyBought, Cancelling, Holdings, Order, Status, Trade
 
@@ -81,12 +81,12 @@ class SqlTrades:
             raise AlreadyBought from cause
 
     async def get(self, id: TradeId) -> Trade:
-        return _found(await self._db.find(_SELECT + "WHERE t.id = $1", id))
+        return _found(await self._db.fetch_one(_SELECT + "WHERE t.id = $1", id))
 
     async def get_with_stock_version(self, id: TradeId) -> tuple[Trade, int]:
         # One statement, one snapshot: read apart, the trade could be older than the version that
         # is to vouch for it, and a second confirmation of the same trade would be counted.
-        row = await self._db.find(
+        row = await self._db.fetch_one(
             f"""
             SELECT {_COLUMNS}, p.version AS stock_version
             FROM trades t JOIN products p ON p.id = t.product_id
@@ -100,7 +100,9 @@ class SqlTrades:
 
     async def get_for_update(self, id: TradeId) -> Trade:
         # safeguard: trade row locked
-        return _found(await self._db.lock(_SELECT + "WHERE t.id = $1 FOR UPDATE OF t", id))
+        return _found(
+            await self._db.fetch_one_for_update(_SELECT + "WHERE t.id = $1 FOR UPDATE OF t", id)
+        )
 
     async def save(self, trade: Trade) -> None:
         cancelling = trade.cancelling
@@ -161,24 +163,24 @@ class SqlTrades:
         return [row["id"] for row in rows]
 
     async def of_product(
-        self, product_id: ProductId, member: MemberId, wanted: Slice
+        self, product_id: ProductId, member: MemberId, wanted: PageRequest
     ) -> Page[Trade]:
         # One of its buyers is found by another index than its seller, so it is planned anew.
-        rows = await self._db.fetch_planned(
+        rows = await self._db.fetch_custom_plan(
             f"SELECT {_COLUMNS} FROM ({_BY_KIND}) t ORDER BY t.kind, t.id DESC LIMIT $5",  # noqa: S608 # our own words
             product_id,
             member,
             *_place(wanted.cursor),
             wanted.limit + 1,
         )
-        return Page.cut([_trade(row) for row in rows], wanted, _placed)
+        return Page.from_rows([_trade(row) for row in rows], wanted, _placed)
 
     async def page(
         self,
         member: MemberId,
         sides: Sequence[Party],
         statuses: Sequence[Status],
-        wanted: Slice,
+        wanted: PageRequest,
     ) -> Page[Trade]:
         rows = await self._db.fetch(
             _SELECT
@@ -196,7 +198,7 @@ class SqlTrades:
             wanted.cursor,
             wanted.limit + 1,
         )
-        return Page.cut([_trade(row) for row in rows], wanted, lambda trade: trade.id)
+        return Page.from_rows([_trade(row) for row in rows], wanted, lambda trade: trade.id)
 
 
 def _placed(trade: Trade) -> str:
@@ -227,8 +229,8 @@ def _trade(row: Row) -> Trade:
         id=row["id"],
         product_id=row["product_id"],
         product_name=row["product_name"],
-        seller=Person(row["seller_id"], row["seller_nickname"]),
-        buyer=Person(row["buyer_id"], row["buyer_nickname"]),
+        seller=MemberSummary(row["seller_id"], row["seller_nickname"]),
+        buyer=MemberSummary(row["buyer_id"], row["buyer_nickname"]),
         price=Money(row["price"], currency),
         fee=Money(row["fee"], currency),
         status=Status(row["status"]),

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
-from market.kit.http import ClientAddress
+from market.kit.http.request import ClientAddress
 from market.members.auth.throttling import AuthThrottle
 from market.members.domain import (
     EMAIL,

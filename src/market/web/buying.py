@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from market.kit.http import path_id
+from market.kit.http.request import path_id
 from market.payments.buyer import NOBODY
 from market.payments.demands import BankRefused
 from market.payments.domain import Means, Method, Payment
@@ -19,9 +19,9 @@ from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.products.domain import PriceChanged, Reserved, SoldOut
 from market.shared.banking import Bank
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.ids import PaymentId, ProductId
-from market.shared.people import Party
+from market.shared.principals import Party
 from market.trades.domain import AlreadyBought, HoldExpired, Status, Trade
 from market.trades.service import TradeService
 
@@ -102,7 +102,7 @@ class BuyingController(Controller):
         except BankRefused as error:
             form.fault("bank", error.code)
             return _checkout(shop, visitor, seen, payments, form)
-        except (GatewayTrouble, GatewayRefused) as error:
+        except (GatewayUnavailable, GatewayRefused) as error:
             form.fault("method", error.code)
             return _checkout(shop, visitor, seen, payments, form)
         return go(f"/trades/{trade_id}" if deposit else f"/payments/{payment.id}/window")
@@ -178,7 +178,7 @@ async def _looked(
     me = visitor.me
     try:
         payment = await payments.complete(id, me.id, token)
-    except GatewayTrouble:
+    except GatewayUnavailable:
         # It may well have gone through: the worker looks again until it knows.
         payment = await payments.see(id, me.id)
         return flash(visitor, f"/trades/{payment.trade_id}", "looking")

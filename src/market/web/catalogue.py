@@ -8,13 +8,13 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from market.kit.http import path_id, wanted
+from market.kit.http.request import page_request, path_id
 from market.products.domain import ProductStatus
 from market.products.ports import SEARCH_LENGTH_MAX, Search
 from market.products.service import ProductService
+from market.shared.contracts import TradeSummary
 from market.shared.ids import ProductId
-from market.shared.page import Page, Slice
-from market.shared.purchase import Deal
+from market.shared.pagination import Page, PageRequest
 from market.shared.text import cut, line
 from market.trades.domain import Status as TradeStatus
 from market.trades.service import TradeService
@@ -44,7 +44,7 @@ class CatalogueController(Controller):
         text = cut(line(given.get("q", "").replace("\0", "")), SEARCH_LENGTH_MAX)
         status = _status(given.get("status", ""))
         cursor = given.get("cursor") or None
-        found = await products.page(Search(status, text or None), wanted(ON_A_PAGE, cursor))
+        found = await products.page(Search(status, text or None), page_request(ON_A_PAGE, cursor))
         more = request.headers.get("hx-request") == "true" and cursor is not None
         return render(
             shop,
@@ -71,12 +71,16 @@ class CatalogueController(Controller):
         product = await products.get(ProductId(path_id(product_id)))
         viewer = visitor.caller
         mine = viewer is not None and viewer.id == product.seller.id
-        deals: Page[Deal] = Page([], None)
+        deals: Page[TradeSummary] = Page([], None)
         first = deals
         if viewer:
-            wanted = Slice(DEALS_ON_A_PAGE, request.query_params.get("cursor") or None)
+            wanted = PageRequest(DEALS_ON_A_PAGE, request.query_params.get("cursor") or None)
             deals = await trades.deals(product.id, viewer.id, wanted)
-            first = await trades.deals(product.id, viewer.id, Slice(1)) if wanted.cursor else deals
+            first = (
+                await trades.deals(product.id, viewer.id, PageRequest(1))
+                if wanted.cursor
+                else deals
+            )
         return render(
             shop,
             "product.html",
@@ -89,7 +93,7 @@ class CatalogueController(Controller):
         )
 
 
-def _running(deals: Sequence[Deal]) -> Deal | None:
+def _running(deals: Sequence[TradeSummary]) -> TradeSummary | None:
     """A buyer's live trade: there is one at most (R8), and it comes first."""
     return next((deal for deal in deals if deal.status != TradeStatus.CANCELLED), None)
 

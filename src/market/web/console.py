@@ -12,7 +12,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath, SkipValidation
 
 from market.console.ports import Console
-from market.kit.http import path_id, wanted
+from market.kit.http.request import page_request, path_id
 from market.ledger.service import Ledger
 from market.members.service import MemberService
 from market.payments.domain import Status
@@ -20,7 +20,7 @@ from market.shared.clock import Clock
 from market.shared.errors import Invalid, NotFound
 from market.shared.ids import MemberId, PaymentId, TradeId, well_formed
 from market.shared.money import KRW
-from market.shared.page import Slice
+from market.shared.pagination import PageRequest
 from market.shared.text import line
 
 from .chart import bars
@@ -102,7 +102,7 @@ class ConsoleController(Controller):
         q = _text(request, "q")
         chosen = request.query_params.get("status", "")
         status = chosen if chosen in list(Status) else None
-        page = await console.payments(q, status, wanted(ON_A_PAGE, _cursor(request)))
+        page = await console.payments(q, status, page_request(ON_A_PAGE, _cursor(request)))
         trade = None
         if not page.items and well_formed(q):
             try:
@@ -136,7 +136,9 @@ class ConsoleController(Controller):
         self, request: Asked, visitor: Here, shop: House, console: Reads
     ) -> Response[Any]:
         settled = request.query_params.get("state") == "settled"
-        page = await console.incidents(settled=settled, wanted=Slice(ON_A_PAGE, _cursor(request)))
+        page = await console.incidents(
+            settled=settled, wanted=PageRequest(ON_A_PAGE, _cursor(request))
+        )
         return show(shop, "incidents", visitor, page=page, settled=settled)
 
     @get("/cancellations")
@@ -145,14 +147,14 @@ class ConsoleController(Controller):
     ) -> Response[Any]:
         state = request.query_params.get("state", "")
         state = state if state in CANCELLATIONS else "under-way"
-        page = await console.cancellations(state, Slice(ON_A_PAGE, _cursor(request)))
+        page = await console.cancellations(state, PageRequest(ON_A_PAGE, _cursor(request)))
         return show(shop, "cancellations", visitor, page=page, state=state, states=CANCELLATIONS)
 
     @get("/ledger")
     async def balances(
         self, request: Asked, visitor: Here, shop: House, console: Reads
     ) -> Response[Any]:
-        page = await console.accounts(Slice(ON_A_PAGE, _cursor(request)))
+        page = await console.accounts(PageRequest(ON_A_PAGE, _cursor(request)))
         return show(shop, "ledger", visitor, page=page)
 
     @get("/ledger/{account:str}")
@@ -172,7 +174,7 @@ class ConsoleController(Controller):
         first, last = _date(request, "from"), _date(request, "to")
         until = last + timedelta(days=1) if last else None
         found = await ledger.statement(
-            account, first, until, currency, Slice(ON_A_PAGE, _cursor(request))
+            account, first, until, currency, PageRequest(ON_A_PAGE, _cursor(request))
         )
         _, _, seller = account.partition(":")
         return show(
@@ -197,7 +199,7 @@ class ConsoleController(Controller):
             shop,
             "jobs",
             visitor,
-            timetable=await console.timetable(),
+            schedule=await console.timetable(),
             queue=await console.queue(),
             failures=await console.failures(ON_A_PAGE),
             pending=await console.pending(clock.now()),
@@ -208,7 +210,7 @@ class ConsoleController(Controller):
         self, request: Asked, visitor: Here, shop: House, console: Reads
     ) -> Response[Any]:
         """The audit log, the newest first."""
-        page = await console.acts(Slice(ON_A_PAGE, _cursor(request)))
+        page = await console.acts(PageRequest(ON_A_PAGE, _cursor(request)))
         return show(shop, "acts", visitor, page=page)
 
 

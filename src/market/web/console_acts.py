@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from market.console.ports import PaymentCase, TradeCase
-from market.kit.http import path_id
+from market.kit.http.request import path_id
 from market.payments.cancellation import AlreadyAsked, RefundRefused
 from market.payments.demands import Demands
 from market.payments.incident import OwnTrade
@@ -126,7 +126,7 @@ class ConsoleActsController(Controller):
             refund_refused(form, "amount", refusal)
             return _refund_page(shop, visitor, case, demands, form, again=True)
         except AlreadyAsked as refusal:
-            asked = won(int(refusal.about["amount"]))
+            asked = won(int(refusal.context["amount"]))
             form.fault("amount", "이 양식으로 이미 {amount} 환불을 요청했어요.", amount=asked)
             return _refund_page(shop, visitor, case, demands, form, again=True)
         except Conflict as error:

@@ -9,21 +9,21 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from market.kit import problems
-from market.kit.http import wants_page
-from market.kit.idempotency import Answer
-from market.kit.problems import Problem
+from market.kit.http import problems
+from market.kit.http.idempotency import EncodedResponse
+from market.kit.http.problems import Problem
+from market.kit.http.request import wants_page
 from market.shared.errors import MarketError, Unauthenticated
 
 from .page import go, render
 from .visitor import SignedOut, Visitor, local_path, provide_visitor, stranger
 
-Visit = Request[Any, Any, State]
+AppRequest = Request[Any, Any, State]
 # Faces of the market that are not for browsers, whatever they say they accept.
 _MACHINES = ("/api/", "/webhooks/", "/health/", "/metrics", "/docs", "/openapi", "/static/")
 
 
-def on_unauthenticated(request: Visit, error: Unauthenticated) -> Response[Any]:
+def on_unauthenticated(request: AppRequest, error: Unauthenticated) -> Response[Any]:
     """Sends a stranger to the sign-in page, and from there back."""
     back = _came_from(request)
     if isinstance(error, SignedOut):
@@ -31,20 +31,20 @@ def on_unauthenticated(request: Visit, error: Unauthenticated) -> Response[Any]:
     return go("/signin", next=back)
 
 
-def on_market_error(request: Visit, error: MarketError) -> Response[Any]:
+def on_market_error(request: AppRequest, error: MarketError) -> Response[Any]:
     return _page(request, problems.of_market_error(error))
 
 
-def on_http_exception(request: Visit, error: HTTPException) -> Response[Any]:
+def on_http_exception(request: AppRequest, error: HTTPException) -> Response[Any]:
     answer = problems.on_http_exception(request, error)
     return _page(request, answer.content)
 
 
-def on_any_exception(request: Visit, error: Exception) -> Response[Any]:
+def on_any_exception(request: AppRequest, error: Exception) -> Response[Any]:
     return _page(request, problems.on_any_exception(request, error).content)
 
 
-def on_unknown_path(request: Visit, error: HTTPException) -> Response[Any]:
+def on_unknown_path(request: AppRequest, error: HTTPException) -> Response[Any]:
     """An address that leads nowhere, or not that way: a page for a browser, a problem for a
     program."""
     if wants_page(request) and not request.url.path.startswith(_MACHINES):
@@ -52,7 +52,7 @@ def on_unknown_path(request: Visit, error: HTTPException) -> Response[Any]:
     return problems.on_http_exception(request, error)
 
 
-def kept_refusal(request: Visit, answer: Answer) -> Response[Any]:
+def kept_refusal(request: AppRequest, answer: EncodedResponse) -> Response[Any]:
     """What was refused to a form the first time, said again."""
     return _page(request, msgspec.json.decode(answer.body, type=Problem))
 
@@ -75,7 +75,7 @@ class _ErrorPage(Response[None]):
         self._problem = problem
 
     def to_asgi_response(  # type: ignore[override] # Litestar only calls what it gets
-        self, app: None, request: Visit, **more: Any
+        self, app: None, request: AppRequest, **more: Any
     ) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             page = self._rendered(request, await _whoever(request))
@@ -83,18 +83,18 @@ class _ErrorPage(Response[None]):
 
         return answer
 
-    def _rendered(self, request: Visit, visitor: Visitor) -> Response[str]:
+    def _rendered(self, request: AppRequest, visitor: Visitor) -> Response[str]:
         shop = request.app.state.market.shop
         back = _came_from(request) if request.method == "POST" else "/"
         status, code = self._problem.status, self._problem.code
         return render(shop, "error.html", visitor, status=status, code=code, back=back)
 
 
-def _page(_: Visit, problem: Problem) -> Response[Any]:
+def _page(_: AppRequest, problem: Problem) -> Response[Any]:
     return _ErrorPage(problem)
 
 
-async def _whoever(request: Visit) -> Visitor:
+async def _whoever(request: AppRequest) -> Visitor:
     """The visitor, or a stranger where what went wrong keeps us from finding out."""
     try:
         return await provide_visitor(request)
@@ -102,7 +102,7 @@ async def _whoever(request: Visit) -> Visitor:
         return stranger(request)
 
 
-def _came_from(request: Visit) -> str:
+def _came_from(request: AppRequest) -> str:
     """The page to return to: this one, or the one whose form was sent."""
     if request.method == "GET":
         query = f"?{request.url.query}" if request.url.query else ""

@@ -23,7 +23,7 @@ from multipart import (  # type: ignore[import-untyped]
     PushMultipartParser,
 )
 
-from market.kit.http import StrictRequest
+from market.kit.http.request import StrictJsonRequest
 
 # The token is a form's first field. A form that has not named it by then is none of ours. Forms
 # without files are smaller as a whole.
@@ -42,7 +42,7 @@ _URL_ENCODED = "application/x-www-form-urlencoded"
 class FormBody:
     """A request's form: `token` reads as far as the token, `all` reads the rest."""
 
-    def __init__(self, request: StrictRequest) -> None:
+    def __init__(self, request: StrictJsonRequest) -> None:
         self._request = request
         self._stream = request.stream()
         self._kind, options = request.content_type
@@ -59,7 +59,7 @@ class FormBody:
         found: FormBody | None = getattr(request.state, "form_body", None)
         if found is None:
             # Guards and handlers have requests of their own; this one reads with a deadline.
-            own = StrictRequest(request.scope, request.receive)
+            own = StrictJsonRequest(request.scope, request.receive)
             found = request.state.form_body = cls(own)
         return found
 
@@ -73,7 +73,7 @@ class FormBody:
         if not self.has_files:
             await self.all()
             return self.fields.get(name, "")
-        async with _in_time(self._request.body_within_s):
+        async with _in_time(self._request.body_timeout_s):
             async for field, text in self._reading():
                 if text is None:
                     break
@@ -85,7 +85,7 @@ class FormBody:
     async def all(self) -> None:
         """Reads to the end. Raises ClientException for what is no form, too large or too slow."""
         if self._kind == _URL_ENCODED:
-            async with _in_time(self._request.body_within_s):
+            async with _in_time(self._request.body_timeout_s):
                 await self._url_encoded()
         elif self.has_files:
             self._most = None
@@ -165,7 +165,7 @@ class FormBody:
         if self._most is not None and self._received >= self._most:
             raise _too_large()
         try:
-            async with _in_time(self._request.body_within_s):
+            async with _in_time(self._request.body_timeout_s):
                 chunk = await anext(self._stream, b"")
         except InternalServerException as gone:
             raise ClientException("The body ended too soon.") from gone

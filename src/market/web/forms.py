@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from litestar import Request
 from litestar.datastructures import State, UploadFile
 
-from market.kit.http import ONE_LINE
+from market.kit.http.request import SINGLE_LINE
 from market.payments.buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, Buyer, BuyerField
 from market.payments.cancellation import RefundRefused
 from market.payments.demands import BankRefused, Demands
-from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
+from market.shared.banking import ACCOUNT_NUMBER, HOLDER_LENGTH_MAX, Bank, RefundAccount
 from market.shared.errors import Invalid
 from market.shared.phone import phone_number
 from market.shared.text import clean, line, units, won
@@ -64,7 +64,7 @@ class Form:
     def line(self, name: str, *, most: int) -> str:
         """A text that stands on one line and reads as it stands, like the API's of its kind."""
         text = self.text(name, most=most)
-        if not re.fullmatch(ONE_LINE, text):
+        if not re.fullmatch(SINGLE_LINE, text):
             self.fault(name, "쓸 수 없는 문자가 있어요.")
         return line(text)
 
@@ -120,7 +120,7 @@ class Form:
 
 def refund_refused(form: Form, name: str, refusal: RefundRefused) -> None:
     """Says beside a field that the gateway would not send the money back, and why."""
-    form.fault(name, "결제사가 환불을 거절했어요: {reason}", **refusal.about)
+    form.fault(name, "결제사가 환불을 거절했어요: {reason}", **refusal.context)
 
 
 def account_in(form: Form, demands: Demands) -> RefundAccount | None:
@@ -128,7 +128,7 @@ def account_in(form: Form, demands: Demands) -> RefundAccount | None:
     refund to."""
     bank = form.choice("bank", Bank)
     number = form.text("number", most=60, pattern=ACCOUNT_NUMBER)
-    holder = form.line("holder", most=LONGEST_HOLDER)
+    holder = form.line("holder", most=HOLDER_LENGTH_MAX)
     phone = form.phone("phone") if demands.refund_phone else None
     if bank is None:
         return None

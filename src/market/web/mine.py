@@ -6,11 +6,11 @@ from litestar import Controller, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from market.kit.http import wanted
+from market.kit.http.request import page_request
 from market.products.ports import Search
 from market.products.service import ProductService
-from market.shared.page import Page
-from market.shared.people import Party
+from market.shared.pagination import Page
+from market.shared.principals import Party
 from market.trades.domain import Status, Trade
 from market.trades.service import TradeService
 
@@ -37,7 +37,7 @@ class MineController(Controller):
         self, request: Asked, visitor: Here, shop: House, trades: Trades, products: Products
     ) -> Response[Any]:
         """구매한 용품."""
-        status, wanted = _status(request), _wanted(request)
+        status, wanted = _status(request), _page_request(request)
         page = await trades.purchases(visitor.me.id, status, wanted, cancelled_too=True)
         return await _list(request, shop, visitor, products, page, "purchases")
 
@@ -47,7 +47,7 @@ class MineController(Controller):
     ) -> Response[Any]:
         """예약중인 용품, on either side."""
         side = SIDES.get(request.query_params.get("role", ""))
-        page = await trades.reservations(visitor.me.id, side, _wanted(request))
+        page = await trades.reservations(visitor.me.id, side, _page_request(request))
         return await _list(request, shop, visitor, products, page, "reservations")
 
     @get("/sales")
@@ -55,7 +55,7 @@ class MineController(Controller):
         self, request: Asked, visitor: Here, shop: House, trades: Trades, products: Products
     ) -> Response[Any]:
         """What I sold, each with the step that is mine to take."""
-        status, wanted = _status(request), _wanted(request)
+        status, wanted = _status(request), _page_request(request)
         page = await trades.sales(visitor.me.id, status, wanted, cancelled_too=True)
         return await _list(request, shop, visitor, products, page, "sales")
 
@@ -64,7 +64,7 @@ class MineController(Controller):
         self, request: Asked, visitor: Here, shop: House, products: Products
     ) -> Response[Any]:
         """What I have up for sale."""
-        found = await products.page(Search(seller_id=visitor.me.id), _wanted(request))
+        found = await products.page(Search(seller_id=visitor.me.id), _page_request(request))
         more = request.headers.get("hx-request") == "true"
         return render(
             shop,
@@ -96,8 +96,8 @@ async def _list(
     )
 
 
-def _wanted(request: Asked) -> Any:
-    return wanted(ON_A_PAGE, request.query_params.get("cursor") or None)
+def _page_request(request: Asked) -> Any:
+    return page_request(ON_A_PAGE, request.query_params.get("cursor") or None)
 
 
 def _status(request: Asked) -> Status | None:

@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from market.kit.http import path_id, wanted
+from market.kit.http.request import page_request, path_id
 from market.notifications.service import NotificationService
 from market.shared.ids import well_formed
 
@@ -34,7 +34,7 @@ class NoticeController(Controller):
         """The newest first. Looking at the list changes nothing; opening one marks it as read, and
         a button marks all."""
         cursor = request.query_params.get("cursor") or None
-        page = await notifications.page(visitor.me.id, wanted(ON_A_PAGE, cursor))
+        page = await notifications.page(visitor.me.id, page_request(ON_A_PAGE, cursor))
         return render(shop, "notices.html", visitor, page=page)
 
     @get("/{notice_id:str}")

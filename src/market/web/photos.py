@@ -4,7 +4,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from market.kit.http import path_id
+from market.kit.http.request import path_id
 from market.products.service import ProductService
 from market.shared.ids import PhotoId
 

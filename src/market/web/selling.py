@@ -9,8 +9,14 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from market.kit.http import path_id, revisions
-from market.kit.idempotency import Answer, Idempotency, InProgress, Key, Scope
+from market.kit.http.idempotency import (
+    EncodedResponse,
+    ExecutionMode,
+    Idempotency,
+    IdempotencyKey,
+    InProgress,
+)
+from market.kit.http.request import path_id, revisions
 from market.members.auth.throttling import AuthThrottle
 from market.products.domain import (
     PHOTOS_MAX,
@@ -79,16 +85,16 @@ class SellingController(Controller):
         if sent.form.wrong:
             return form_page(shop, visitor, None, sent.form, await sent.keep_photos(drafts))
 
-        async def listed() -> Answer:
+        async def listed() -> EncodedResponse:
             wish, price = sent.wish, Money(sent.wish.price)
             product = await products.list_new(
                 me.person, wish.name, price, wish.quantity, wish.description, sent.pictures
             )
-            return Answer(201, product.id.encode())
+            return EncodedResponse(201, product.id.encode())
 
         key = _key(me.id, sent.form, sent.added)
         try:
-            answer = await idempotency.answer(key, Scope.ONE_TRANSACTION, listed)
+            answer = await idempotency.answer(key, ExecutionMode.ONE_TRANSACTION, listed)
         except InProgress:
             return go("/me/products")  # where it is about to be
         if answer.problem:
@@ -179,12 +185,12 @@ def _to_sign_in(visitor: Visitor, path: str, draft: Draft) -> Response[Any]:
     return go(back) if visitor.caller else go("/signin", next=back, refused=SignedOut.code)
 
 
-def _key(seller: MemberId, form: Form, added: Sequence[ProcessedImage]) -> Key:
+def _key(seller: MemberId, form: Form, added: Sequence[ProcessedImage]) -> IdempotencyKey:
     """The same form with the same in it. Who goes back and changes it lists something else."""
     said = hashlib.sha256(repr(sorted(form.values.items())).encode())
     for picture in added:
         said.update(picture.full)
-    return Key(seller, f"sell {said.hexdigest()}", said.digest())
+    return IdempotencyKey(seller, f"sell {said.hexdigest()}", said.digest())
 
 
 async def _own(product_id: str, visitor: Visitor, products: ProductService) -> Product:

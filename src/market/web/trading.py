@@ -11,8 +11,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from market.kit.hearing import Hearing
-from market.kit.http import path_id
+from market.kit.concurrency.notifier import Notifier
+from market.kit.http.request import path_id
 from market.payments.cancellation import RefundRefused
 from market.payments.demands import NO_DEMANDS, Demands
 from market.payments.domain import RefundAccountNeeded
@@ -21,9 +21,9 @@ from market.payments.refunds import RefundService
 from market.payments.service import PaymentService
 from market.products.service import ProductService
 from market.shared.banking import VirtualAccount
+from market.shared.contracts import PaymentSummary
 from market.shared.ids import PaymentId, TradeId
-from market.shared.people import Party
-from market.shared.purchase import Receipt
+from market.shared.principals import Party
 from market.trades.domain import LONGEST_REASON, MAY_CANCEL, AmountChanged, Status, Trade
 from market.trades.service import TradeService
 
@@ -54,13 +54,13 @@ class Scene:
 
     trade: Trade
     party: Party
-    receipt: Receipt | None
+    receipt: PaymentSummary | None
     account: VirtualAccount | None
     waits_for_account: PaymentId | None
     is_over: bool
 
     @property
-    def not_taken(self) -> Receipt | None:
+    def not_taken(self) -> PaymentSummary | None:
         """Money that came for the trade, which still waits to be paid, and could not be taken: it
         goes back, or is back."""
         if self.receipt is None or self.trade.status is not Status.AWAITING_PAYMENT:
@@ -145,13 +145,13 @@ class TradingController(Controller):
         request: Asked,
         visitor: Here,
         trades: Trades,
-        hearing: NamedDependency[Hearing],
+        notifier: NamedDependency[Notifier],
     ) -> ServerSentEvent:
         """Tells the page when the trade has changed; never what: the page looks by itself."""
         id = TradeId(path_id(trade_id))
         await trades.see(id, visitor.me.id)
         return ServerSentEvent(
-            changes(hearing, id, request.app.state.stopping),
+            changes(notifier, id, request.app.state.stopping),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
@@ -315,12 +315,12 @@ def _refund_account_page(
 
 
 async def changes(
-    hearing: Hearing, id: TradeId, stopping: Callable[[], bool]
+    notifier: Notifier, id: TradeId, stopping: Callable[[], bool]
 ) -> AsyncIterator[ServerSentEventMessage]:
     """An event at once, for what happened before we listened, then one for each change."""
-    async with hearing.of(id) as heard:
+    async with notifier.subscribe(id) as subscription:
         yield ServerSentEventMessage(data="now", event="ready", retry=1000)
         ends = asyncio.get_running_loop().time() + STREAM_LASTS_S
         while asyncio.get_running_loop().time() < ends and not stopping():
-            if await heard.within(BEAT_S):
+            if await subscription.wait(BEAT_S):
                 yield ServerSentEventMessage(data="now", event="changed")

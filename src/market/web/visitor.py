@@ -16,7 +16,7 @@ from litestar.handlers.base import BaseRouteHandler
 from market.members.service import MemberService, SessionCookie
 from market.shared.errors import Forbidden, Unauthenticated
 from market.shared.ids import MemberId, SessionId, well_formed
-from market.shared.people import Caller
+from market.shared.principals import Principal
 
 from .form_body import FormBody
 
@@ -106,7 +106,7 @@ class Visitor:
     is the member whom the form was shown that they send, where its session has ended since. `say`
     is the code of what the page tells of an act that has led to it, and `note` is beside it."""
 
-    caller: Caller | None
+    caller: Principal | None
     lang: Lang
     unread: int
     bearer: str
@@ -120,7 +120,7 @@ class Visitor:
     signed_out: MemberId | None = None
 
     @property
-    def me(self) -> Caller:
+    def me(self) -> Principal:
         """Raises SignInFirst."""
         if self.caller is None:
             raise SignInFirst
@@ -166,7 +166,7 @@ def stranger(request: Request[Any, Any, State]) -> Visitor:
 
 def _visit(
     request: Request[Any, Any, State],
-    caller: Caller | None,
+    caller: Principal | None,
     bearer: str,
     *,
     unread: int = 0,
@@ -194,7 +194,7 @@ def _visit(
 _STRANGER_BYTES = 16
 
 
-async def _caller(members: MemberService, cookie: str | None) -> Caller | None:
+async def _caller(members: MemberService, cookie: str | None) -> Principal | None:
     """A cookie that is no longer good makes a stranger of its bearer, no more."""
     if not cookie:
         return None

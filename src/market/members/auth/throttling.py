@@ -5,28 +5,29 @@ from datetime import timedelta
 from market.members.domain import normal_email
 from market.members.ports import RateLimits
 from market.shared.ids import MemberId
-from market.shared.limits import Limit
+from market.shared.rate_limit import RateLimit
 
 # One address may be a whole office or school behind one router; a password is guessed by one
 # address at one account, and there it is counted narrowly.
-SIGN_UP_FROM_ADDRESS = Limit(100, timedelta(hours=1))
-SIGN_UP_OF_ACCOUNT = Limit(10, timedelta(hours=1))
-SIGN_IN_FROM_ADDRESS = Limit(100, timedelta(minutes=10))
-SIGN_IN_FROM_ADDRESS_TO_ACCOUNT = Limit(20, timedelta(minutes=10))
+SIGN_UP_FROM_ADDRESS = RateLimit(100, timedelta(hours=1))
+SIGN_UP_OF_ACCOUNT = RateLimit(10, timedelta(hours=1))
+SIGN_IN_FROM_ADDRESS = RateLimit(100, timedelta(minutes=10))
+SIGN_IN_FROM_ADDRESS_TO_ACCOUNT = RateLimit(20, timedelta(minutes=10))
 # Wide, for it is the one that strangers can use up for a member; it frees a turn every 18 s.
-SIGN_IN_TO_ACCOUNT = Limit(200, timedelta(hours=1))
-REFRESH_FROM_ADDRESS = Limit(600, timedelta(minutes=10))
-SOCIAL_FROM_ADDRESS = Limit(300, timedelta(minutes=10))
+SIGN_IN_TO_ACCOUNT = RateLimit(200, timedelta(hours=1))
+REFRESH_FROM_ADDRESS = RateLimit(600, timedelta(minutes=10))
+SOCIAL_FROM_ADDRESS = RateLimit(300, timedelta(minutes=10))
 
 # Nobody signs in for these: whoever has a page of an ended session can send its form.
-FORMS_OF_SIGNED_OUT = Limit(20, timedelta(hours=1))
+FORMS_OF_SIGNED_OUT = RateLimit(20, timedelta(hours=1))
 
 
 class AuthThrottle:
     """Counts attempts by client address and by account. Every method raises RateLimited.
 
     An account is the e-mail address as it was typed, whether a member has it or not: what is
-    counted, and what is answered, is the same for both. `address` is kit.addresses' word.
+    counted, and what is answered, is the same for both. `address` comes from
+    `ClientIpResolver.rate_limit_key`.
     """
 
     def __init__(self, limits: RateLimits) -> None:

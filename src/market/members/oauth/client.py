@@ -7,9 +7,9 @@ import httpx
 import msgspec
 import structlog
 
-from market.kit.db import in_transaction
+from market.kit.db.database import in_transaction
 
-from .identity import SocialRefused, SocialUnavailable
+from .identity import ProviderUnavailable, SocialRefused
 
 Shape = TypeVar("Shape")
 
@@ -41,7 +41,7 @@ def http_client() -> httpx.AsyncClient:
 async def fetch(client: httpx.AsyncClient, request: httpx.Request, shape: type[Shape]) -> Shape:
     """The answer, read as `shape`.
 
-    Raises SocialRefused for a considered no, SocialUnavailable for everything else. Neither codes
+    Raises SocialRefused for a considered no, ProviderUnavailable for everything else. Neither codes
     nor tokens are logged: of an error, only its status and the provider's own word for it.
     """
     if in_transaction():
@@ -50,18 +50,18 @@ async def fetch(client: httpx.AsyncClient, request: httpx.Request, shape: type[S
         response = await client.send(request)
     except httpx.HTTPError as cause:
         _log.warning("social_unreachable", host=request.url.host, trouble=type(cause).__name__)
-        raise SocialUnavailable from cause
+        raise ProviderUnavailable from cause
     if response.status_code in {_HTTP_BAD_REQUEST, _HTTP_UNAUTHORIZED}:
         _log.warning("social_refused", host=request.url.host, **_error_fields(response))
         raise SocialRefused
     if response.status_code != _HTTP_OK:
         _log.warning("social_trouble", host=request.url.host, status=response.status_code)
-        raise SocialUnavailable
+        raise ProviderUnavailable
     try:
         return msgspec.json.decode(response.content, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as cause:
         _log.warning("social_unreadable", host=request.url.host)
-        raise SocialUnavailable from cause
+        raise ProviderUnavailable from cause
 
 
 class _Error(msgspec.Struct):

@@ -12,8 +12,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Redirect
 from msgspec import Meta, Struct
 
-from market.kit.http import ClientAddress, wants_page
-from market.kit.problems import documented, on_market_error
+from market.kit.http.problems import on_market_error, problem_responses
+from market.kit.http.request import ClientAddress, wants_page
 from market.members.auth.throttling import AuthThrottle
 from market.members.http import TokensOut
 from market.shared.errors import MarketError, NotFound
@@ -23,7 +23,7 @@ from .service import FLOW_TTL, SocialCodeInvalid, SocialSignIn
 
 Social = NamedDependency[SocialSignIn]
 AuthThrottleDep = NamedDependency[AuthThrottle]
-Visit = Request[Any, Any, State]
+AppRequest = Request[Any, Any, State]
 
 # By another name in Python: `state` is the framework's own there.
 StateParam = Annotated[str | None, QueryParameter(name="state", required=False)]
@@ -52,7 +52,7 @@ class FlowCookie:
         self._secure = public_url.startswith("https://")
         self._name = SECURE_COOKIE if self._secure else COOKIE
 
-    def find(self, request: Visit) -> str | None:
+    def find(self, request: AppRequest) -> str | None:
         """The secret a browser came with."""
         given = request.cookies.get(self._name, "")
         return given if _SECRET.fullmatch(given) else None
@@ -76,7 +76,7 @@ def with_query(place: str, **values: str) -> str:
     return parts._replace(query=query).geturl()
 
 
-def on_refusal(request: Visit, error: MarketError) -> Response[Any]:
+def on_refusal(request: AppRequest, error: MarketError) -> Response[Any]:
     """A person in a browser gets a page with a way on, a program the problem."""
     if request.method != "GET" or not wants_page(request) or isinstance(error, NotFound):
         return on_market_error(request, error)
@@ -97,10 +97,10 @@ class SocialController(Controller):
     tags = ["auth"]
     exception_handlers = {MarketError: on_refusal}
 
-    @get("/{provider:str}", status_code=302, responses=documented(400, 404, 429))
+    @get("/{provider:str}", status_code=302, responses=problem_responses(400, 404, 429))
     async def begin(
         self,
-        request: Visit,
+        request: AppRequest,
         provider: FromPath[str],
         social: Social,
         flow_cookie: NamedDependency[FlowCookie],
@@ -121,14 +121,14 @@ class SocialController(Controller):
     @get(
         "/{provider:str}/callback",
         status_code=302,
-        responses=documented(400, 403, 404, 409, 429, 502),
+        responses=problem_responses(400, 403, 404, 409, 429, 502),
         # Published names, in generated clients.
         operation_id="ApiAuthSocialProviderCallbackComeBack",
         summary="ComeBack",
     )
     async def callback(
         self,
-        request: Visit,
+        request: AppRequest,
         provider: FromPath[str],
         social: Social,
         flow_cookie: NamedDependency[FlowCookie],
@@ -154,13 +154,13 @@ class SocialController(Controller):
 
     @get(
         "/exchange",
-        responses=documented(400, 429),
+        responses=problem_responses(400, 429),
         operation_id="ApiAuthSocialExchangeFollow",
         summary="Follow",
     )
     async def exchange_redirect(
         self,
-        request: Visit,
+        request: AppRequest,
         social: Social,
         flow_cookie: NamedDependency[FlowCookie],
         auth_throttle: AuthThrottleDep,
@@ -171,10 +171,10 @@ class SocialController(Controller):
         await auth_throttle.social(client_address)
         return await _tokens(request, social, flow_cookie, code)
 
-    @post("/exchange", status_code=200, responses=documented(400, 429))
+    @post("/exchange", status_code=200, responses=problem_responses(400, 429))
     async def exchange(
         self,
-        request: Visit,
+        request: AppRequest,
         data: JSONBody[CodeIn],
         social: Social,
         flow_cookie: NamedDependency[FlowCookie],
@@ -191,7 +191,7 @@ def _redirect(place: str) -> Redirect:
 
 
 async def _tokens(
-    request: Visit, social: SocialSignIn, flow_cookie: FlowCookie, code: str
+    request: AppRequest, social: SocialSignIn, flow_cookie: FlowCookie, code: str
 ) -> Response[TokensOut]:
     browser = flow_cookie.find(request)
     if browser is None:

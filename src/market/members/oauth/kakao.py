@@ -19,7 +19,7 @@ from msgspec import Struct
 from market.shared.clock import Clock
 
 from .client import OAuthApp, fetch
-from .identity import FlowSecrets, SocialIdentity, SocialRefused, SocialUnavailable
+from .identity import FlowSecrets, ProviderUnavailable, SocialIdentity, SocialRefused
 
 # Their clock and ours may differ by so much (seconds).
 LEEWAY_S = 60
@@ -81,7 +81,7 @@ class Kakao:
     async def identify(
         self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
     ) -> SocialIdentity:
-        """Raises SocialRefused, SocialUnavailable."""
+        """Raises SocialRefused, ProviderUnavailable."""
         token = await self._token(code, redirect_uri, flow_secrets)
         subject = await self._subject(token.id_token, flow_secrets.nonce)
         person = await self._user(token.access_token)
@@ -119,7 +119,7 @@ class Kakao:
         """Whose the ID token is, if it was made by Kakao, for us, for this sign-in, and lately."""
         if id_token is None:
             _log.error("social_misconfigured", provider=self.name, lacks="OpenID Connect")
-            raise SocialUnavailable
+            raise ProviderUnavailable
         try:
             key = await self._key(jws.extract_compact(id_token.encode()).headers().get("kid"))
             read = jwt.decode(id_token, key, algorithms=["RS256"])

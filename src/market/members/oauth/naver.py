@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from .client import OAuthApp, fetch
-from .identity import FlowSecrets, SocialIdentity, SocialRefused, SocialUnavailable
+from .identity import FlowSecrets, ProviderUnavailable, SocialIdentity, SocialRefused
 
 _log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class Naver:
     async def identify(
         self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
     ) -> SocialIdentity:
-        """Raises SocialRefused, SocialUnavailable."""
+        """Raises SocialRefused, ProviderUnavailable."""
         person = await self._user(await self._token(code))
         nickname = person.nickname or person.name
         return SocialIdentity(
@@ -79,7 +79,7 @@ class Naver:
             _log.warning("social_refused", provider=self.name, error=token.error[:40])
             raise SocialRefused
         if not token.access_token:
-            raise SocialUnavailable
+            raise ProviderUnavailable
         return token.access_token
 
     async def _user(self, access_token: str) -> _User:
@@ -88,5 +88,5 @@ class Naver:
         request = self._client.build_request("GET", url, headers=headers)
         profile = await fetch(self._client, request, _Profile)
         if profile.resultcode != "00" or profile.response is None or not profile.response.id:
-            raise SocialUnavailable
+            raise ProviderUnavailable
         return profile.response

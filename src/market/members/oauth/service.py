@@ -124,7 +124,7 @@ class SocialSignIn:
     ) -> str:
         """A code of ours that `exchange` takes, for the member whom the provider vouches for.
 
-        Raises SocialDeclined, SocialRefused, SocialUnavailable, SocialAccountConflict.
+        Raises SocialDeclined, SocialRefused, ProviderUnavailable, SocialAccountConflict.
         """
         if error == "access_denied":
             raise SocialDeclined

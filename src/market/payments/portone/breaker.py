@@ -10,7 +10,7 @@ from enum import Enum
 import structlog
 
 from market.shared.clock import Clock, is_ahead
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 
 # One lost line or two are chance, and a refund's look, try and look are three calls: five in a
 # row without an answer are not one request's bad luck.
@@ -51,7 +51,8 @@ class Breaker:
     def call(self) -> Iterator["Call"]:
         """One call, which says how it went; one that can't (it was broken off) counts for nothing.
 
-        Raises GatewayTrouble when it may not be made. Then it never left: nothing was carried out.
+        Raises GatewayUnavailable when it may not be made. Then it never left: nothing was carried
+        out.
         """
         call = Call(self, self._enter())
         try:
@@ -64,7 +65,7 @@ class Breaker:
         if probe_at is not None and not is_ahead(probe_at, now, WAIT):
             self._become(State.HALF_OPEN)
         elif self._state is not State.CLOSED:
-            raise GatewayTrouble(
+            raise GatewayUnavailable(
                 "The payment gateway has stopped answering, and was not asked. Try again shortly."
             )
         return self._turn

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import structlog
 
-from market.kit.db import in_transaction
+from market.kit.db.database import in_transaction
 from market.payments.cancellation import Cancellation
 from market.payments.ports import OutcomeUnknown
 from market.payments.record import Seen, Snapshot
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
 from .breaker import Breaker
@@ -57,8 +57,8 @@ class Transport:
         self._refuses = refuses
 
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """Raises GatewayTrouble when the request can't have been carried out, OutcomeUnknown when
-        it may have been."""
+        """Raises GatewayUnavailable when the request can't have been carried out, OutcomeUnknown
+        when it may have been."""
         if in_transaction():
             # safeguard: no gateway call inside a transaction
             raise RuntimeError("no network call inside a transaction")
@@ -68,10 +68,10 @@ class Transport:
                 response = await self._client.request(method, url, timeout=self._timeout, **request)
             except httpx.PoolTimeout as cause:
                 # It never left. No failure of theirs: a rush of ours must not open the breaker.
-                raise GatewayTrouble from cause
+                raise GatewayUnavailable from cause
             except (httpx.ConnectError, httpx.ConnectTimeout) as cause:
                 call.failed()
-                raise GatewayTrouble from cause  # it never left
+                raise GatewayUnavailable from cause  # it never left
             except httpx.HTTPError as cause:
                 call.failed()
                 raise OutcomeUnknown from cause
@@ -80,7 +80,7 @@ class Transport:
             else:
                 call.answered()
         if response.status_code == _HTTP_TOO_MANY:
-            raise GatewayTrouble("The payment gateway asks us to slow down.")
+            raise GatewayUnavailable("The payment gateway asks us to slow down.")
         return response
 
 

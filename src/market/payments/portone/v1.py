@@ -15,7 +15,7 @@ from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
 from market.shared.banking import Bank, digits
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
 from .breaker import Breaker
@@ -190,7 +190,7 @@ class PortOneV1:
             asked = {**window, "page": page, "limit": self.longest_page, "sorting": "started"}
             answer = await self._call(AttemptsV1, "GET", "/payments/status/all", params=asked)
             if answer.response is None:
-                raise GatewayTrouble(answer.message)
+                raise GatewayUnavailable(answer.message)
             for attempt in answer.response.list:
                 yield attempt.snapshot()
             page = answer.response.next
@@ -240,10 +240,10 @@ class PortOneV1:
             keys = {"imp_key": self._account.key, "imp_secret": self._account.secret}
             response = await self._send("POST", "/users/getToken", None, json=keys)
             if response.status_code == _HTTP_UNAUTHORIZED:
-                raise GatewayTrouble("The payment gateway does not accept our keys.")
+                raise GatewayUnavailable("The payment gateway does not accept our keys.")
             token = _understood(Token, response).response
             if token is None:
-                raise GatewayTrouble
+                raise GatewayUnavailable
             self._token = token.access_token
             self._token_until = now + token.expired_at - token.now - TOKEN_MARGIN_S
         return self._token
@@ -265,7 +265,7 @@ def _understood(type_: type[T], response: httpx.Response) -> Envelope[T]:
     except msgspec.MsgspecError as cause:
         raise OutcomeUnknown from cause
     if status == _HTTP_UNAUTHORIZED:
-        raise GatewayTrouble("The payment gateway does not accept our token.")
+        raise GatewayUnavailable("The payment gateway does not accept our token.")
     if status == _HTTP_NOT_FOUND:
         envelope.response = None
     return envelope

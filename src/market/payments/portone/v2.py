@@ -18,7 +18,7 @@ from market.payments.ports import Checkout, GatewayRefused, OutcomeUnknown
 from market.payments.record import Snapshot, Till
 from market.shared.banking import digits
 from market.shared.clock import Clock
-from market.shared.errors import GatewayTrouble
+from market.shared.errors import GatewayUnavailable
 
 from .breaker import Breaker
 from .companies import ANY, Company
@@ -129,9 +129,9 @@ class PortOneV2:
         try:
             deciding = (await self._record(payment)).snapshot()
         except GatewayRefused as refusal:
-            if refusal.about.get("type") == "PAYMENT_NOT_FOUND":
+            if refusal.context.get("type") == "PAYMENT_NOT_FOUND":
                 return []
-            raise GatewayTrouble from refusal
+            raise GatewayUnavailable from refusal
         # The payment alone shows one attempt of several.
         others = await self._transactions(payment)
         return [deciding, *(each for each in others if each.reference != deciding.reference)]
@@ -262,11 +262,11 @@ class PortOneV2:
         credential = {"Authorization": f"PortOne {self._account.secret}"}
         answer = await self._transport.send("GET", "/payments", headers=credential, params=query)
         if answer.status_code != _HTTP_OK:
-            raise _refused_at_the_door(answer.status_code) or GatewayTrouble()
+            raise _refused_at_the_door(answer.status_code) or GatewayUnavailable()
         try:
             return read(PaymentsV2, answer.content)
         except msgspec.MsgspecError as cause:
-            raise GatewayTrouble from cause
+            raise GatewayUnavailable from cause
 
     async def _record(self, payment: Payment) -> PaymentV2:
         store = {"storeId": self._account.store_id}
@@ -342,10 +342,10 @@ def _refuses(response: httpx.Response) -> bool:
         return False
 
 
-def _refused_at_the_door(status: int) -> GatewayTrouble | None:
+def _refused_at_the_door(status: int) -> GatewayUnavailable | None:
     """Our keys or store are wrong: nothing happened, and nothing will until someone mends them."""
     if status == _HTTP_UNAUTHORIZED:
-        return GatewayTrouble("The payment gateway does not accept our secret.")
+        return GatewayUnavailable("The payment gateway does not accept our secret.")
     if status == _HTTP_FORBIDDEN:
-        return GatewayTrouble("The payment gateway does not let us into this store.")
+        return GatewayUnavailable("The payment gateway does not let us into this store.")
     return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     AsyncpgConnection = asyncpg.Connection
 
-CONNECT_WITHIN_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
 # A network that swallows what we send is noticed by the kernel sooner than by a statement's limit:
 # data that nobody has acknowledged, and probes of a line on which nothing is under way.
 _SOCKET = (
@@ -38,7 +38,12 @@ SOCKET_OPTIONS = tuple(
 )
 
 # What a connection says when it can't be used any more, or can't be had.
-TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+CONNECTION_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 _log = structlog.get_logger()
 
@@ -121,7 +126,7 @@ async def connect(
     each transaction may go to another server they are left out, for they would stay with whoever
     comes next; there, too, no statement can be kept prepared.
     """
-    async with asyncio.timeout(CONNECT_WITHIN_S):
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
         connection: BoundedConnection = await asyncpg.connect(
             dsn,
             connection_class=BoundedConnection,
@@ -178,7 +183,7 @@ async def _backend(connection: BoundedConnection) -> int:
     return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
-def tell(pooling: Pooling) -> None:
+def warn_of_pooling(pooling: Pooling) -> None:
     """One line in the log, where something can't work because of what stands before it."""
     if pooling is Pooling.TRANSACTION:
         _log.warning(
@@ -201,7 +206,7 @@ async def _connected(dsn: str) -> AsyncIterator[BoundedConnection]:
 
 async def close(connection: BoundedConnection) -> None:
     """Closes it in peace, or else without."""
-    with suppress(*TROUBLE):
+    with suppress(*CONNECTION_ERRORS):
         await connection.close(timeout=1)
 
 
@@ -218,13 +223,13 @@ def _mind_the_socket(connection: BoundedConnection) -> None:
 
 # ── statements that may take long ──
 
-LOOK_EVERY_S = 5.0
+ACTIVITY_INTERVAL_S = 5.0
 _STATE = "SELECT state, state_change FROM pg_stat_activity WHERE pid = $1"
 
 
 @asynccontextmanager
 async def watched(
-    connection: BoundedConnection, dsn: str, look_every_s: float = LOOK_EVERY_S
+    connection: BoundedConnection, dsn: str, interval_s: float = ACTIVITY_INTERVAL_S
 ) -> AsyncIterator[None]:
     """For the block, in which a statement may take minutes: drops the connection when the server
     has nothing more to do for it, and we have not heard so.
@@ -233,7 +238,7 @@ async def watched(
     same moment, the answer to what we sent is lost, or what we sent never came.
     """
     pid = await connection.fetchval("SELECT pg_backend_pid()")
-    watching = asyncio.create_task(_watch(connection, dsn, pid, look_every_s))
+    watching = asyncio.create_task(_watch(connection, dsn, pid, interval_s))
     try:
         yield
     finally:
@@ -242,17 +247,17 @@ async def watched(
             await watching
 
 
-async def _watch(connection: BoundedConnection, dsn: str, pid: int, look_every_s: float) -> None:
+async def _watch(connection: BoundedConnection, dsn: str, pid: int, interval_s: float) -> None:
     before: object = None
     while not connection.is_closed():
-        await asyncio.sleep(look_every_s)
+        await asyncio.sleep(interval_s)
         try:
             other = await connect(dsn, "market look", pooling=Pooling.TRANSACTION)
             try:
                 found = await other.fetchrow(_STATE, pid)
             finally:
                 await close(other)
-        except TROUBLE as trouble:
+        except CONNECTION_ERRORS as trouble:
             _log.warning("statement_not_watched", trouble=repr(trouble))
             continue
         idle = ("gone",) if found is None else tuple(found)

@@ -11,12 +11,11 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
+from market.kit.db.database import Database
+from market.kit.db.purge import BATCH_SIZE, drop
 from market.shared.clock import Clock
 from market.shared.errors import RateLimited
-from market.shared.limits import Limit
-
-from .db import Database
-from .purge import PORTION, drop
+from market.shared.rate_limit import RateLimit
 
 # How far the clocks of two hosts may be apart.
 _APART = "interval '5 seconds'"
@@ -30,7 +29,7 @@ class SqlRateLimits:
         self._clock = clock
         self._secret = f"rate limits\0{secret}".encode()
 
-    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+    async def take(self, turns: Sequence[tuple[RateLimit, str]]) -> None:
         """Takes a turn of every key, in one round trip. Raises RateLimited.
 
         In the order given, and none after the first that is refused: who has used up a narrow
@@ -40,13 +39,13 @@ class SqlRateLimits:
         now = self._clock.now()
         args: list[object] = [now]
         for limit, text in turns:
-            args += [self._digest(text), limit.interval, limit.slack]
-        row = await self._db.find(_statement(len(turns)), *args)
+            args += [self._digest(text), limit.emission_interval, limit.burst_tolerance]
+        row = await self._db.fetch_one(_statement(len(turns)), *args)
         if row is None or not row["taken"]:
             wait = (row["free_at"] - now).total_seconds() if row and row["free_at"] else 0.0
             raise RateLimited(retry_after=max(1, math.ceil(wait)))
 
-    async def forget_old(self, limit: int = PORTION) -> int:
+    async def purge_expired(self, limit: int = BATCH_SIZE) -> int:
         """Drops at most so many of the keys that are as good as never used; how many."""
         return await drop(self._db, "rate_limits", "busy_until < $1", limit, self._clock.now())
 
@@ -57,7 +56,7 @@ class SqlRateLimits:
 class NoRateLimits:
     """For load tests: everybody may do everything at once (MARKET_RATE_LIMITS=off)."""
 
-    async def take(self, turns: Sequence[tuple[Limit, str]]) -> None:
+    async def take(self, turns: Sequence[tuple[RateLimit, str]]) -> None:
         """Never refuses."""
 
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import structlog
 
-from .db import Database
+from .database import Database
 
-PORTION = 2_000
+BATCH_SIZE = 2_000
 # A night's work; it is morning then.
-TONIGHT = timedelta(minutes=60)
+NIGHT_BUDGET = timedelta(minutes=60)
 
 # Drops at most so many rows; how many it dropped.
 Drop = Callable[[int], Awaitable[int]]
@@ -33,7 +33,7 @@ async def drop(db: Database, table: str, condition: str, limit: int, *args: obje
 
 async def purge(
     kinds: Mapping[str, Drop],
-    within: timedelta = TONIGHT,
+    within: timedelta = NIGHT_BUDGET,
     now: Callable[[], float] = time.monotonic,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Mapping[str, int]:
@@ -47,13 +47,13 @@ async def purge(
     while left and now() < until and not stopping():
         for name, portion in list(left.items()):
             try:
-                count = await portion(PORTION)
+                count = await portion(BATCH_SIZE)
             except Exception:  # whatever it is, the others go on
                 _log.exception("purge_failed", kind=name)
                 del left[name]
                 continue
             dropped[name] += count
-            if count < PORTION:
+            if count < BATCH_SIZE:
                 del left[name]
     _log.info("forgotten", **dropped, unfinished=sorted(left))
     return dropped

@@ -19,14 +19,7 @@ from prometheus_client import Histogram
 
 from market.shared.errors import Invalid, Unavailable
 
-from .connection import (
-    TROUBLE,
-    BoundedConnection,
-    Limits,
-    Pooling,
-    milliseconds,
-    watched,
-)
+from .connection import CONNECTION_ERRORS, BoundedConnection, Limits, Pooling, milliseconds, watched
 from .pool import BUCKETS, LIMITS, Pool
 
 Row: TypeAlias = asyncpg.Record
@@ -47,7 +40,7 @@ class _Open:
 _open: ContextVar[_Open | None] = ContextVar("open_transaction", default=None)
 
 _LOCK_HELD = Histogram(
-    "market_lock_held_seconds",
+    "market_row_lock_duration_seconds",
     "from the first row lock of a transaction to its end",
     buckets=BUCKETS,
 )
@@ -104,9 +97,9 @@ class Database:
     def can_listen(self) -> bool:
         return self.pool.pooling is not Pooling.TRANSACTION
 
-    async def listening(self) -> BoundedConnection:
-        """A connection for whoever listens; theirs to close."""
-        return await self.pool.beside(f"{self.pool.name} hearing")
+    async def listen_connection(self) -> BoundedConnection:
+        """A connection to listen on; the caller closes it."""
+        return await self.pool.beside(f"{self.pool.name} notifier")
 
     async def close(self) -> None:
         await self.pool.close()
@@ -147,7 +140,7 @@ class Database:
                 _LOCK_HELD.observe(time.perf_counter() - mine.locked_at)
 
     @asynccontextmanager
-    async def unhurried(self, within: timedelta) -> AsyncIterator[None]:
+    async def long_transaction(self, within: timedelta) -> AsyncIterator[None]:
         """A transaction in which each statement may take so long, for questions about everything
         there ever was. It is watched meanwhile whether the server is still at it."""
         async with self.transaction():
@@ -179,28 +172,28 @@ class Database:
         async with self._connection() as (connection, within):
             return await connection.fetch(sql, *args, timeout=within)
 
-    async def fetch_planned(self, sql: str, *args: object) -> list[Row]:
+    async def fetch_custom_plan(self, sql: str, *args: object) -> list[Row]:
         """Like `fetch`, planned for these very values. A plan that is kept has to do for all."""
         async with self._connection() as (connection, within):
             statement = await connection.prepare(sql, name="")
             return await statement.fetch(*args, timeout=within)
 
-    async def find(self, sql: str, *args: object) -> Row | None:
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
         """The one row, or None."""
         async with self._connection() as (connection, within):
             return await connection.fetchrow(sql, *args, timeout=within)
 
-    async def lock(self, sql: str, *args: object) -> Row | None:
+    async def fetch_one_for_update(self, sql: str, *args: object) -> Row | None:
         """Like `find`, for SELECT … FOR UPDATE: outside a transaction that would lock nothing."""
         async with self._locking():
-            return await self.find(sql, *args)
+            return await self.fetch_one(sql, *args)
 
-    async def lock_all(self, sql: str, *args: object) -> list[Row]:
+    async def fetch_for_update(self, sql: str, *args: object) -> list[Row]:
         """Like `lock`, for several rows, which the statement takes in an order of its own."""
         async with self._locking():
             return await self.fetch(sql, *args)
 
-    async def value(self, sql: str, *args: object) -> Any:
+    async def fetch_value(self, sql: str, *args: object) -> Any:
         async with self._connection() as (connection, within):
             return await connection.fetchval(sql, *args, timeout=within)
 
@@ -250,7 +243,7 @@ async def _take_back(connection: BoundedConnection) -> None:
         return
     try:
         await connection.execute("ROLLBACK")
-    except TROUBLE:
+    except CONNECTION_ERRORS:
         connection.terminate()
     except BaseException:
         connection.terminate()

@@ -4,12 +4,12 @@ import errno
 import socket
 
 
-class PortTaken(Exception):
+class PortInUse(Exception):
     """Something else listens there; the message names the variable that chooses another."""
 
 
-def require_free(host: str, port: int, variable: str) -> None:
-    """Raises PortTaken when nothing can listen there."""
+def ensure_port_free(host: str, port: int, variable: str) -> None:
+    """Raises PortInUse when nothing can listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -17,7 +17,7 @@ def require_free(host: str, port: int, variable: str) -> None:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise PortTaken(
+            raise PortInUse(
                 f"Port {port} is taken. Choose another with {variable}, "
                 f"for example {variable}={port + 1}."
             ) from None

@@ -15,41 +15,41 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import HTTPScope
 from msgspec import Meta, Struct
 
-from market.shared.banking import ACCOUNT_NUMBER, LONGEST_HOLDER, Bank, RefundAccount
+from market.shared.banking import ACCOUNT_NUMBER, HOLDER_LENGTH_MAX, Bank, RefundAccount
 from market.shared.errors import Invalid, NotFound, Unauthenticated
 from market.shared.ids import well_formed
-from market.shared.page import Page, Slice
-from market.shared.people import Caller
+from market.shared.pagination import Page, PageRequest
 from market.shared.phone import phone_number
+from market.shared.principals import Principal
 from market.shared.text import BIDI, clean
 
-from .addresses import Addresses
-from .idempotency import Answer, Idempotency, Key, Scope
+from .client_ip import ClientIpResolver
+from .idempotency import EncodedResponse, ExecutionMode, Idempotency, IdempotencyKey
 from .problems import PROBLEM_JSON, BodyInvalid
 
 # The largest body takes a second on a slow line. Who needs longer only holds a connection.
-BODY_WITHIN_S = 15.0
-LONGEST_PHONE = 30
+BODY_TIMEOUT_S = 15.0
+PHONE_LENGTH_MAX = 30
 _UTF_8 = ("", "charset=utf-8")
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,10})"', re.ASCII)
 # No control characters, line ends or marks that turn the direction of what follows: a nickname or
 # a name must look like what it is, in a page, a shell and a gateway's window alike.
 _ODD = rf"\u0000-\u001f\u007f-\u009f\u2028\u2029{BIDI}"
-ONE_LINE = rf"^[^{_ODD}]*[^\s{_ODD}][^{_ODD}]*$"
+SINGLE_LINE = rf"^[^{_ODD}]*[^\s{_ODD}][^{_ODD}]*$"
 # Secrets are compared as they were typed, never as they look.
 _SECRETS = frozenset({"password", "current_password", "new_password"})
 
 
-class StrictRequest(Request[Any, Any, State]):
+class StrictJsonRequest(Request[Any, Any, State]):
     """Reads a JSON body as exactly what its handler takes: Litestar by itself would let "1000"
     pass for 1000, and text of any kind for JSON."""
 
-    body_within_s = BODY_WITHIN_S
+    body_timeout_s = BODY_TIMEOUT_S
 
     async def body(self) -> bytes:
-        """The whole body, if it comes within `body_within_s` seconds; 408 if not."""
+        """The whole body, if it comes within `body_timeout_s` seconds; 408 if not."""
         try:
-            async with asyncio.timeout(self.body_within_s):
+            async with asyncio.timeout(self.body_timeout_s):
                 return await super().body()
         except TimeoutError as slow:
             raise ClientException("The body took too long to come.", status_code=408) from slow
@@ -94,7 +94,7 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-Visit = Request[Caller | None, Any, State]
+AppRequest = Request[Principal | None, Any, State]
 # What it stands at is for members alone (R1): the document says so, and so does Authentication.
 BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
 
@@ -102,9 +102,9 @@ Out = TypeVar("Out", bound=Struct)
 Item = TypeVar("Item")
 
 # Of a list: what a page holds unless another number is asked for, and at most.
-USUAL_ITEMS, MOST_ITEMS = 20, 100
+PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 20, 100
 LimitParam = Annotated[
-    int, QueryParameter(ge=1, le=MOST_ITEMS, description="at most so many items")
+    int, QueryParameter(ge=1, le=PAGE_SIZE_MAX, description="at most so many items")
 ]
 CursorParam = Annotated[
     str | None, QueryParameter(description="the next_cursor of the page before; opaque")
@@ -136,13 +136,13 @@ class PageOut(Struct, Generic[Item]):
     next_cursor: str | None
 
 
-def paged(page: Page[Any], show: Callable[[Any], Item]) -> PageOut[Item]:
+def page_response(page: Page[Any], show: Callable[[Any], Item]) -> PageOut[Item]:
     return PageOut([show(item) for item in page.items], page.next_cursor)
 
 
-def wanted(limit: int, cursor: str | None) -> Slice:
+def page_request(limit: int, cursor: str | None) -> PageRequest:
     """The part of a list a client asks for. A cursor we never gave starts nowhere: no items."""
-    return Slice(limit, cursor if cursor is None or well_formed(cursor) else "0" * 32)
+    return PageRequest(limit, cursor if cursor is None or well_formed(cursor) else "0" * 32)
 
 
 class AccountIn(Struct):
@@ -151,16 +151,18 @@ class AccountIn(Struct):
     bank: Annotated[str, Meta(min_length=1, max_length=20, examples=["KOOKMIN"])]
     # Python's $ would let a line end pass behind the last digit.
     number: Annotated[str, Meta(pattern=rf"^{ACCOUNT_NUMBER}$(?!\n)", examples=["110-123-456789"])]
-    holder: Annotated[str, Meta(pattern=ONE_LINE, min_length=1, max_length=LONGEST_HOLDER)]
-    phone: Annotated[str, Meta(max_length=LONGEST_PHONE, examples=["010-1234-5678"])] | None = None
+    holder: Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=HOLDER_LENGTH_MAX)]
+    phone: Annotated[str, Meta(max_length=PHONE_LENGTH_MAX, examples=["010-1234-5678"])] | None = (
+        None
+    )
 
     def read(self) -> RefundAccount:
         """Raises Invalid for a bank we don't know, or what is no phone number."""
-        phone = known_phone(self.phone) if self.phone else None
-        return RefundAccount.read(known_bank(self.bank), self.number, self.holder, phone)
+        phone = parse_phone(self.phone) if self.phone else None
+        return RefundAccount.read(parse_bank(self.bank), self.number, self.holder, phone)
 
 
-def known_phone(text: str) -> str:
+def parse_phone(text: str) -> str:
     """Raises Invalid."""
     phone = phone_number(text)
     if phone is None:
@@ -168,7 +170,7 @@ def known_phone(text: str) -> str:
     return phone
 
 
-def known_bank(text: str) -> Bank:
+def parse_bank(text: str) -> Bank:
     """Raises Invalid."""
     bank = Bank.named(text)
     if bank is None:
@@ -205,80 +207,84 @@ def path_id(text: str) -> str:
     return text
 
 
-async def provide_caller(request: Visit) -> Caller:
+async def provide_caller(request: AppRequest) -> Principal:
     """The signed-in member, for routes that ask for one (BEARER)."""
-    return signed_in(request)
+    return require_principal(request)
 
 
-async def provide_client_address(request: Visit, addresses: NamedDependency[Addresses]) -> str:
+async def provide_client_address(
+    request: AppRequest, client_ips: NamedDependency[ClientIpResolver]
+) -> str:
     """Where the request comes from, past the proxies that are trusted."""
-    return addresses.of(request)
+    return client_ips.rate_limit_key(request)
 
 
-class Once:
+class IdempotentHandler:
     """Runs a POST's work once per Idempotency-Key; without a key, simply runs it."""
 
-    def __init__(self, idempotency: Idempotency, key: Key | None) -> None:
+    def __init__(self, idempotency: Idempotency, key: IdempotencyKey | None) -> None:
         self._idempotency = idempotency
         self._key = key
 
     @property
-    def wish(self) -> str | None:
+    def operation_id(self) -> str | None:
         """An id that repeats of this request share, and nothing else has; None without a key.
 
         What a key leads to may outlive its process, while the answer was not kept yet: work that
         calls the gateway can name its effect by this, and so find it again.
         """
-        return self._key.wish if self._key else None
+        return self._key.operation_id if self._key else None
 
     async def __call__(
         self,
         work: Callable[[], Awaitable[Out]],
         *,
         status: int | Callable[[Out], int] = 200,
-        scope: Scope = Scope.ONE_TRANSACTION,
+        mode: ExecutionMode = ExecutionMode.ONE_TRANSACTION,
     ) -> Response[Out]:
         """The work's result as a response of `status`, or the first answer to this key."""
 
-        async def done() -> Answer:
+        async def done() -> EncodedResponse:
             out = await work()
             code = status if isinstance(status, int) else status(out)
-            return Answer(code, msgspec.json.encode(out))
+            return EncodedResponse(code, msgspec.json.encode(out))
 
         if self._key is None:
-            return answered(await done())
-        return answered(await self._idempotency.answer(self._key, scope, done))
+            return to_response(await done())
+        return to_response(await self._idempotency.answer(self._key, mode, done))
 
 
-async def provide_once(request: Visit, idempotency: NamedDependency[Idempotency]) -> Once:
-    return Once(idempotency, await key_of(request))
+async def provide_idempotent(
+    request: AppRequest, idempotency: NamedDependency[Idempotency]
+) -> IdempotentHandler:
+    return IdempotentHandler(idempotency, await parse_key(request))
 
 
-async def key_of(request: Visit) -> Key | None:
+async def parse_key(request: AppRequest) -> IdempotencyKey | None:
     """The request's Idempotency-Key, with who sent it and what for. Raises Invalid."""
     text = request.headers.get("idempotency-key")
     if text is None:
         return None
-    return the_key(text, request.scope, await request.body(), request.scope.get("user"))
+    return build_key(text, request.scope, await request.body(), request.scope.get("user"))
 
 
-def the_key(text: str, scope: HTTPScope, body: bytes, caller: Caller | None) -> Key:
+def build_key(text: str, scope: HTTPScope, body: bytes, caller: Principal | None) -> IdempotencyKey:
     """A key as it was sent, with who sent it and what for. Raises Invalid."""
     # safeguard: fingerprint covers the path
     fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body)
     # Strangers are told apart by what they ask for: one's key must not stand in another's way.
     owner = caller.id if caller else f"anyone {fingerprint.hexdigest()}"
-    return Key(owner, text, fingerprint.digest())
+    return IdempotencyKey(owner, text, fingerprint.digest())
 
 
-def signed_in(request: Visit) -> Caller:
+def require_principal(request: AppRequest) -> Principal:
     """The member behind a request. Raises Unauthenticated."""
     if request.user is None:
         raise Unauthenticated
     return request.user
 
 
-def answered(answer: Answer) -> Response[Any]:
+def to_response(answer: EncodedResponse) -> Response[Any]:
     """An answer that is JSON already, as a response."""
     return Response(
         answer.body,
@@ -290,6 +296,6 @@ def answered(answer: Answer) -> Response[Any]:
 
 # What a handler asks for: the member behind the request, the keeper of its Idempotency-Key, and
 # the client's address.
-SignedIn = NamedDependency[Caller]
-Idempotent = NamedDependency[Once]
+SignedIn = NamedDependency[Principal]
+Idempotent = NamedDependency[IdempotentHandler]
 ClientAddress = NamedDependency[str]

@@ -20,7 +20,7 @@ from prometheus_client import Histogram
 
 from market.shared.errors import Unavailable
 
-from .connection import TROUBLE, BoundedConnection, Limits, Pooling, connect, find_pooling
+from .connection import CONNECTION_ERRORS, BoundedConnection, Limits, Pooling, connect, find_pooling
 
 Borrowed: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
@@ -30,12 +30,12 @@ LIMITS = Limits()
 BESIDE = Limits(statement=timedelta(seconds=4))
 ACQUIRE_TIMEOUT_S = 5.0
 # So many may wait per connection; whoever comes then would hardly be served in time.
-MOST_WAITING = 50
+WAITING_PER_CONNECTION_MAX = 50
 # A connection that nobody used for longer than this is asked whether it still answers, and has so
 # long to do it: a rush never pays for the question.
-ASKED_AFTER_S = 1.0
-ASKED_WITHIN_S = 2.0
-CLOSED_WITHIN_S = 5.0
+PROBE_AFTER_S = 1.0
+PROBE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 5.0
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 _PLANNING = {
@@ -48,10 +48,12 @@ _PLANNING = {
     "max_parallel_workers_per_gather": "0",
 }
 _HELD = Histogram(
-    "market_connection_held_seconds", "from borrowing a connection to its return", buckets=BUCKETS
+    "db_client_connection_use_time_seconds",
+    "from borrowing a connection to its return",
+    buckets=BUCKETS,
 )
 _AWAITED = Histogram(
-    "market_connection_awaited_seconds",
+    "db_client_connection_wait_time_seconds",
     "from asking for a connection to having it",
     buckets=BUCKETS,
 )
@@ -93,7 +95,7 @@ class Pool:
     async def close(self) -> None:
         """Closes every connection; those that don't answer, without a word."""
         try:
-            async with asyncio.timeout(CLOSED_WITHIN_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._opened.close()
         except TimeoutError:
             self.terminate()
@@ -129,7 +131,7 @@ class Pool:
 
     async def _acquired(self) -> Borrowed:
         """Raises Unavailable where too many wait for a connection already."""
-        if self._waiting >= MOST_WAITING * self._opened.get_max_size():
+        if self._waiting >= WAITING_PER_CONNECTION_MAX * self._opened.get_max_size():
             raise Unavailable
         self._waiting += 1
         began = time.monotonic()
@@ -148,11 +150,11 @@ class Pool:
         rested_at, connection.rested_at = connection.rested_at, None
         now = time.monotonic()
         # safeguard: an idle connection is probed before it is used
-        if rested_at is None or now - rested_at < ASKED_AFTER_S:
+        if rested_at is None or now - rested_at < PROBE_AFTER_S:
             return True
         try:
-            await connection.execute("SELECT 1", timeout=ASKED_WITHIN_S)
-        except TROUBLE as trouble:
+            await connection.execute("SELECT 1", timeout=PROBE_TIMEOUT_S)
+        except CONNECTION_ERRORS as trouble:
             _log.warning("database_connection_given_up", trouble=repr(trouble))
             connection.terminate()
             # safeguard: one silent connection makes the pool drop its idle ones

@@ -14,20 +14,20 @@ UNKNOWN = "unknown"
 _ONE_HOLDER_V6 = 64
 
 
-class Addresses:
+class ClientIpResolver:
     """Tells clients from the proxies before us."""
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = trusted
 
-    def of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    def rate_limit_key(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
         """The client's address, for counting: of IPv6 the network that is one holder's."""
-        address = self._client(connection)
+        address = self._address(connection)
         return UNKNOWN if address is None else _holder(address)
 
-    def exactly(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    def client_ip(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
         """The client's own address, for who is let in by it; None where nobody can tell."""
-        address = self._client(connection)
+        address = self._address(connection)
         return None if address is None else str(address)
 
     def is_within(
@@ -35,14 +35,14 @@ class Addresses:
     ) -> bool:
         """Whether the client is known to be in one of these networks. What comes by a proxy that is
         not trusted could be from anywhere."""
-        address = self._client(connection)
+        address = self._address(connection)
         if address is None or not any(address in network for network in networks):
             return False
         proxy = _read((connection.scope.get("client") or ("",))[0])
         through = "x-forwarded-for" in connection.headers or "forwarded" in connection.headers
         return not through or (proxy is not None and self._is_proxy(proxy))
 
-    def _client(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Address | None:
+    def _address(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Address | None:
         """Past the proxies that are trusted.
 
         X-Forwarded-For is anybody's to write. Only what a trusted proxy added is believed: from

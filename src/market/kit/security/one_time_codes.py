@@ -4,19 +4,19 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from market.kit.db.database import Database
+from market.kit.db.purge import BATCH_SIZE, drop
 from market.shared.clock import Clock
 
-from .db import Database
-from .purge import PORTION, drop
-from .vault import Vault
+from .encryption import Encryptor
 
 
 class SqlOneTimeCodes:
     """Only a digest of each code is kept, and its content sealed: a stolen table opens nothing."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
+    def __init__(self, db: Database, encryptor: Encryptor, clock: Clock) -> None:
         self._db = db
-        self._vault = vault
+        self._encryptor = encryptor
         self._clock = clock
 
     async def keep(self, purpose: str, holder: str, content: bytes, life: timedelta) -> str:
@@ -25,7 +25,7 @@ class SqlOneTimeCodes:
         await self._db.execute(
             "INSERT INTO one_time_codes (digest, content, expires_at) VALUES ($1, $2, $3)",
             _digest(purpose, holder, code),
-            self._vault.seal(content),
+            self._encryptor.encrypt(content),
             self._clock.now() + life,
         )
         return code
@@ -35,15 +35,15 @@ class SqlOneTimeCodes:
 
         One statement: of two who come at once, one finds nothing.
         """
-        row = await self._db.find(
+        row = await self._db.fetch_one(
             "DELETE FROM one_time_codes WHERE digest = $1 RETURNING content, expires_at",
             _digest(purpose, holder, code),
         )
         if row is None or row["expires_at"] <= self._clock.now():
             return None
-        return self._vault.open(row["content"])
+        return self._encryptor.decrypt(row["content"])
 
-    async def forget_old(self, limit: int = PORTION) -> int:
+    async def purge_expired(self, limit: int = BATCH_SIZE) -> int:
         """Drops at most so many of the codes that nobody took in time; how many."""
         return await drop(self._db, "one_time_codes", "expires_at <= $1", limit, self._clock.now())
 

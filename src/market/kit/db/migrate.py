@@ -6,11 +6,11 @@ from pathlib import Path
 from alembic import command, op
 from alembic.config import Config
 
-from .schema import SCRIPTS
+from .schema_version import SCRIPTS
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LockRetryPolicy:
     """How long a migration waits for a lock before it lets others through, and how often it tries.
 
     By default a minute and a half in all: a reader that takes longer is somebody's report.
@@ -24,7 +24,11 @@ class Patience:
 
 
 def migrate(
-    dsn: str, *, to: str = "head", scripts: Path = SCRIPTS, patience: Patience = Patience()
+    dsn: str,
+    *,
+    to: str = "head",
+    scripts: Path = SCRIPTS,
+    lock_retry: LockRetryPolicy = LockRetryPolicy(),
 ) -> None:
     """Runs every migration that was not run yet; two callers at once wait for each other.
 
@@ -33,11 +37,11 @@ def migrate(
     """
     config = Config()
     config.set_main_option("script_location", str(scripts))
-    config.attributes |= {"dsn": dsn, "patience": patience}
+    config.attributes |= {"dsn": dsn, "lock_retry": lock_retry}
     command.upgrade(config, to)
 
 
-def index_beside_the_trade(name: str, on: str, *, unique: bool = False) -> None:
+def create_index_concurrently(name: str, on: str, *, unique: bool = False) -> None:
     """For a migration: builds an index that may take long, `name` ON `on`, while everybody trades.
 
     Without a transaction, and so without the limit that one has for locks: it waits for old ones as

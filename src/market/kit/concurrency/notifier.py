@@ -1,5 +1,5 @@
-"""Hearing of changes: one connection per process listens to PostgreSQL, and whoever waits for one
-key is woken. What is heard says only that something changed; look yourself."""
+"""LISTEN/NOTIFY by key: one connection per process listens to PostgreSQL and wakes those who wait
+for a key. A notification says only that something changed; its receiver reads the rows itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,22 +8,22 @@ from contextvars import Context
 
 import structlog
 
-from .connection import TROUBLE, BoundedConnection, close
+from market.kit.db.connection import CONNECTION_ERRORS, BoundedConnection, close
 
 _log = structlog.get_logger()
 
 RECONNECT_AFTER_S = 1.0
 # Nothing tells a line on which nothing happens from one that has gone silent, but a question.
-ASKED_EVERY_S = 3.0
-ASKED_WITHIN_S = 2.0
-# Who comes while the database is away is served all the same, and woken when it is back.
-READY_WITHIN_S = 3.0
-# Where nobody can listen, everybody looks for themselves so often.
-LOOK_EVERY_S = 2.0
+PROBE_INTERVAL_S = 3.0
+PROBE_TIMEOUT_S = 2.0
+# A subscriber that comes while the database is away is served all the same, and woken later.
+READY_TIMEOUT_S = 3.0
+# Where no connection can listen, every subscriber is woken this often.
+POLL_INTERVAL_S = 2.0
 
 
-class Heard:
-    """What one listener has heard and not yet taken up: many changes are one."""
+class Subscription:
+    """The changes of one key that its receiver has not taken up yet; many changes are one."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -31,7 +31,7 @@ class Heard:
     def wake(self) -> None:
         self._event.set()
 
-    async def within(self, seconds: float) -> bool:
+    async def wait(self, seconds: float) -> bool:
         """Whether there was news within so many seconds; each is told once."""
         try:
             async with asyncio.timeout(seconds):
@@ -42,7 +42,7 @@ class Heard:
         return True
 
 
-class Hearing:
+class Notifier:
     """Listens on `channel`, whose payloads are keys, from the first listener on until closed.
 
     Without `connect` there is nothing to listen on: then everybody is woken every few seconds.
@@ -53,28 +53,28 @@ class Hearing:
     ) -> None:
         self._connect = connect
         self._channel = channel
-        self._listeners: dict[str, set[Heard]] = {}
+        self._subscriptions: dict[str, set[Subscription]] = {}
         self._ready = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def of(self, key: str) -> AsyncIterator[Heard]:
-        """What is said of `key` within the block; from its beginning on nothing is missed."""
+    async def subscribe(self, key: str) -> AsyncIterator[Subscription]:
+        """The changes of `key` within the block; from its beginning on none is missed."""
         if self._running is None:
             # In a context of its own: it outlives the request that comes first.
             self._running = asyncio.create_task(self._run(), context=Context())
-        heard = Heard()
-        self._listeners.setdefault(key, set()).add(heard)
+        subscription = Subscription()
+        self._subscriptions.setdefault(key, set()).add(subscription)
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(READY_WITHIN_S):
+                async with asyncio.timeout(READY_TIMEOUT_S):
                     await self._ready.wait()
-            yield heard
+            yield subscription
         finally:
-            listeners = self._listeners[key]
-            listeners.discard(heard)
-            if not listeners:
-                del self._listeners[key]
+            subscriptions = self._subscriptions[key]
+            subscriptions.discard(subscription)
+            if not subscriptions:
+                del self._subscriptions[key]
 
     async def close(self) -> None:
         if self._running is not None:
@@ -86,13 +86,13 @@ class Hearing:
     async def _run(self) -> None:
         while self._connect is None:
             self._ready.set()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
             self._wake_all()
         while True:
             try:
                 await self._listen(self._connect)
-            except TROUBLE as trouble:
-                _log.warning("hearing_lost_the_database", trouble=repr(trouble))
+            except CONNECTION_ERRORS as trouble:
+                _log.warning("notifier_lost_the_database", trouble=repr(trouble))
             self._ready.clear()
             await asyncio.sleep(RECONNECT_AFTER_S)
 
@@ -107,11 +107,11 @@ class Hearing:
             self._wake_all()
             while not ended.is_set():
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(ASKED_EVERY_S):
+                    async with asyncio.timeout(PROBE_INTERVAL_S):
                         await ended.wait()
                 if not ended.is_set():
                     # safeguard: a listener probes its connection
-                    await connection.execute("SELECT 1", timeout=ASKED_WITHIN_S)
+                    await connection.execute("SELECT 1", timeout=PROBE_TIMEOUT_S)
         finally:
             await close(connection)
 
@@ -119,9 +119,9 @@ class Hearing:
         self._wake(str(payload))
 
     def _wake_all(self) -> None:
-        for key in list(self._listeners):
+        for key in list(self._subscriptions):
             self._wake(key)
 
     def _wake(self, key: str) -> None:
-        for heard in self._listeners.get(key, ()):
-            heard.wake()
+        for subscription in self._subscriptions.get(key, ()):
+            subscription.wake()

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind
 
-from market.shared import about
+from market.shared import log_context
 
 # All that the instrumentation is shown of a request's headers: where it comes from.
 _SHOWN = {b"traceparent", b"tracestate"}
@@ -52,7 +52,7 @@ class Tracing:
         """Sends what is left. Blocks while it does."""
         self._provider.shutdown()
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def instrument_app(self, app: ASGIApp) -> ASGIApp:
         """The same application, with a span for every request."""
 
         async def shown_less(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ class Tracing:
 
         return shown_less
 
-    def on(self, client: httpx.AsyncClient, version: str) -> None:
+    def instrument_client(self, client: httpx.AsyncClient, version: str) -> None:
         """Gives every call of this client a span."""
 
         async def told(span: Span, request: RequestInfo) -> None:
@@ -96,7 +96,7 @@ class Tracing:
         )
 
     @staticmethod
-    def carried() -> dict[str, str]:
+    def trace_headers() -> dict[str, str]:
         """What tells a job which trace it was woken in."""
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
@@ -111,7 +111,7 @@ class Tracing:
             yield
 
 
-def noted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def add_trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """For logs: each line names the span it was written in."""
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
@@ -122,7 +122,7 @@ def noted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
 
 def ids() -> dict[str, str]:
     """The trade and payment this is about, as in the logs."""
-    known = about.ids()
+    known = log_context.ids()
     return {
         f"market.{name}": known[name]
         for name in ("trade_id", "payment_id", "request_id", "job")

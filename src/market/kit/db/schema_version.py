@@ -8,10 +8,10 @@ import asyncpg
 
 from market.shared.errors import Unavailable
 
-from .db import Database
+from .database import Database
 
-_CHECKOUT = Path(__file__).parents[3] / "migrations"
-_INSTALLED = Path(__file__).parents[1] / "migrations"
+_CHECKOUT = Path(__file__).parents[4] / "migrations"
+_INSTALLED = Path(__file__).parents[2] / "migrations"
 SCRIPTS = _CHECKOUT if _CHECKOUT.is_dir() else _INSTALLED
 
 
@@ -33,7 +33,7 @@ async def require_schema(db: Database) -> None:
     One newer than this code is fine, for migrations only add (expand, then contract).
     """
     try:
-        found = await db.value("SELECT version_num FROM alembic_version")
+        found = await db.fetch_value("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         found = None
     if found is None or found in revisions()[:-1]:

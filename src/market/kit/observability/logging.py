@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from litestar import Request
 
-from market.shared import about
+from market.shared import log_context
 from market.shared.ids import well_formed
 
 # What a path may name that a line is about.
@@ -24,7 +24,7 @@ _NAMED = ("product_id", "trade_id", "payment_id")
 
 def configure(*more: structlog.typing.Processor) -> None:
     """`more` may add to each line what it is about."""
-    lines = Lines(sys.stderr.buffer)
+    lines = BufferedWriter(sys.stderr.buffer)
     structlog.configure(
         processors=[*more, _as_line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -35,7 +35,7 @@ def configure(*more: structlog.typing.Processor) -> None:
 
 def with_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Adds what the work in hand is about."""
-    return {**about.ids(), **event}
+    return {**log_context.ids(), **event}
 
 
 def _as_line(_: Any, level: str, event: MutableMapping[str, Any]) -> bytes:
@@ -51,11 +51,11 @@ def _as_line(_: Any, level: str, event: MutableMapping[str, Any]) -> bytes:
     return line if line.isascii() else json.dumps(json.loads(line)).encode()
 
 
-class Lean(structlog.BoundLoggerBase):
+class AccessLogger(structlog.BoundLoggerBase):
     """A logger for what is said at each request: it binds nothing and filters nothing, which
     would cost as much again as the line itself."""
 
-    def say(self, event: Any) -> None:
+    def write(self, event: Any) -> None:
         """One line at level info."""
         try:
             for process in self._processors:
@@ -65,7 +65,7 @@ class Lean(structlog.BoundLoggerBase):
         self._logger.msg(event)
 
 
-class Lines:
+class BufferedWriter:
     """Writes lines out once per turn of the event loop, all of that turn in one go; at once where
     no loop runs."""
 
@@ -108,9 +108,9 @@ class Lines:
             self._stream.flush()
 
 
-async def about_its_path(request: Request[Any, Any, Any]) -> None:
+async def bind_path_ids(request: Request[Any, Any, Any]) -> None:
     """Before a route's handler: its lines are about what its path names."""
-    about.add(**named(request.scope))
+    log_context.bind(**named(request.scope))
 
 
 def named(scope: Any) -> Mapping[str, str]:

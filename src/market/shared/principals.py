@@ -7,15 +7,19 @@ from .ids import MemberId, SessionId
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class MemberSummary:
     """A member as other members see them."""
 
     id: MemberId
     nickname: str
 
 
+# The name of its schema in the API's document, which clients' generated types carry.
+MemberSummary.__name__ = MemberSummary.__qualname__ = "Person"
+
+
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """The signed-in member behind a request; an `operator` answers for the money (P8)."""
 
     id: MemberId
@@ -24,8 +28,8 @@ class Caller:
     operator: bool = False
 
     @property
-    def person(self) -> Person:
-        return Person(self.id, self.nickname)
+    def person(self) -> MemberSummary:
+        return MemberSummary(self.id, self.nickname)
 
 
 class Party(StrEnum):

@@ -25,7 +25,7 @@ STATUS_OF: Mapping[type[errors.MarketError], HTTPStatus] = {
     errors.PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     errors.Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.GatewayTrouble: HTTPStatus.BAD_GATEWAY,
+    errors.GatewayUnavailable: HTTPStatus.BAD_GATEWAY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -72,7 +72,7 @@ class BodyInvalid(errors.Invalid):
 def of_market_error(error: errors.MarketError) -> Problem:
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
     fields = error.fields if isinstance(error, BodyInvalid) else None
-    return _problem(STATUS_OF[kind], error.code, error.detail, about=error.about, fields=fields)
+    return _problem(STATUS_OF[kind], error.code, error.detail, about=error.context, fields=fields)
 
 
 def respond(problem: Problem) -> Response[Problem]:
@@ -106,7 +106,7 @@ def on_any_exception(_: Request[Any, Any, State], error: Exception) -> Response[
     return _internal(error)
 
 
-def refusal(error: Exception) -> Response[Problem]:
+def problem_response(error: Exception) -> Response[Problem]:
     """The answer of whoever serves requests without the framework."""
     return (
         respond(of_market_error(error))
@@ -115,7 +115,7 @@ def refusal(error: Exception) -> Response[Problem]:
     )
 
 
-async def only_problems(response: Response[Any]) -> Response[Any]:
+async def not_found_as_problem(response: Response[Any]) -> Response[Any]:
     """The documentation's own "not found" is a page of HTML; ours is a problem, everywhere."""
     if response.status_code == HTTPStatus.NOT_FOUND and response.media_type != PROBLEM_JSON:
         return respond(of_market_error(errors.NotFound()))
@@ -134,7 +134,7 @@ _ALWAYS = (503,)
 _WITH_BODY = (400, 408, 413, 415)
 
 
-def documented(*statuses: int, body: bool = False) -> dict[int, ResponseSpec]:
+def problem_responses(*statuses: int, body: bool = False) -> dict[int, ResponseSpec]:
     """For a route's OpenAPI entry: it may answer these statuses with a problem, and those that
     any route may; with `body`, those too that any body may get."""
     every = {*statuses, *_ALWAYS, *(_WITH_BODY if body else ())}

@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed with the newest key, opened with any that is still known."""
+"""Secrets at rest: encrypted with the newest key, opened with any that is still known."""
 
 import base64
 import hashlib
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from cryptography.fernet import Fernet, MultiFernet
 
 
-class Vault:
-    """Seals bytes. To rotate, put a new key first and keep the old ones as long as anything sealed
-    with them lives; a key is any text."""
+class Encryptor:
+    """Encrypts bytes. To rotate, put a new key first and keep the old ones as long as anything
+    encrypted with them lives; a key is any text."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys])
 
-    def seal(self, content: bytes) -> bytes:
+    def encrypt(self, content: bytes) -> bytes:
         return self._fernet.encrypt(content)
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """Raises cryptography.fernet.InvalidToken when no known key fits."""
-        return self._fernet.decrypt(sealed)
+        return self._fernet.decrypt(encrypted)
 
 
 def _derived(key: str) -> bytes:

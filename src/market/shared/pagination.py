@@ -9,7 +9,7 @@ S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class PageRequest:
     """Which part of a list is wanted: at most `limit` items that come after `cursor`."""
 
     limit: int
@@ -24,7 +24,9 @@ class Page(Generic[T]):
     next_cursor: str | None
 
     @classmethod
-    def cut(cls, rows: Sequence[T], wanted: Slice, key: Callable[[T], str]) -> "Page[T]":
+    def from_rows(
+        cls, rows: Sequence[T], wanted: PageRequest, key: Callable[[T], str]
+    ) -> "Page[T]":
         """A page from rows read with `limit + 1`: the extra one only tells that more follow."""
         items = rows[: wanted.limit]
         return cls(items, key(items[-1]) if len(rows) > wanted.limit else None)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from .ids import MemberId, PaymentId, ProductId, TradeId
 from .money import Money
-from .people import Party, Person
+from .principals import MemberSummary, Party
 
 # Reasons of the market's own, beside the parties' words: codes, which pages put into words.
 NOT_PAID_IN_TIME = "not_paid_in_time"
@@ -17,17 +17,17 @@ TRANSFER_FAILED = "transfer_failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ListingSnapshot:
     """One unit of a product as it is sold at this moment (R10 keeps its price)."""
 
     product_id: ProductId
     product_name: str
-    seller: Person
+    seller: MemberSummary
     price: Money
 
 
 @dataclass(frozen=True, slots=True)
-class Invoice:
+class AmountDue:
     """What a trade's buyer is to pay, decided by us alone (P2)."""
 
     trade_id: TradeId
@@ -52,17 +52,21 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
+class TradeSummary:
     """A trade as its own parties see it beside the product (R5); `price` in minor units."""
 
     id: TradeId
-    buyer: Person
-    seller: Person
+    buyer: MemberSummary
+    seller: MemberSummary
     price: int
     currency: str
     status: str
     hold_expires_at: datetime
     created_at: datetime
+
+
+# The name of its schema in the API's document, which clients' generated types carry.
+TradeSummary.__name__ = TradeSummary.__qualname__ = "Deal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class PaymentSummary:
     """The payment that paid a trade, else the latest attempt, as its parties see it beside it;
     `failure` is the gateway's reason for one that failed."""
 
@@ -101,7 +105,7 @@ class Receipt:
     failure: str | None
     refunds: Sequence[Refund]
 
-    def without_attempts(self, paid_by: PaymentId | None) -> "Receipt":
+    def without_attempts(self, paid_by: PaymentId | None) -> "PaymentSummary":
         """For the seller: why a card was declined, and what became of money that never was the
         trade's, is the buyer's own affair."""
         return self if self.id == paid_by else replace(self, failure=None, refunds=[])

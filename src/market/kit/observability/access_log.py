@@ -15,31 +15,31 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Histogram
 from uuid_utils import uuid7
 
-from market.shared import about
+from market.shared import log_context
 
-from .logs import Lean, named
+from .logging import AccessLogger, named
 
 # Litestar's own middleware keeps four series per request and looks each up by its labels, which
 # under a rush cost as much as the framework itself.
 _SECONDS = Histogram(
-    "market_request_duration_seconds",
+    "http_server_request_duration_seconds",
     "time from a request's arrival to the end of its answer; its count is the requests",
     ["method", "path", "status_code"],
 )
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 # What the API tells is somebody's own, or changes with the next purchase. Pages say it themselves.
 _UNKEPT = ((b"cache-control", b"no-store"),)
-LONGEST_PATH = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
+PATH_LENGTH_MAX = 200  # our own are shorter by half: who sends 50 kB must not fill the log with it
 
 
-class Watch:
+class AccessLogMiddleware:
     """Gives every request an id (the client's X-Request-Id if it is a plain word), tells it back,
     logs one line when the answer has begun, and counts its time. Neither query strings nor bodies
     are logged; `path` in the metrics is the route's template, never an id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._access: Lean = structlog.wrap_logger(None, wrapper_class=Lean).bind()
+        self._access: AccessLogger = structlog.wrap_logger(None, wrapper_class=AccessLogger).bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -48,7 +48,7 @@ class Watch:
         began, status = time.perf_counter(), 500
         given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
         id = given.decode() if _ID.fullmatch(given) else uuid7().hex
-        about.begin(request_id=id)
+        log_context.clear_and_bind(request_id=id)
 
         def noting(message: Message) -> Awaitable[None]:
             nonlocal status
@@ -68,12 +68,12 @@ class Watch:
             _series(scope["method"] if path else "", path, status)(time.perf_counter() - began)
 
     def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
-        self._access.say(
+        self._access.write(
             {
                 "event": "request",
                 **named(scope),
                 "method": scope["method"],
-                "path": scope["path"][:LONGEST_PATH],
+                "path": scope["path"][:PATH_LENGTH_MAX],
                 "status": status,
                 "ms": round(seconds * 1000, 1),
             }

@@ -5,18 +5,18 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """At most `burst` turns at once, and after that as many per `period`, evenly."""
 
     burst: int
     period: timedelta
 
     @property
-    def interval(self) -> timedelta:
+    def emission_interval(self) -> timedelta:
         """How long one turn keeps its key busy."""
         return self.period / self.burst
 
     @property
-    def slack(self) -> timedelta:
+    def burst_tolerance(self) -> timedelta:
         """How far ahead a key may be busy, and still have a turn to give."""
-        return self.interval * (self.burst - 1)
+        return self.emission_interval * (self.burst - 1)

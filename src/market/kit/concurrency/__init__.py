@@ -1,0 +1,1 @@
+"""Batches, notifications and retries."""

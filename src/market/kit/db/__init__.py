@@ -1,0 +1,1 @@
+"""PostgreSQL: bounded connections, one pool, re-entrant transactions, migrations."""

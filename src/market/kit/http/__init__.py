@@ -1,0 +1,1 @@
+"""Every HTTP edge: requests, pages of lists, problems, idempotency keys, client addresses."""

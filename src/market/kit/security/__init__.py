@@ -1,0 +1,1 @@
+"""Encryption at rest, one-time codes, rate limits."""
