@@ -1,9 +1,11 @@
 """Whether the market lives, is ready, and how it is doing."""
 
 import asyncio
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import litestar_offline_docs
 import msgspec
@@ -14,7 +16,7 @@ from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
 from litestar.params import FromPath
 from litestar.plugins.prometheus import PrometheusController
-from litestar.response import File
+from litestar.response import File, Response
 from msgspec import Struct
 
 from market.kit.db.database import Database
@@ -97,6 +99,34 @@ class MetricsController(PrometheusController):
     include_in_schema = False
     path = "/metrics"
     guards = [for_operators_networks]
+
+    @get()
+    async def get(self) -> Response[bytes]:
+        """Every metric, the renamed ones under both names."""
+        response = await PrometheusController.get.fn(self)
+        response.content = with_old_names(response.content)
+        return cast("Response[bytes]", response)
+
+
+# For one release, dashboards find a metric under the name it had before as well.
+OLD_METRIC_NAMES: Mapping[bytes, bytes] = {
+    b"http_server_request_duration_seconds": b"market_request_duration_seconds",
+    b"db_client_connection_use_time_seconds": b"market_connection_held_seconds",
+    b"db_client_connection_wait_time_seconds": b"market_connection_awaited_seconds",
+    b"market_row_lock_duration_seconds": b"market_lock_held_seconds",
+    b"market_batch_size": b"market_group_size",
+}
+_RENAMED = re.compile(rb"^(?:# (?:HELP|TYPE) )?(" + b"|".join(OLD_METRIC_NAMES) + rb")(?=[_ {])")
+
+
+def with_old_names(page: bytes) -> bytes:
+    """A page of metrics, with each renamed metric once more under its old name and label."""
+    repeated = []
+    for line in page.splitlines(keepends=True):
+        if (found := _RENAMED.match(line)) is not None:
+            old = line.replace(found[1], OLD_METRIC_NAMES[found[1]], 1)
+            repeated.append(old.replace(b'operation="', b'of="'))
+    return page + b"".join(repeated)
 
 
 OPERATIONS_ROUTES = (live, ready, openapi, docs_asset, MetricsController)

@@ -56,6 +56,7 @@ async def test_the_market_says_how_it_is(client: Client) -> None:
     assert await client.get("/health/ready") == {"status": "ready"}
     metrics = await client.call("GET", "/metrics")
     assert "http_server_request_duration_seconds_count" in metrics.text
+    assert "market_request_duration_seconds_count" in metrics.text  # for one release
 
 
 async def test_the_api_is_documented_and_needs_no_network_for_it(client: Client) -> None:
