@@ -59,7 +59,12 @@ class Unavailable(MarketError):
     message = "The service is busy. Try again shortly."
 
 
-class GatewayUnavailable(MarketError):
+class UpstreamUnavailable(MarketError):
+    code = "upstream_unavailable"
+    message = "A service that the market depends on cannot be reached. Try again shortly."
+
+
+class GatewayUnavailable(UpstreamUnavailable):
     code = "gateway_unavailable"
     message = "The payment gateway cannot be reached or sent no valid response. Try again shortly."
 

@@ -30,11 +30,11 @@ from market.kit.db.purge import BATCH_SIZE, drop
 from market.shared.clock import Clock, is_ahead
 from market.shared.errors import (
     Conflict,
-    GatewayUnavailable,
     Invalid,
     MarketError,
     Unavailable,
     Unprocessable,
+    UpstreamUnavailable,
 )
 
 from . import problems
@@ -121,7 +121,7 @@ class Idempotency:
             if mode is ExecutionMode.ONE_TRANSACTION:
                 return await self._whole(key, work)
             return await self._leased(key, work)
-        except (Unavailable, GatewayUnavailable, KeyReused, InProgress):
+        except (Unavailable, UpstreamUnavailable, KeyReused, InProgress):
             raise
         except MarketError as refusal:
             return await self._refused(key, refusal)
@@ -209,7 +209,7 @@ class Idempotency:
             until = await self._claim(key)
         try:
             answer = await work()
-        except (Unavailable, GatewayUnavailable):
+        except (Unavailable, UpstreamUnavailable):
             # Only our own claim: after its end somebody else may have taken the key, or answered.
             # safeguard: a failed request drops its own lease alone
             await self._db.execute(

@@ -25,7 +25,7 @@ STATUS_OF: Mapping[type[errors.MarketError], HTTPStatus] = {
     errors.PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     errors.Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.GatewayUnavailable: HTTPStatus.BAD_GATEWAY,
+    errors.UpstreamUnavailable: HTTPStatus.BAD_GATEWAY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from market.members.domain import is_email, normal_email
 from market.members.nicknames import fitting
-from market.shared.errors import Conflict, Forbidden, GatewayUnavailable, Invalid
+from market.shared.errors import Conflict, Forbidden, Invalid, UpstreamUnavailable
 
 NEXT_LENGTH_MAX = 500
 
@@ -30,7 +30,7 @@ class SocialRefused(Invalid):
     message: ClassVar[str] = "The provider rejected this sign-in. Begin again."
 
 
-class ProviderUnavailable(GatewayUnavailable):
+class ProviderUnavailable(UpstreamUnavailable):
     code: ClassVar[str] = "social_unavailable"
     message: ClassVar[str] = (
         "The provider cannot be reached or sent no valid response. Begin again shortly."
