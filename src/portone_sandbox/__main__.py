@@ -72,6 +72,7 @@ from portone_sandbox.terminal import LogLevel, printer
     type=click.Choice(["all", "refused", "none"]),
     help="Which calls to print, with the reason of each refusal.",
 )
+@click.option("--end-with-stdin", is_flag=True, help="End when the standard input ends.")
 @click.option("--quiet", is_flag=True, help="The same as --log none.")
 def main(
     host: str,
@@ -82,6 +83,7 @@ def main(
     seed: int | None,
     log: LogLevel,
     *,
+    end_with_stdin: bool,
     quiet: bool,
 ) -> None:
     """A local PortOne: both REST APIs (/v1, /v2), webhooks, banks and faults (/control).
@@ -95,7 +97,7 @@ def main(
     sandbox.journal.on_entry = printer("none" if quiet else log)
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"portone-sandbox listens on http://{shown}:{port} (state in {data})")
-    asyncio.run(_serve(sandbox, address, port))
+    asyncio.run(_serve(sandbox, address, port, end_with_stdin=end_with_stdin))
 
 
 def _free_address(host: str, port: int) -> tuple[str, int]:
@@ -136,8 +138,8 @@ def _open(data: Path) -> Store:
         _fail(f"{data} cannot be used ({error}): set SANDBOX_DATA or --data to another file")
 
 
-async def _serve(sandbox: SandboxState, address: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def _serve(sandbox: SandboxState, address: str, port: int, *, end_with_stdin: bool) -> None:
+    """Serve until SIGTERM or SIGINT, or until the standard input ends."""
     app = build(sandbox)
     server = Server(
         app,
@@ -153,12 +155,22 @@ async def _serve(sandbox: SandboxState, address: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _end, app, server.stop)
+    if end_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _end_at_end, app, server.stop)
     await server.serve()
     sandbox.store.close()
     # The server's threads may still be busy with idle connections. They panic when they meet an
     # event loop or an interpreter that is gone, so the process ends before either is taken down.
     sys.stdout.flush()
     os._exit(0)
+
+
+def _end_at_end(app: Application, stop: Callable[[], object]) -> None:
+    """End once nothing more can come on the standard input; what comes is ignored."""
+    stdin = sys.stdin.fileno()
+    if not os.read(stdin, 4096):
+        asyncio.get_running_loop().remove_reader(stdin)
+        _end(app, stop)
 
 
 def _end(app: Application, stop: Callable[[], object]) -> None:
