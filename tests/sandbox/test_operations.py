@@ -27,6 +27,10 @@ PLAYED_V1 = {
     "POST /vbanks",
     "PUT /vbanks/{imp_uid}",
     "DELETE /vbanks/{imp_uid}",
+    "GET /banks",
+    "GET /banks/{bank_standard_code}",
+    "GET /cards",
+    "GET /cards/{card_standard_code}",
 }
 PLAYED_V2 = {
     "POST /login/api-secret",

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import pytest
+
 from .client import Client
 
 
@@ -65,6 +67,20 @@ def test_the_balance_tells_the_parts_that_are_left(client: Client) -> None:
     assert [h["primary"]["vat"] for h in balance["histories"]] == [100, 50]
     assert client.v1("PUT", path).status_code == 405
     assert client.v1("GET", "/payments/imp_0/balance").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "name"),
+    [("banks", "088", "신한은행"), ("cards", "366", "신한카드")],
+)
+def test_codes_of_banks_and_card_companies(client: Client, kind: str, code: str, name: str) -> None:
+    one = {"code": code, "name": name}
+    assert client.v1_ok("GET", f"/{kind}/{code}") == one
+    assert one in client.v1_ok("GET", f"/{kind}")
+    unknown = client.v1("GET", f"/{kind}/0000")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, -1)
+    at_root = client.http.get(f"/{kind}/{code}", headers={"X-ImpTokenHeader": client.token})
+    assert at_root.json()["response"] == one
 
 
 def test_empty_fields_are_left_out_or_null_by_a_switch(client: Client) -> None:

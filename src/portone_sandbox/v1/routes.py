@@ -26,6 +26,7 @@ from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
 from portone_sandbox.core.stores import current_sandbox
 from portone_sandbox.v1.auth import issue_token, require_token
+from portone_sandbox.v1.codes import CODES
 from portone_sandbox.v1.lookup import LOOKUP_VERBS, LOOKUPS, visible
 from portone_sandbox.v1.operations import OPERATIONS
 from portone_sandbox.v1.schema import MERCHANT_UID_LENGTH_MAX, envelope, show_payment, unix
@@ -189,6 +190,7 @@ def router() -> Router:
             cancel_payment,
             *LOOKUPS,
             *VBANKS,
+            *CODES,
         ],
     )
     return Router(
