@@ -161,8 +161,9 @@ INVARIANTS: Mapping[str, str] = {
         SELECT coalesce(replace(p.id::text, '-', ''), x.id) AS id, p.cancelled_amount,
                x.amount AS booked, x.currency AS booked_in
         FROM payments p
-        FULL JOIN (SELECT split_part(source, ':', 1) AS id, currency, sum(amount) AS amount
-                   FROM transfers WHERE kind = 'RETURNED' GROUP BY 1, 2) x
+        FULL JOIN (SELECT coalesce(replace(t.payment_id::text, '-', ''), t.source) AS id,
+                          currency, sum(amount) AS amount
+                   FROM transfers t WHERE kind = 'RETURNED' GROUP BY 1, 2) x
              ON x.id = replace(p.id::text, '-', '')
         WHERE coalesce(p.cancelled_amount, 0) <> coalesce(x.amount, 0)
            OR x.currency <> p.captured_currency

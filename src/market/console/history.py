@@ -54,7 +54,7 @@ _HISTORY = f"""
             FROM transfers WHERE kind = 'CAPTURED' AND source = one.name
           UNION ALL
             SELECT id, kind, debit, credit, amount, currency, occurred_at, recorded_at
-            FROM transfers WHERE kind = 'RETURNED' AND split_part(source, ':', 1) = one.name
+            FROM transfers x WHERE kind = 'RETURNED' AND x.payment_id = one.id
           UNION ALL
             SELECT f.id, kind, debit, credit, amount, f.currency, occurred_at, recorded_at
             FROM transfers f JOIN trades t ON t.id = one.trade_id

@@ -56,8 +56,8 @@ async def pending(db: Database, now: datetime) -> Sequence[Pending]:
         SELECT 'cancellations_failed', count(*), min(created_at) FROM cancellations
         WHERE status = 'FAILED'
         UNION ALL
-        SELECT 'holds_due', count(*), min(hold_expires_at) FROM trades
-        WHERE status = 'AWAITING_PAYMENT' AND hold_expires_at <= $1
+        SELECT 'holds_due', count(*), min(hold_expires_at) FROM trades t
+        WHERE t.awaits_payment AND hold_expires_at <= $1
         UNION ALL
         SELECT 'payments_due', count(*), min(look_at) FROM payments WHERE look_at <= $1
         UNION ALL

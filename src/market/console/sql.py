@@ -69,7 +69,7 @@ _BY_REFERENCE_OR_MEMBER = """
 _TRADE = """
     t.id AS trade_id, t.product_id, t.product_name, t.status AS trade_status, t.price, t.fee,
     t.currency AS trade_currency, t.refunded, t.refunding, t.hold_expires_at, t.payment_id,
-    t.cancel_by IS NOT NULL AND t.status <> 'CANCELLED' AS cancelling,
+    t.cancel_by IS NOT NULL AND t.is_live AS cancelling,
     b.id AS buyer, b.nickname AS buyer_name, b.email AS buyer_email,
     s.id AS seller, s.nickname AS seller_name, s.email AS seller_email,
     ARRAY (SELECT ROW (o.id, o.status) FROM payments o

@@ -99,7 +99,7 @@ class SqlNotifications:
         rows = await self._db.fetch(
             """
             SELECT id, buyer_id FROM trades t
-            WHERE status = 'SALE_APPROVED' AND approved_at <= $1 AND cancel_by IS NULL
+            WHERE t.awaits_confirmation AND approved_at <= $1
               AND NOT EXISTS (SELECT FROM notices n
                               WHERE n.trade_id = t.id AND n.kind = 'CONFIRM_PLEASE')
             ORDER BY approved_at LIMIT $2

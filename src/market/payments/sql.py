@@ -50,8 +50,8 @@ _MOVED = """
       AND id IN (
           SELECT id FROM payments WHERE paid_at >= $2 AND paid_at < $3
           UNION
-          SELECT split_part(source, ':', 1)::uuid FROM transfers
-          WHERE kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
+          SELECT x.payment_id FROM transfers x
+          WHERE x.kind = 'RETURNED' AND occurred_at >= $2 AND occurred_at < $3)
     ORDER BY id LIMIT $5
 """
 # In the order of ids, which stands still while they are looked at, and no further than the newest
@@ -66,8 +66,8 @@ _OPEN = """
      WHERE status = 'REQUESTED' AND payment_id > $1 AND payment_id <= $2
      ORDER BY payment_id LIMIT $3)
     UNION
-    (SELECT payment_id FROM trades
-     WHERE status IN ('PAID', 'SALE_APPROVED') AND payment_id > $1 AND payment_id <= $2
+    (SELECT payment_id FROM trades t
+     WHERE t.holds_money AND payment_id > $1 AND payment_id <= $2
      ORDER BY payment_id LIMIT $3)
     ORDER BY id LIMIT $3
 """
@@ -255,11 +255,11 @@ class SqlPayments:
     async def overdue(self, before: datetime, limit: int) -> Sequence[PaymentId]:
         rows = await self._db.fetch(
             """
-            SELECT payment_id FROM trades
-            WHERE status IN ('PAID', 'SALE_APPROVED') AND coalesce(approved_at, paid_at) < $1
+            SELECT payment_id FROM trades t
+            WHERE t.holds_money AND coalesce(approved_at, paid_at) < $1
               AND NOT EXISTS (SELECT FROM incidents i
                               WHERE i.kind = 'trade_overdue'
-                                AND i.subject = replace(trades.payment_id::text, '-', ''))
+                                AND i.subject = replace(t.payment_id::text, '-', ''))
             ORDER BY payment_id LIMIT $2
             """,
             before,
