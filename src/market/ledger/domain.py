@@ -1,5 +1,5 @@
-"""Transfers. Each takes from one account what it gives to another, so no set of them can be
-out of balance; each has a source that can be recorded once."""
+"""Transfers. Each moves an amount from one account to another, so the accounts always sum to zero;
+each source is recorded at most once per kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from enum import StrEnum
 from market.shared.ids import MemberId
 from market.shared.money import Money
 
-# The accounts. What the gateway holds for us, what we hold for buyers, what we earned.
+# Accounts: money at the gateway, money held for buyers, our fees.
 GATEWAY = "gateway"
 ESCROW = "escrow"
 FEES = "fees"
-# What went back to a buyer after the seller was credited: somebody owes it to us.
+# Refunds after the seller was credited: a debt to us, to be collected.
 RECEIVABLES = "claims"
 
 
 def seller_account(seller: MemberId) -> str:
-    """What we owe a seller."""
+    """The account of the money we owe a seller."""
     return f"seller:{seller}"
 
 
@@ -31,9 +31,9 @@ class TransferKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """`amount` from `debit` to `credit`; `source` names what happened, once per kind.
+    """Moves `amount` from `debit` to `credit`; `source` identifies the cause, once per kind.
 
-    `occurred_at` is when it happened; when it was recorded is the database's to say.
+    `occurred_at` is the time of the cause; the database adds the time of recording.
     """
 
     kind: TransferKind
@@ -46,10 +46,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One transfer as one of its accounts sees it.
+    """One transfer from the view of one of its accounts.
 
-    `amount` is in minor units: what the account received, or below 0 what it gave. `occurred_at`
-    is when it happened, by which statements are ordered; `recorded_at` when we learned of it.
+    `amount` is in minor units, negative for a debit. `occurred_at` is the time of the cause, which
+    orders statements; `recorded_at` the time of recording.
     """
 
     id: int
@@ -63,11 +63,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What happened to an account in a time, a page of it at once.
+    """A page of an account's transfers in a period.
 
-    `opening` and `closing` are the balances, in minor units of `currency`, before and after the
-    whole time, whichever page this is; `next_cursor` is None on the last. What was recorded late
-    stands where it happened, so a statement of the past can still grow: `recorded_at` says when.
+    `opening` and `closing` are the balances before and after the whole period, in minor units of
+    `currency`; `next_cursor` is None on the last page. A transfer recorded late stands at the time
+    of its cause, so past statements can still grow: `recorded_at` tells when.
     """
 
     account: str
@@ -80,8 +80,8 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account holds, in minor units. Below 0 it has given more than it received: as the
-    gateway's always has, which owes us what we owe buyers and sellers."""
+    """An account's balance, in minor units. The gateway's is negative: it holds what we owe buyers
+    and sellers."""
 
     account: str
     currency: str

@@ -1,4 +1,4 @@
-"""What the ledger needs of the outside."""
+"""Ports of the ledger module."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ class Transfers(Protocol):
     """An append-only list of transfers."""
 
     async def add(self, transfer: Transfer) -> None:
-        """Raises RuntimeError when this source was recorded before: a bug, never a race won."""
+        """Raises RuntimeError if this source is recorded already: a bug, never a lost race."""
         ...
 
     async def statement(
@@ -24,12 +24,12 @@ class Transfers(Protocol):
         until: datetime | None,
         wanted: PageRequest,
     ) -> Statement:
-        """What happened in [since, until), None for without end; all of it from one snapshot.
+        """The transfers in [since, until), None for no bound, read from one snapshot.
 
-        Raises Invalid for a cursor that is none of ours.
+        Raises Invalid for a cursor that we did not issue.
         """
         ...
 
     async def balances(self) -> Sequence[Balance]:
-        """Of every account that ever had a transfer, by name."""
+        """The balances of every account that has a transfer, by name."""
         ...

@@ -1,4 +1,4 @@
-"""What happened to money, put into the books: always within the transaction of its cause."""
+"""Records movements of money, each in the transaction of its cause."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -25,13 +25,14 @@ PAGE_SIZE = 500
 
 
 class Ledger:
-    """Records captures, returns and settlements, and tells what was recorded (P9)."""
+    """Records captures, refunds and settlements, and reads statements (P9)."""
 
     def __init__(self, transfers: Transfers) -> None:
         self._transfers = transfers
 
     async def record_capture(self, payment_id: PaymentId, amount: Money, at: datetime) -> None:
-        """A buyer's money arrived at the gateway: held until the purchase is confirmed."""
+        """A buyer's money has arrived at the gateway; it is held until the purchase is
+        confirmed."""
         await self._transfers.add(
             Transfer(TransferKind.CAPTURED, payment_id, GATEWAY, ESCROW, amount, at)
         )
@@ -39,10 +40,12 @@ class Ledger:
     async def record_refund(
         self, payment_id: PaymentId, amount: Money, total: int, at: datetime, *, settled: bool
     ) -> None:
-        """Money went back; `total` is all that went back of this payment so far, this included.
+        """Money was refunded; `total` is everything refunded of this payment so far, in minor
+        units, this included.
 
-        The total is the source: it only grows, so whichever door saw it first recorded it. What
-        was `settled` with the seller is held no more: it becomes a claim, for people to collect.
+        The total is part of the source: it only grows, so each refund is recorded once, whatever
+        triggered it. After the seller is credited (`settled`), escrow no longer holds the money:
+        the refund becomes a receivable, for people to collect.
         """
         source, debit = f"{payment_id}:{total}", RECEIVABLES if settled else ESCROW
         await self._transfers.add(
@@ -50,7 +53,7 @@ class Ledger:
         )
 
     async def settle_sale(self, settlement: Settlement, at: datetime) -> None:
-        """A confirmed trade: the fee is ours, the rest is owed to the seller."""
+        """A trade was confirmed: the fee is ours, the rest is owed to the seller."""
         seller = seller_account(settlement.seller_id)
         net = settlement.held - settlement.fee
         if net.amount:
@@ -70,9 +73,9 @@ class Ledger:
         currency: str = KRW,
         wanted: PageRequest = PageRequest(PAGE_SIZE),  # noqa: B008 # it can't change
     ) -> Statement:
-        """A page of what happened to an account in [since, until), by the time it happened.
+        """A page of an account's transfers in [since, until), by the time of their cause.
 
-        An account without transfers has an empty one. Raises Invalid for a foreign cursor.
+        An account without transfers has an empty page. Raises Invalid for a foreign cursor.
         """
         return await self._transfers.statement(account, currency, since, until, wanted)
 

@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL: rows are only ever added, which triggers see to."""
+"""The ledger in PostgreSQL: append-only, enforced by triggers."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .domain import Balance, Line, Statement, Transfer, TransferKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# So few digits that neither a datetime nor a bigint can overflow.
+# Few enough digits that neither a datetime nor a bigint can overflow.
 _PLACE = re.compile(r"(-?[0-9]{1,16})\.([0-9]{1,18})", re.ASCII)
 
 

@@ -1,1 +1,1 @@
-"""Members: who they are, how they sign in, and the sessions they hold (R1, R14)."""
+"""Members, their sign-in and their sessions (R1, R14)."""

@@ -1,4 +1,4 @@
-"""A member, the sessions they hold, and the refresh tokens a session hands out one by one."""
+"""Members, their sessions, and the refresh tokens of a session."""
 
 import re
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from market.shared.ids import MemberId, SessionId
 from market.shared.principals import MemberSummary
 from market.shared.text import BIDI, mailbox, skeleton
 
-# Before it has its one spelling: the @ may be one of full width, or a small one.
+# As typed, before normalization: the @ may be full-width or small.
 _IN_ADDRESS = rf"[^@\uff20\ufe6b\s\u0000-\u001f\u007f-\u009f{BIDI}]+"
 EMAIL = rf"^\s*{_IN_ADDRESS}[@\uff20\ufe6b]{_IN_ADDRESS}\s*$"
 EMAIL_LENGTH_MAX = 254
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 128
-# So long a sign-in counts as a fresh proof of who somebody is.
+# A sign-in this recent counts as proof of identity.
 STEP_UP_WINDOW = timedelta(minutes=10)
 
 
@@ -61,21 +61,21 @@ class TokenReused(Unauthenticated):
 
 
 def normal_email(text: str) -> str:
-    """One spelling per mailbox, so that nobody signs up twice by changing case, width or what
-    can't be seen of it (A7)."""
+    """Normalizes an address: spellings that differ in case, width or invisible characters are one
+    account (A7)."""
     return mailbox(text)
 
 
 def is_email(text: str) -> bool:
-    """Whether this is an address in its one spelling."""
+    """Whether this is a normalized address."""
     return len(text) <= EMAIL_LENGTH_MAX and re.fullmatch(EMAIL, text) is not None
 
 
 @dataclass(slots=True)
 class Member:
-    """Somebody who may list and buy (R1); an `operator` also answers for the money (P8).
+    """A member may list and buy (R1); an `operator` also handles refunds and incidents (P8).
 
-    Who came by a social provider has no password, and may have no address.
+    A member who signed up through a social provider has no password and may have no address.
     """
 
     id: MemberId
@@ -88,7 +88,7 @@ class Member:
 
     @property
     def nickname_key(self) -> str:
-        """What no other member's nickname may look like."""
+        """The nickname's visual form; unique among members (A6)."""
         return skeleton(self.nickname)
 
     @property
@@ -96,17 +96,17 @@ class Member:
         return MemberSummary(self.id, self.nickname)
 
     def remove_password(self, now: datetime) -> None:
-        """From now on no password opens anything; the member is still to be told."""
+        """Removes the password; the member is told at their next sign-in."""
         self.password_hash = None
         self.password_ended_at = now
 
     @property
     def may_choose_password(self) -> bool:
-        """Whether there is none, and an address to use it with."""
+        """Whether the member has no password, and an address to use one with."""
         return self.password_hash is None and self.email is not None
 
     def choose_password(self, password_hash: str) -> None:
-        """A password for somebody who has none. Raises PasswordSet."""
+        """Sets the first password. Raises PasswordSet."""
         if not self.may_choose_password:
             raise PasswordSet
         self.password_hash = password_hash
@@ -115,7 +115,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What an access token says: whose it is, and which session it belongs to."""
+    """The claims of an access token: its member and its session."""
 
     member_id: MemberId
     session_id: SessionId
@@ -123,7 +123,7 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
-    """What a refresh token says: which link of which session's chain it is."""
+    """The claims of a refresh token: its own id and its session."""
 
     token_id: str
     session_id: SessionId
@@ -131,10 +131,10 @@ class RefreshClaims:
 
 @dataclass(slots=True)
 class Session:
-    """One sign-in: a family of refresh tokens of which only the newest is good (R14).
+    """One sign-in: a family of refresh tokens of which only the newest is valid (R14).
 
-    Each refresh spends the current token and makes the next. A spent one that comes back means
-    that two hold the chain, and nobody can tell which is the thief: the whole family dies.
+    Each refresh replaces the current token. A replaced token that is used again means that two
+    parties hold the family, one of them a thief: the session is revoked.
     """
 
     id: SessionId
@@ -151,17 +151,17 @@ class Session:
         return cls(id, member.id, token_id, now + life, created_at=now)
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether its member has just shown who they are."""
+        """Whether its member signed in within `STEP_UP_WINDOW`."""
         return self.created_at is not None and now - self.created_at <= STEP_UP_WINDOW
 
     def ended_before(self, moment: datetime) -> bool:
-        """Whether it was over by then, revoked or expired."""
+        """Whether it was revoked or expired before `moment`."""
         return min(self.revoked_at or self.expires_at, self.expires_at) < moment
 
     def rotate(self, spent: str, fresh: str, now: datetime, life: timedelta) -> None:
-        """Spends one token for the next. Raises TokenInvalid, TokenExpired, TokenReused.
+        """Replaces the token. Raises TokenInvalid, TokenExpired, TokenReused.
 
-        After TokenReused the session is revoked, and that must be committed before it is told.
+        TokenReused revokes the session: commit that before reporting the error.
         """
         if self.revoked_at is not None:
             raise TokenInvalid
@@ -174,5 +174,5 @@ class Session:
         self.expires_at = now + life
 
     def revoke(self, now: datetime) -> None:
-        """Ends it; ending it twice changes nothing."""
+        """Ends the session; a repeat changes nothing."""
         self.revoked_at = self.revoked_at or now

@@ -1,4 +1,4 @@
-"""The doors of membership: sign-up, sign-in, refresh, sign-out, and the check of every token."""
+"""Routes of sign-up, sign-in, refresh and sign-out, and the authentication middleware."""
 
 from datetime import datetime
 from typing import Annotated
@@ -107,7 +107,7 @@ class AuthController(Controller):
         idempotent: Idempotent,
         key: KeyParam = None,
     ) -> Response[SignedUp]:
-        """A new member, signed in at once."""
+        """Creates a member and signs them in."""
         await auth_throttle.sign_up(client_address, data.email)
         password_hash = await members.hash_password(data.password)
 
@@ -130,7 +130,7 @@ class AuthController(Controller):
         auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> TokensOut:
-        """A new session."""
+        """Creates a session."""
         await auth_throttle.sign_in(client_address, data.email)
         return TokensOut.of(await members.sign_in(data.email, data.password))
 
@@ -142,13 +142,13 @@ class AuthController(Controller):
         auth_throttle: AuthThrottleDep,
         client_address: ClientAddress,
     ) -> TokensOut:
-        """Both tokens anew. A refresh token used twice ends its whole session."""
+        """Replaces both tokens. A refresh token used twice ends its whole session."""
         await auth_throttle.refresh(client_address)
         return TokensOut.of(await members.refresh(data.refresh_token))
 
     @post("/logout", status_code=204, responses=problem_responses(401, body=True))
     async def sign_out(self, data: JSONBody[RefreshTokenIn], members: Service) -> None:
-        """Ends the session; its access token is refused from now on."""
+        """Ends the session; its access token is refused at once."""
         await members.sign_out(data.refresh_token)
 
 
@@ -165,10 +165,11 @@ async def show_me(caller: SignedIn, members: Service) -> MemberOut:
 
 
 class Authentication:
-    """Reads the bearer token, if there is one, and asks for one where the document says so (R1).
+    """Authenticates the bearer token, if present, and requires one where the OpenAPI document does
+    (R1).
 
-    A bad token is refused everywhere, also where none is needed: a client that believes itself
-    signed in should learn that it is not. On paths that start with `unread` no token counts.
+    A bad token is refused everywhere, even where none is needed: a client that assumes it is
+    signed in learns that it is not. Paths that start with `unread` ignore tokens.
     """
 
     def __init__(self, app: ASGIApp, unread: tuple[str, ...]) -> None:
@@ -178,7 +179,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(self._unread):
             scope["user"] = caller = await caller_of(scope)
-            # A guard could ask this as well, but for a guard the framework copies the route.
+            # A guard could check this too, but the framework copies the route for each guard.
             route = scope["route_handler"]
             if caller is None and isinstance(route, HTTPRouteHandler) and route.resolve_security():
                 raise Unauthenticated
@@ -186,7 +187,7 @@ class Authentication:
 
 
 async def caller_of(scope: Scope) -> Principal | None:
-    """Whose token a request brings; None without one. Raises TokenInvalid, TokenExpired."""
+    """The principal of a request's token; None without one. Raises TokenInvalid, TokenExpired."""
     header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     if header is None:
         return None

@@ -1,4 +1,4 @@
-"""Nicknames: kept as they are typed, and one member's alone as they look (A6)."""
+"""Nicknames: stored as typed, unique by how they look (A6)."""
 
 import secrets
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from market.shared.text import cut, line, plain, skeleton
 
 NICKNAME_LENGTH_MAX = 30
 NICKNAME_DEFAULT = "회원"
-# Names of the market and of those who speak for it. These are refused wherever they stand …
+# Names of the market and its staff. These are refused anywhere in a nickname …
 _RESERVED_ANYWHERE = (
     "운영자",
     "운영팀",
@@ -29,7 +29,7 @@ _RESERVED_ANYWHERE = (
     "wanted마켓",
     "wantedmarket",
 )
-# … and these as words of their own: badminton is no admin.
+# … and these only as whole words: badminton contains admin.
 _RESERVED_AS_WORDS = (
     "admin",
     "administrator",
@@ -62,7 +62,7 @@ class NicknameReserved(Unprocessable):
 
 
 def nickname(text: str) -> str:
-    """A nickname as it is kept. Raises NicknameReserved."""
+    """Normalizes a nickname. Raises NicknameReserved."""
     name = line(text)
     if is_reserved(name):
         raise NicknameReserved
@@ -70,26 +70,26 @@ def nickname(text: str) -> str:
 
 
 def kept(text: str, *, operator: bool) -> str:
-    """A nickname that was stored before there were rules for it, as it may stay."""
+    """Normalizes a nickname that was stored before the rules existed."""
     name = plain(text)
     return name if name and (operator or not is_reserved(name)) else NICKNAME_DEFAULT
 
 
 def fitting(text: str) -> str:
-    """A nickname made of what somebody is called elsewhere."""
+    """A valid nickname from the name that another company gives."""
     name = cut(plain(text), NICKNAME_LENGTH_MAX)
     return NICKNAME_DEFAULT if not name or is_reserved(name) else name
 
 
 def proposals(name: str) -> Sequence[str]:
-    """A fitting nickname, and others like it for when it is taken: the first free one is given."""
+    """A nickname and numbered variants; the first free one is used."""
     more = [str(number) for number in range(2, 10)]
     more += [str(secrets.randbelow(9 * 10**digits) + 10**digits) for digits in (5, 5, 7, 7)]
     return [name, *(cut(name, NICKNAME_LENGTH_MAX - len(number)) + number for number in more)]
 
 
 def is_reserved(name: str) -> bool:
-    """Whether people would take it for the market's own, however it is spelled out."""
+    """Whether it could be mistaken for the market's own, in any spelling."""
     parts = _APART.findall(line(name))
     whole = _spelled("".join(parts))
     if any(word in whole for word in _reserved_here()):
@@ -109,6 +109,6 @@ def _reserved_words() -> frozenset[str]:
 
 
 def _spelled(text: str) -> str:
-    """As it looks, letter by letter: without accents, and syllables as the letters they are of."""
+    """The visual form, letter by letter: without accents, syllables split into letters."""
     letters = (table().get(letter, letter) for letter in normalize("NFD", skeleton(text)))
     return regex.sub(r"\p{M}", "", "".join(letters))

@@ -1,4 +1,4 @@
-"""What membership needs of the outside."""
+"""Ports of the members module."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,15 +13,15 @@ from .oauth.identity import FlowSecrets, SocialIdentity
 
 
 class Members(Protocol):
-    """Keeps members."""
+    """Stores members."""
 
     async def add(self, member: Member) -> None:
         """Raises EmailTaken, NicknameTaken."""
         ...
 
     async def free_nickname(self, proposed: Sequence[str]) -> str:
-        """The first of these that no member has, nor one that looks like it; until somebody takes
-        it. Raises NicknameTaken."""
+        """The first of these that no member's nickname looks like. It is not reserved: `add` may
+        still raise NicknameTaken. Raises NicknameTaken when none is free."""
         ...
 
     async def get(self, id: MemberId) -> Member:
@@ -29,44 +29,43 @@ class Members(Protocol):
         ...
 
     async def without_nickname_key(self, limit: int) -> Sequence[MemberId]:
-        """Members whom an older release has added, the oldest first."""
+        """Members added by an older release, oldest first."""
         ...
 
     async def rename(self, member: Member) -> None:
-        """Keeps a member's nickname. Raises NicknameTaken."""
+        """Stores a member's nickname. Raises NicknameTaken."""
         ...
 
     async def get_for_update(self, id: MemberId) -> Member:
-        """Locks it: a password must not be chosen by one and forgotten by another. Raises
+        """Locks the row, so that a password is not set and removed at the same time. Raises
         NotFound."""
         ...
 
     async def find_by_email(self, email: str) -> Member | None: ...
 
     async def find_by_email_for_update(self, email: str) -> Member | None:
-        """Locks it: a password must not be forgotten by one and changed by another."""
+        """Locks the row, so that a password is not removed and changed at the same time."""
         ...
 
     async def lock_if_password_unchanged(self, member: Member) -> bool:
-        """Whether its password is still the one that was read. Until this transaction ends it
-        stays so: who forgets a password ends the sessions it began, and must find them all."""
+        """Whether the password is still the one that was read; locks it until the transaction
+        ends. Removing a password also ends its sessions, and must see all of them."""
         ...
 
     async def save(self, member: Member) -> None:
-        """Keeps what may change of a member, who was locked: the password, since when there is
-        none any more, and whether they are an operator."""
+        """Stores a locked member's password, the time it was removed, and the operator flag."""
         ...
 
 
 class Sessions(Protocol):
-    """Keeps sessions."""
+    """Stores sessions."""
 
     async def add(self, session: Session) -> None: ...
 
     async def find(self, id: SessionId) -> Session | None: ...
 
     async def find_for_update(self, id: SessionId) -> Session | None:
-        """Locks it: two refreshes with one token must not both find it unspent."""
+        """Locks the row, so that two refreshes with one token cannot both succeed."""
         ...
 
     async def save(self, session: Session) -> None: ...
@@ -76,17 +75,17 @@ class Sessions(Protocol):
         ...
 
     async def find_principal(self, claims: AccessClaims) -> Principal | None:
-        """The member behind a session that is not revoked."""
+        """The member of a session that is not revoked."""
         ...
 
 
 class Passwords(Protocol):
-    """Hashes passwords, slowly and on purpose."""
+    """Hashes passwords, deliberately slowly."""
 
     async def hash(self, password: str) -> str: ...
 
     async def matches(self, password: str, hashed: str | None) -> bool:
-        """Takes as long for None (no such member) as for a wrong password."""
+        """Takes as long for None (no member) as for a wrong password."""
         ...
 
 
@@ -107,42 +106,44 @@ class Tokens(Protocol):
 
 
 class RateLimits(Protocol):
-    """Counts turns, for all processes together."""
+    """Counts attempts across all processes."""
 
     async def take(self, turns: Sequence[tuple[RateLimit, str]]) -> None:
-        """Takes a turn of each key in this order, until one has none left. Raises RateLimited."""
+        """Counts an attempt for each key in this order, up to the first that is exhausted. Raises
+        RateLimited."""
         ...
 
 
 class SocialProvider(Protocol):
-    """One provider's way of vouching for somebody: the authorization code flow (RFC 6749, 4.1)."""
+    """A sign-in provider: the authorization code flow (RFC 6749, 4.1)."""
 
     def authorize_url(self, redirect_uri: str, state: str, flow_secrets: FlowSecrets) -> str:
-        """Where a person says who they are; they come back with `state`."""
+        """The provider's sign-in page; it redirects back with `state`."""
         ...
 
     async def identify(
         self, code: str, redirect_uri: str, flow_secrets: FlowSecrets
     ) -> SocialIdentity:
-        """Whom a code stands for. Raises SocialRefused, ProviderUnavailable."""
+        """The identity behind a code. Raises SocialRefused, ProviderUnavailable."""
         ...
 
 
 class SocialAccounts(Protocol):
-    """Which account of which provider is which member's."""
+    """Accounts at providers, each linked to one member."""
 
     async def find_member(self, provider: str, subject: str) -> MemberId | None: ...
 
     async def link(self, identity: SocialIdentity, member: MemberId, now: datetime) -> None:
-        """Raises AlreadyLinked, and SocialAccountConflict where the member has another of it."""
+        """Raises AlreadyLinked, and SocialAccountConflict if the member has another account of
+        this provider."""
         ...
 
 
 class OneTimeCodes(Protocol):
-    """Codes that are good once, for one purpose, and for whoever has the holder's secret too."""
+    """One-time codes, each for one purpose and bound to its holder's secret."""
 
     async def keep(self, purpose: str, holder: str, content: bytes, life: timedelta) -> str: ...
 
     async def take(self, purpose: str, holder: str, code: str) -> bytes | None:
-        """Spends it; None where it is not good."""
+        """Uses up the code; None if it is not valid."""
         ...

@@ -1,4 +1,4 @@
-"""Signing up, in and out."""
+"""Sign-up, sign-in and sign-out."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from .nicknames import nickname as named
 from .ports import Members, Passwords, Sessions, Tokens
 
 BATCH_SIZE = 1_000
-# A form that was shown during a session is still known as its member's for so long after the end.
+# How long after a session's end its forms are still attributed to its member.
 FORM_OWNER_TTL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """A session's two tokens; `expires_in` is the access token's life in seconds."""
+    """A session's two tokens; `expires_in` is the access token's lifetime in seconds."""
 
     access_token: str
     refresh_token: str
@@ -43,7 +43,7 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class SessionCookie:
-    """What a browser keeps of a session: opaque to it, good for `lasts`."""
+    """The content of a browser's session cookie, valid for `lasts`."""
 
     token: str
     lasts: timedelta
@@ -51,7 +51,7 @@ class SessionCookie:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long each token is good for."""
+    """How long each token is valid."""
 
     access: timedelta = timedelta(minutes=10)
     refresh: timedelta = timedelta(days=14)
@@ -83,14 +83,14 @@ class MemberService:
         self._lifetimes = lifetimes
 
     async def hash_password(self, password: str) -> str:
-        """What `sign_up` takes: it is slow on purpose, and must not happen in a transaction."""
+        """Hashes a password for `sign_up`. Deliberately slow: never call it in a transaction."""
         return await self._passwords.hash(password)
 
     async def sign_up(
         self, email: str, password_hash: str, nickname: str
     ) -> tuple[Member, TokenPair]:
-        """A new member, signed in at once. Raises EmailTaken, NicknameTaken,
-        NicknameReserved, Invalid."""
+        """Creates a member and a session. Raises EmailTaken, NicknameTaken, NicknameReserved,
+        Invalid."""
         address = normal_email(email)
         if not is_email(address):
             raise Invalid("That is no e-mail address.")
@@ -106,24 +106,25 @@ class MemberService:
             return member, await self._begin_session(member)
 
     async def sign_in(self, email: str, password: str) -> TokenPair:
-        """A new session. Raises WrongCredentials, in the same time for a known address or not."""
+        """Creates a session. Raises WrongCredentials, after the same time for known and unknown
+        addresses."""
         member = await self._members.find_by_email(normal_email(email))
         known = member.password_hash if member else None
         if not await self._passwords.matches(password, known) or member is None:
             raise WrongCredentials
         async with self._transactions.transaction():
-            # Checking took a while: a password that was forgotten meanwhile opens nothing.
+            # Verifying took a while: a password removed meanwhile must not begin a session.
             if not await self._members.lock_if_password_unchanged(member):
                 raise WrongCredentials
             return await self._begin_session(member)
 
     async def begin_session(self, member: Member) -> TokenPair:
-        """A new session of somebody who has shown who they are."""
+        """Creates a session for an authenticated member."""
         async with self._transactions.transaction():
             return await self._begin_session(member)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
-        """The next pair of a session. Raises TokenInvalid, TokenExpired, TokenReused."""
+        """Replaces a session's tokens. Raises TokenInvalid, TokenExpired, TokenReused."""
         claims = self._tokens.read_refresh(refresh_token, self._clock.now())
         reused: TokenReused | None = None
         async with self._transactions.transaction():
@@ -137,17 +138,17 @@ class MemberService:
                 # safeguard: a reused token's revocation is committed before it is reported
                 reused = error
             await self._sessions.save(session)
-        # Raised only now: inside the transaction it would roll the revocation back (R14).
+        # Raised only here: inside the transaction it would roll the revocation back (R14).
         if reused is not None:
             raise reused
         return self._pair(session)
 
     async def sign_out(self, refresh_token: str) -> None:
-        """Ends the session, and with it every token of it. Raises TokenInvalid, TokenExpired."""
+        """Ends the session and all of its tokens. Raises TokenInvalid, TokenExpired."""
         await self.end(self._tokens.read_refresh(refresh_token, self._clock.now()).session_id)
 
     async def end(self, id: SessionId) -> None:
-        """Ends a session. Raises TokenInvalid when there is none."""
+        """Ends a session. Raises TokenInvalid if there is none."""
         async with self._transactions.transaction():
             session = await self._sessions.find_for_update(id)
             if session is None:
@@ -156,29 +157,30 @@ class MemberService:
             await self._sessions.save(session)
 
     async def authenticate_token(self, access_token: str) -> Principal:
-        """Who calls. Raises TokenExpired, and TokenInvalid also for a session that was ended.
+        """The principal of an access token. Raises TokenExpired, and TokenInvalid also for an ended
+        session.
 
-        The session is looked up on every request: one indexed read, which also brings the
-        nickname, is the price of a sign-out that holds at once.
+        Every request reads the session by its key, nickname included, so that a sign-out takes
+        effect at once.
         """
         return await self._authenticate(self._tokens.read_access(access_token, self._clock.now()))
 
     def session_cookie(self, pair: TokenPair) -> SessionCookie:
-        """For a browser's cookie, beside a pair just handed out: it names the same session, and
-        ends with it. It never rotates: pages load side by side, and a rotation would make two of
-        them look like a thief and his victim."""
+        """A cookie for the session of a new token pair; it ends with that session. It never
+        rotates: pages load in parallel, and rotation would make two of them look like token
+        reuse."""
         now, lasts = self._clock.now(), self._lifetimes.refresh
         claims = self._tokens.read_access(pair.access_token, now)
         return SessionCookie(self._tokens.sign_cookie(claims, now, now + lasts), lasts)
 
     async def authenticate_cookie(self, cookie: str) -> Principal:
-        """Whose browser it is. Raises TokenExpired, and TokenInvalid also for a session that was
-        ended."""
+        """The principal of a session cookie. Raises TokenExpired, and TokenInvalid also for an
+        ended session."""
         return await self._authenticate(self._tokens.read_cookie(cookie, self._clock.now()))
 
     async def form_owner(self, id: SessionId) -> MemberId | None:
-        """Whose form it is that carries this session's seal, though it may have ended since; None
-        when it ended longer than `FORM_OWNER_TTL` ago."""
+        """The member whose form carries this session's CSRF token, even if the session has ended;
+        None if it ended more than `FORM_OWNER_TTL` ago."""
         session = await self._sessions.find(id)
         if session is None or session.ended_before(self._clock.now() - FORM_OWNER_TTL):
             return None
@@ -191,7 +193,7 @@ class MemberService:
         return caller
 
     async def member_of(self, pair: TokenPair) -> Member:
-        """Whose pair this is, just handed out."""
+        """The member of a new token pair."""
         claims = self._tokens.read_access(pair.access_token, self._clock.now())
         return await self._members.get(claims.member_id)
 
@@ -199,8 +201,8 @@ class MemberService:
         return await self._members.get(id)
 
     async def choose_password(self, caller: Principal, password_hash: str) -> None:
-        """Gives a member who signs in elsewhere a password too, so soon after a sign-in that it is
-        they who choose. Raises StepUpNeeded, PasswordSet."""
+        """Sets the first password of a member who signs in through a provider. The sign-in must be
+        recent, as proof of identity. Raises StepUpNeeded, PasswordSet."""
         now = self._clock.now()
         async with self._transactions.transaction():
             member = await self._members.get_for_update(caller.id)
@@ -211,14 +213,14 @@ class MemberService:
             await self._members.save(member)
 
     async def acknowledge_password_removal(self, id: MemberId) -> None:
-        """The member knows that their password ended, and needs no other."""
+        """The member has read that their password was removed, and wants no other."""
         async with self._transactions.transaction():
             member = await self._members.get_for_update(id)
             member.password_ended_at = None
             await self._members.save(member)
 
     async def set_operator(self, email: str, by: str, reason: str, *, operator: bool) -> Member:
-        """Makes a member an operator, or no longer one; it holds from their next request on.
+        """Makes a member an operator or an ordinary member, from their next request on.
 
         Raises NotFound.
         """
@@ -233,11 +235,11 @@ class MemberService:
         return member
 
     async def add_nickname_keys(self) -> int:
-        """Tells members apart whom an older release has added while this one was rolled out; how
-        many. At most a batch at a time, and each by itself."""
+        """Adds nickname keys to members that an older release created during a rollout; returns how
+        many. At most one batch, each member in a transaction of its own."""
         ids = await self._members.without_nickname_key(BATCH_SIZE)
         for id in ids:
-            with suppress(NicknameTaken):  # somebody was faster: the next run proposes another
+            with suppress(NicknameTaken):  # taken meanwhile: the next run proposes another
                 await self._add_nickname_key(id)
         return len(ids)
 

@@ -17,7 +17,7 @@ from .domain import AccessClaims, EmailTaken, Member, Session
 from .nicknames import NicknameTaken
 from .oauth.identity import AlreadyLinked, SocialAccountConflict, SocialIdentity
 
-# By name, never *: a statement prepared before a migration added a column works after it.
+# Columns by name, never *: a prepared statement must survive a migration that adds a column.
 _MEMBER = """
     SELECT id, email, nickname, password_hash, created_at, operator, password_ended_at FROM members
 """
@@ -124,7 +124,7 @@ class SqlMembers:
 
 
 class SqlSocialAccounts:
-    """Accounts at social providers, each one member's."""
+    """Accounts at social providers, each linked to one member."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -156,7 +156,7 @@ class SqlSocialAccounts:
 
 
 class SqlSessions:
-    """Sessions, each with the one refresh token that is good now."""
+    """Sessions, each with its one valid refresh token."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -206,8 +206,8 @@ class SqlSessions:
         )
 
     async def find_principal(self, claims: AccessClaims) -> Principal | None:
-        # Every request looks here, so those that come together look once. The look begins after
-        # the last of them came: a session that ended before is never found.
+        # Every request reads its session, so concurrent requests share a query. It starts after
+        # the last of them arrived: a session that ended before is never found.
         return await self._callers.submit(claims)
 
     async def _find_principals(self, claims: Sequence[AccessClaims]) -> list[Principal | None]:
@@ -216,7 +216,7 @@ class SqlSessions:
             """
             SELECT s.id AS session_id, m.id, m.nickname, m.operator
             FROM sessions s
-            -- One look by its key per session, whatever the planner thinks of joining members.
+            -- One lookup by key per session, whatever the planner thinks of joining members.
             CROSS JOIN LATERAL (
                 SELECT id, nickname, operator FROM members WHERE id = s.member_id LIMIT 1
             ) m
@@ -233,7 +233,7 @@ class SqlSessions:
         return [found.get((claim.member_id, claim.session_id)) for claim in claims]
 
     async def purge_expired(self, limit: int = BATCH_SIZE) -> int:
-        """Drops at most so many of the sessions whose last token has expired; how many."""
+        """Deletes at most `limit` sessions whose last token has expired; returns how many."""
         return await drop(self._db, "sessions", "expires_at < now()", limit)
 
 

@@ -1,1 +1,1 @@
-"""Notices: what a member is told of their trades, and whether they have seen it."""
+"""Notifications to members about their trades."""

@@ -1,4 +1,4 @@
-"""A notice, as its member reads it."""
+"""A notification, as its member reads it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from market.shared.ids import TradeId
 from market.shared.notification import NotificationKind
 
-# So long after the approval a buyer who has not confirmed is asked to, once.
+# A buyer who has not confirmed this long after the approval gets one reminder.
 CONFIRMATION_REMINDER_AFTER = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something happened to a trade of the member's; `buying` says on which side they are. `amount`
-    is in minor units, `reason` somebody's words or a code of ours."""
+    """An event of a member's trade; `buying` tells their side. `amount` is in minor units; `reason`
+    is a person's words or one of our codes."""
 
     id: str
     kind: NotificationKind

@@ -1,4 +1,4 @@
-"""What notices need of the outside."""
+"""Ports of the notifications module."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from .domain import Notification
 
 
 class Notifications(Protocol):
-    """Keeps notices: one per member, trade, kind and source, by constraint."""
+    """Stores notifications: one per member, trade, kind and source, by constraint."""
 
     async def add(
         self,
@@ -32,16 +32,16 @@ class Notifications(Protocol):
     async def unread(self, member: MemberId) -> int: ...
 
     async def mark_read(self, member: MemberId, until: str, now: datetime) -> None:
-        """Those up to the notice `until`."""
+        """Marks those up to the notification `until` as read."""
         ...
 
     async def open(self, member: MemberId, id: str, now: datetime) -> TradeId | None:
-        """Marks one of the member's notices as read, and the earlier ones of its trade; that trade,
-        None when the member has no such notice."""
+        """Marks a notification and the earlier ones of its trade as read. Returns the trade; None
+        if the member has no such notification."""
         ...
 
     async def unconfirmed(
         self, approved_before: datetime, limit: int
     ) -> Sequence[tuple[TradeId, MemberId]]:
-        """Trades approved so long ago and still not confirmed, whose buyers were not yet asked."""
+        """Trades approved before then and not confirmed, whose buyers got no reminder."""
         ...

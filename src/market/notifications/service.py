@@ -1,4 +1,4 @@
-"""Telling members, and what they have been told."""
+"""Notifying members, and their inboxes."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ BATCH_SIZE = 500
 
 
 class NotificationService:
-    """A member's inbox, written in the transactions of what it tells of (Q3)."""
+    """A member's inbox; each entry is written in the transaction of its event (Q3)."""
 
     def __init__(
         self, notifications: Notifications, clock: Clock, batch_size: int = BATCH_SIZE
@@ -33,8 +33,8 @@ class NotificationService:
         amount: int | None = None,
         reason: str | None = None,
     ) -> None:
-        """Tells each of them, once per `source`: what it came of, as a payment's id; how much it is
-        about, in minor units, and why. Within the transaction of what is told."""
+        """Notifies each of them once per `source`, the cause's id, for example a payment's.
+        `amount` is in minor units. Call it in the transaction of the event."""
         now = self._clock.now()
         for member in to:
             await self._notifications.add(member, trade_id, kind, source, now, amount, reason)
@@ -46,19 +46,19 @@ class NotificationService:
         return await self._notifications.unread(member)
 
     async def mark_read(self, member: MemberId, until: str) -> None:
-        """The member has seen everything up to this notice."""
+        """Marks everything up to this notification as read."""
         await self._notifications.mark_read(member, until, self._clock.now())
 
     async def open(self, member: MemberId, id: str) -> TradeId:
-        """The trade that a notice tells of, whose page says all that was told of it so far: this
-        notice and the earlier ones of that trade are read. Raises NotFound."""
+        """The trade of a notification. Its page shows all of its events, so this notification and
+        the earlier ones of that trade are marked as read. Raises NotFound."""
         trade_id = await self._notifications.open(member, id, self._clock.now())
         if trade_id is None:
             raise NotFound
         return trade_id
 
     async def send_reminders(self) -> int:
-        """Asks buyers who have not confirmed for days, each once per trade; how many."""
+        """Reminds buyers who have not confirmed for days, once per trade; returns how many."""
         before, asked = self._clock.now() - CONFIRMATION_REMINDER_AFTER, 0
         while late := await self._notifications.unconfirmed(before, self._batch_size):
             for trade_id, buyer in late:

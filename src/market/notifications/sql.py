@@ -1,4 +1,4 @@
-"""Notices in PostgreSQL."""
+"""Notifications in PostgreSQL, in the table `notices`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from .domain import Notification
 
 
 class SqlNotifications:
-    """Notifications by member; what the trade was of is read beside it."""
+    """Notifications by member, each with its trade's product name."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

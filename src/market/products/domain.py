@@ -1,7 +1,7 @@
 """A product and its stock.
 
-Of `quantity` units, `taken` are in a live trade, of which `confirmed` are their buyers' for good.
-The status is never set: it follows these three numbers (R9).
+Of `quantity` units, `taken` are in a live trade, and `confirmed` of those are sold for good. The
+status is never set: it follows from these three numbers (R9).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -84,7 +84,7 @@ ProductStatus.__name__ = ProductStatus.__qualname__ = "Status"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a seller wants different; None leaves a thing as it is. `price` is in minor units."""
+    """A seller's edit; None leaves a field as it is. `price` is in minor units."""
 
     name: str | None = None
     price: int | None = None
@@ -104,8 +104,8 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A form that could not be saved yet: its texts by field, and the places of the photos that
-    are kept with it, which count from 1."""
+    """A form that could not be saved yet: its texts by field, and the places of its stored photos,
+    counted from 1."""
 
     id: str
     fields: Mapping[str, str]
@@ -113,7 +113,7 @@ class Draft:
 
 
 def free_places(kept: Sequence[Photo], wanted: int) -> Sequence[int]:
-    """Where so many more photos go, the foremost first. Raises TooManyPhotos."""
+    """The first free places for this many more photos. Raises TooManyPhotos."""
     taken = {photo.place for photo in kept}
     free = [place for place in range(1, PHOTOS_MAX + 1) if place not in taken]
     if wanted > len(free):
@@ -123,10 +123,10 @@ def free_places(kept: Sequence[Photo], wanted: int) -> Sequence[int]:
 
 @dataclass(slots=True)
 class Product:
-    """Something a member sells, in one or more equal units.
+    """A listing of one or more equal units.
 
-    `version` counts every write; `revision` only what its seller edits, photos too: an edit is
-    judged by what its seller saw, and a purchase changes nothing of that.
+    `version` counts every write; `revision` only the seller's edits, photos included: an edit is
+    compared with what its seller saw, and a purchase changes none of that.
     """
 
     id: ProductId
@@ -166,8 +166,8 @@ class Product:
         return ProductStatus.RESERVED if self.confirmed < self.quantity else ProductStatus.COMPLETED
 
     def take(self, buyer: MemberId, expected_price: int | None = None) -> ListingSnapshot:
-        """One unit for a new trade, at today's price; of a buyer who says what price they saw, in
-        minor units, only at that. Raises OwnProduct (R11), SoldOut (R12), PriceChanged."""
+        """Takes one unit for a new trade, at the current price; if the buyer names the price they
+        saw, in minor units, only at that. Raises OwnProduct (R11), SoldOut (R12), PriceChanged."""
         if buyer == self.seller.id:
             raise OwnProduct(product_id=self.id)
         if self.remaining == 0:
@@ -184,16 +184,16 @@ class Product:
         return SoldOut(product_id=self.id)
 
     def release(self) -> None:
-        """A cancelled trade's unit comes back (R9)."""
+        """Puts a cancelled trade's unit back on sale (R9)."""
         self.taken -= 1
 
     def confirm_unit(self) -> None:
-        """A buyer confirmed: the unit is theirs for good (R7, R13)."""
+        """Counts a unit whose buyer has confirmed (R7, R13)."""
         self.confirmed += 1
 
     def change(self, by: MemberId, change: Change, seen: Collection[int] | None = None) -> None:
-        """Edits it; trades keep what they were made at (R10). With `seen`, only if it is at one of
-        these revisions still.
+        """Edits it; existing trades keep their price (R10). With `seen`, only if it is still at one
+        of these revisions.
 
         Raises NotYourProduct, Stale, QuantityBelowTaken.
         """

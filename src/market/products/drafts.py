@@ -1,7 +1,7 @@
-"""Drafts: forms of a product that could not be saved yet, with the photos that came with them.
+"""Drafts: product forms that could not be saved yet, with their photos.
 
-Browsers can't be told to choose a file again, so a form whose second photo is unusable, or that was
-sent after its member was signed out, is kept here until it is sent once more.
+A page cannot make a browser choose a file again. So a form whose second photo is unusable, or that
+was sent after its member was signed out, is stored here until it is sent again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,8 +20,8 @@ DRAFTS_MAX = 5
 
 
 class DraftService:
-    """Keeps the forms that members sent for a day. It never changes one: a form that is sent twice
-    finds the same photos both times."""
+    """Stores members' forms for a day. A draft never changes: a form that is sent twice finds the
+    same photos both times."""
 
     def __init__(self, transactions: Transactions, drafts: Drafts, clock: Clock, ids: Ids) -> None:
         self._transactions = transactions
@@ -32,7 +32,7 @@ class DraftService:
     async def keep(
         self, member: MemberId, fields: Mapping[str, str], pictures: Sequence[ProcessedImage]
     ) -> Draft:
-        """Keeps a form with its first `PHOTOS_MAX` pictures."""
+        """Stores a form with its first `PHOTOS_MAX` pictures."""
         pictures = pictures[:PHOTOS_MAX]
         draft = Draft(self._ids.new(), fields, range(1, len(pictures) + 1))
         async with self._transactions.transaction():
@@ -41,7 +41,7 @@ class DraftService:
         return draft
 
     async def find(self, member: MemberId, id: str) -> Draft | None:
-        """One of the member's own; None when there is none, or no longer."""
+        """The member's own draft; None if there is none or it has expired."""
         if not well_formed(id):
             return None
         return await self._drafts.find(member, id, self._clock.now() - LIFETIME)
@@ -49,7 +49,7 @@ class DraftService:
     async def pictures(
         self, draft: Draft, without: Collection[int] = ()
     ) -> Sequence[ProcessedImage]:
-        """Its photos in order, except those at the places that are named."""
+        """Its photos in order, without those at these places."""
         places = [place for place in draft.places if place not in without]
         return await self._drafts.pictures(draft.id, places) if places else []
 
@@ -58,5 +58,5 @@ class DraftService:
         return await self._drafts.small_photo(member, id, place)
 
     async def purge_expired(self, limit: int) -> int:
-        """Deletes at most `limit` drafts older than `LIFETIME`; how many."""
+        """Deletes at most `limit` drafts older than `LIFETIME`; returns how many."""
         return await self._drafts.purge(self._clock.now() - LIFETIME, limit)

@@ -19,7 +19,7 @@ from .http import CatalogueReader
 from .ports import SEARCH_INPUT_LENGTH_MAX, Search, parse_search
 
 QUERY_LENGTH_MAX = 1_000  # those that are remembered must not fill the memory
-# What each part of a query plainly is. Something else may be right as well; the route knows.
+# The plain forms of query parameters. The route handles all other valid ones.
 _PLAIN = {
     "status": re.compile("|".join(ProductStatus)),
     "q": re.compile(rf"[^\0]{{1,{SEARCH_INPUT_LENGTH_MAX}}}", re.DOTALL),

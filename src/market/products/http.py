@@ -1,4 +1,4 @@
-"""The doors of products."""
+"""Routes of products."""
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
@@ -54,7 +54,7 @@ from .service import ProductService
 Service = NamedDependency[ProductService]
 
 T = TypeVar("T")
-# Whatever trades plug in here; the type checker has seen that it fits.
+# The composition root passes in the trades' service; the type checker proves that it fits.
 Trades = NamedDependency[SkipValidation[OwnTrades]]
 
 Name = Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=NAME_LENGTH_MAX)]
@@ -72,7 +72,7 @@ class NewProduct(Struct):
 
 
 class ProductChange(Struct):
-    """What to change; what is left out stays."""
+    """Fields to change; omitted fields stay."""
 
     name: Name | UnsetType = UNSET
     price: Price | UnsetType = UNSET
@@ -135,8 +135,8 @@ _NONE: Page[TradeSummary] = Page([], None)
 
 
 class CatalogueReader:
-    """What anyone may look at (R1): who looks at the same thing at the same time is shown the same
-    bytes."""
+    """Public reads of the catalogue (R1): concurrent requests for the same page share one query and
+    its encoded response."""
 
     def __init__(self, products: ProductService, own_trades: OwnTrades) -> None:
         self._products = products
@@ -152,7 +152,7 @@ class CatalogueReader:
         return self._pages.submit((search, wanted))
 
     def detail(self, id: ProductId) -> Awaitable[EncodedResponse]:
-        """As a stranger sees it. Raises NotFound."""
+        """As visitors see it. Raises NotFound."""
         return self._details.submit(id)
 
     async def detail_for(self, viewer: Principal, id: ProductId) -> EncodedResponse:

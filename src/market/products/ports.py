@@ -1,4 +1,4 @@
-"""What products need of the outside."""
+"""Ports of the products module."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from market.shared.text import clean
 from .domain import Draft, Photo, Product, ProductStatus
 
 PHOTO_BYTES_MAX = 8 * 1024 * 1024
-# As it looks: a Korean letter may be typed as three characters.
+# In composed form: a Korean syllable may be typed as three characters.
 SEARCH_LENGTH_MAX = 100
 SEARCH_INPUT_LENGTH_MAX = 4 * SEARCH_LENGTH_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which products to list; None asks for all."""
+    """Which products to list; None means all."""
 
     status: ProductStatus | None = None
     text: str | None = None
@@ -29,7 +29,7 @@ class Search:
 
 
 def parse_search(q: str | None) -> str | None:
-    """What somebody looks for, None for nothing. Raises Invalid where it is too long."""
+    """Normalizes a search; None if it is empty. Raises Invalid if it is too long."""
     text = clean(q or "").strip()
     if len(text) > SEARCH_LENGTH_MAX:
         raise Invalid(f"At most {SEARCH_LENGTH_MAX} characters can be looked for.")
@@ -37,7 +37,7 @@ def parse_search(q: str | None) -> str | None:
 
 
 class Products(Protocol):
-    """Keeps products."""
+    """Stores products."""
 
     async def add(self, product: Product) -> None: ...
 
@@ -46,30 +46,26 @@ class Products(Protocol):
         ...
 
     async def find_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
-        """Those of them that exist, without a lock."""
+        """Those that exist, without a lock."""
         ...
 
     async def get_for_update(self, id: ProductId) -> Product:
-        """Locks the row exclusively (R12): who comes second sees what the first did.
-
-        Raises NotFound.
-        """
+        """Locks the row exclusively (R12): the second caller sees what the first did. Raises
+        NotFound."""
         ...
 
     async def lock_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
-        """Locks those of them that exist, in the order of their ids: of two who want several,
-        neither ever waits for the other while holding what the other waits for (R12)."""
+        """Locks those that exist, in the order of their ids, so that two callers cannot deadlock
+        (R12)."""
         ...
 
     async def save_stock(self, products: Sequence[Product]) -> None:
-        """Writes how many units of each are taken and confirmed, and bumps their versions.
-
-        Raises VersionConflict when one of them moved meanwhile.
-        """
+        """Stores how many units of each are taken and confirmed, and bumps their versions. Raises
+        VersionConflict if one of them changed meanwhile."""
         ...
 
     async def save(self, product: Product) -> None:
-        """Writes it and bumps its version. Raises VersionConflict when that moved meanwhile."""
+        """Stores it and bumps its version. Raises VersionConflict if that changed meanwhile."""
         ...
 
     async def page(self, search: Search, wanted: PageRequest) -> Page[Product]: ...
@@ -77,7 +73,7 @@ class Products(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProcessedImage:
-    """A photo as it is kept: JPEGs of our own making, in full (`width` × `height`) and small."""
+    """A photo re-encoded as JPEGs, in full (`width` × `height`) and small."""
 
     width: int
     height: int
@@ -86,26 +82,26 @@ class ProcessedImage:
 
 
 class ImageProcessor(Protocol):
-    """Makes pictures of ours from whatever members send."""
+    """Re-encodes photos that members upload."""
 
     async def process(self, raw: bytes) -> ProcessedImage:
-        """Takes a while: never within a transaction. Raises PhotoRefused."""
+        """Slow: never call it in a transaction. Raises PhotoRefused."""
         ...
 
 
 class Photos(Protocol):
-    """Keeps photos. Those of a product are changed under its lock."""
+    """Stores photos. A product's photos change under the product's lock."""
 
     async def add(self, product_id: ProductId, photo: Photo, picture: ProcessedImage) -> None: ...
 
     async def remove(self, product_id: ProductId, ids: Sequence[PhotoId]) -> None: ...
 
     async def of(self, product_id: ProductId) -> Sequence[Photo]:
-        """A product's, in order."""
+        """A product's photos, in order."""
         ...
 
     async def first_of(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Photo]:
-        """The photo that each is known by; those without one are left out."""
+        """The cover photo of each; products without photos are left out."""
         ...
 
     async def read(self, id: PhotoId, *, small: bool) -> bytes:
@@ -114,18 +110,18 @@ class Photos(Protocol):
 
 
 class Drafts(Protocol):
-    """Keeps drafts, each with its photos; none is ever changed."""
+    """Stores drafts with their photos; a draft never changes."""
 
     async def add(
         self, draft: Draft, member: MemberId, pictures: Sequence[ProcessedImage], now: datetime
     ) -> None: ...
 
     async def keep_newest(self, member: MemberId, count: int) -> None:
-        """Deletes all older ones of the member."""
+        """Deletes the member's older drafts."""
         ...
 
     async def find(self, member: MemberId, id: str, since: datetime) -> Draft | None:
-        """The member's own, if it was made after `since`."""
+        """The member's own draft, if it was created after `since`."""
         ...
 
     async def pictures(self, id: str, places: Sequence[int]) -> Sequence[ProcessedImage]:
@@ -137,12 +133,12 @@ class Drafts(Protocol):
         ...
 
     async def purge(self, until: datetime, limit: int) -> int:
-        """Deletes at most `limit` drafts that were made until then; how many."""
+        """Deletes at most `limit` drafts created until then; returns how many."""
         ...
 
 
 class OwnTrades(Protocol):
-    """What a product's page shows a member of their own trades (R5)."""
+    """A member's own trades of a product (R5)."""
 
     async def deals(
         self, product_id: ProductId, member: MemberId, wanted: PageRequest

@@ -1,4 +1,4 @@
-"""Listing and editing products, and the stock that trades draw on."""
+"""Listing and editing products, and the stock behind trades."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from .ports import ImageProcessor, Photos, ProcessedImage, Products, Search
 
 
 class ProductService:
-    """What sellers do with their products, and what anyone may look at (R1, R2)."""
+    """Listing, editing and reading products (R1, R2)."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ProductService:
         description: str,
         pictures: Sequence[ProcessedImage] = (),
     ) -> Product:
-        """Puts `quantity` units up for sale (R1), with pictures that were developed before.
+        """Puts `quantity` units up for sale (R1), with photos that `process_image` returned.
 
         Raises TooManyPhotos.
         """
@@ -67,7 +67,7 @@ class ProductService:
         return await self._products.get(id)
 
     async def find_all(self, ids: Collection[ProductId]) -> Sequence[Product]:
-        """Those of them that exist."""
+        """Those that exist."""
         return await self._products.find_all(ids)
 
     async def page(self, search: Search, wanted: PageRequest) -> Page[Product]:
@@ -98,7 +98,7 @@ class ProductService:
             return product
 
     async def process_image(self, raw: bytes) -> ProcessedImage:
-        """What `list_new` and `change` take: it is slow, and must not happen in a transaction.
+        """Processes a photo for `list_new` and `change`. Slow: never call it in a transaction.
 
         Raises PhotoRefused.
         """
@@ -109,7 +109,7 @@ class ProductService:
         return await self._photos.of(id)
 
     async def covers(self, ids: Sequence[ProductId]) -> Mapping[ProductId, Photo]:
-        """The photo that lists show of each product which has any."""
+        """The cover photo of each product that has photos."""
         return await self._photos.first_of(ids)
 
     async def photo(self, id: PhotoId, *, small: bool) -> bytes:
@@ -126,7 +126,7 @@ class ProductService:
 
 
 class LockedStock:
-    """Products whose rows are locked: what is taken here, nobody else can take (R12)."""
+    """Products whose rows are locked: no one else can take their units (R12)."""
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._products = {product.id: product for product in products}
@@ -145,14 +145,14 @@ class LockedStock:
 
     @property
     def modified(self) -> Sequence[Product]:
-        """Those of which a unit was taken."""
+        """The products of which a unit was taken."""
         return list(self._modified.values())
 
 
 class Inventory:
-    """Units of products, as trades take them, give them back and keep them (R8, R9).
+    """Stock, as trades take, release and confirm units (R8, R9).
 
-    Every call belongs into the transaction of the trade it is for.
+    Call every method in the transaction of its trade.
     """
 
     def __init__(self, products: Products) -> None:
@@ -160,8 +160,8 @@ class Inventory:
 
     @asynccontextmanager
     async def locked(self, product_ids: Collection[ProductId]) -> AsyncIterator[LockedStock]:
-        """These products, locked exclusively in one fixed order (R12); what was taken of them is
-        written as the block ends."""
+        """Locks these products in the order of their ids (R12), and stores what was taken when the
+        block ends."""
         stock = LockedStock(await self._products.lock_all(product_ids))
         yield stock
         await self._products.save_stock(stock.modified)
@@ -172,7 +172,7 @@ class Inventory:
             return stock.take(product_id, buyer)
 
     async def lock(self, product_id: ProductId) -> None:
-        """Locks the row: first in the lock order, before any trade of it."""
+        """Locks the row, first in the lock order: before any trade of it."""
         await self._products.get_for_update(product_id)
 
     async def release(self, product_id: ProductId) -> None:

@@ -13,16 +13,16 @@ from market.shared.text import words
 from .domain import Photo, Product
 from .ports import ProcessedImage, Search
 
-# By name, never *: a statement prepared before a migration added a column works after it. The
-# seller's nickname comes along: whoever reads a product shows who sells it (R2). Looked up and not
-# joined, it is found by its key, whatever the planner thinks of joining members.
+# Columns by name, never *: a prepared statement must survive a migration that adds a column. The
+# seller's nickname is included, since every view shows it (R2); as a subquery, not a join, so that
+# the planner always looks it up by key.
 _SELECT = """
     SELECT p.id, p.seller_id, p.name, p.description, p.price, p.currency, p.quantity, p.taken,
            p.confirmed, p.version, p.revision, p.created_at,
            (SELECT m.nickname FROM members m WHERE m.id = p.seller_id) AS nickname
     FROM products p
 """
-# Ids first: what is found and sorted out again is not worth being read as a whole.
+# Ids first: rows beyond the page are not read as a whole.
 _OF_A_PAGE = """
     WHERE p.id = ANY (ARRAY(
         SELECT {id} FROM {source} {where} ORDER BY {id} DESC LIMIT {limit}
@@ -147,7 +147,7 @@ class SqlProducts:
 
 
 class SqlPhotos:
-    """Photos as JPEGs, beside everything else that must not be lost."""
+    """Photos as JPEGs, in the database, with its backups."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -1,10 +1,10 @@
-"""What members are told of their trades."""
+"""The kinds of notifications."""
 
 from enum import StrEnum
 
 
 class NotificationKind(StrEnum):
-    """What a notice tells."""
+    """An event that members are notified of. Values are stored."""
 
     PAID = "PAID"
     APPROVED = "APPROVED"

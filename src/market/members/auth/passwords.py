@@ -1,4 +1,4 @@
-"""Passwords by Argon2id."""
+"""Passwords, hashed with Argon2id."""
 
 import asyncio
 from functools import cache
@@ -12,7 +12,7 @@ _PASSES = 2
 
 
 class Argon2Passwords:
-    """Argon2id, off the event loop and a few at a time, for each takes a core and 19 MiB."""
+    """Argon2id in threads, a few at a time: each hash takes a core and 19 MiB."""
 
     def __init__(self, concurrency: int = 2) -> None:
         self._hasher = _hasher()
@@ -43,6 +43,6 @@ def _hasher() -> PasswordHasher:
 
 @cache
 def _dummy_hash() -> str:
-    """Checked where there is no member, so that an unknown address takes as long as a known one;
-    made before the first sign-in, and once, for making it takes as long as checking it."""
+    """Verified when there is no member, so that an unknown address takes as long as a known one.
+    Computed once, before the first sign-in: hashing takes as long as verifying."""
     return _hasher().hash("no member has this password")

@@ -1,4 +1,4 @@
-"""How often somebody may try to come in: asked before anything that is slow or tells something."""
+"""Limits on sign-in attempts, checked before anything slow or revealing."""
 
 from datetime import timedelta
 
@@ -7,27 +7,26 @@ from market.members.ports import RateLimits
 from market.shared.ids import MemberId
 from market.shared.rate_limit import RateLimit
 
-# One address may be a whole office or school behind one router; a password is guessed by one
-# address at one account, and there it is counted narrowly.
+# One address may be an office or school behind one router, so limits by address alone are wide;
+# a limit by address and account is narrow, since guessing a password looks like that.
 SIGN_UP_FROM_ADDRESS = RateLimit(100, timedelta(hours=1))
 SIGN_UP_OF_ACCOUNT = RateLimit(10, timedelta(hours=1))
 SIGN_IN_FROM_ADDRESS = RateLimit(100, timedelta(minutes=10))
 SIGN_IN_FROM_ADDRESS_TO_ACCOUNT = RateLimit(20, timedelta(minutes=10))
-# Wide, for it is the one that strangers can use up for a member; it frees a turn every 18 s.
+# Wide: strangers can use it up for a member. It allows another attempt every 18 s.
 SIGN_IN_TO_ACCOUNT = RateLimit(200, timedelta(hours=1))
 REFRESH_FROM_ADDRESS = RateLimit(600, timedelta(minutes=10))
 SOCIAL_FROM_ADDRESS = RateLimit(300, timedelta(minutes=10))
 
-# Nobody signs in for these: whoever has a page of an ended session can send its form.
+# Forms of signed-out browsers: a page of an ended session is enough to send one.
 FORMS_OF_SIGNED_OUT = RateLimit(20, timedelta(hours=1))
 
 
 class AuthThrottle:
-    """Counts attempts by client address and by account. Every method raises RateLimited.
+    """Limits attempts by client address and by account. Every method raises RateLimited.
 
-    An account is the e-mail address as it was typed, whether a member has it or not: what is
-    counted, and what is answered, is the same for both. `address` comes from
-    `ClientIpResolver.rate_limit_key`.
+    An account is the normalized e-mail address, whether or not a member has it, so the limits
+    reveal nothing about members. `address` is a rate limit key of the client's address.
     """
 
     def __init__(self, limits: RateLimits) -> None:
@@ -43,8 +42,8 @@ class AuthThrottle:
         )
 
     async def sign_in(self, address: str, email: str) -> None:
-        """The narrowest first: one address that hammers at one account is stopped before it
-        wears out the account's own limit, and so can't keep its member out."""
+        """The narrowest limit first: one address that attacks one account is stopped before it
+        uses up the account's own limit, and so cannot lock its member out."""
         account = normal_email(email)
         await self._limits.take(
             [
@@ -58,9 +57,9 @@ class AuthThrottle:
         await self._limits.take([(REFRESH_FROM_ADDRESS, f"refresh\0{address}")])
 
     async def social(self, address: str) -> None:
-        """Each step of a social sign-in that a client asks us for."""
+        """A step of a social sign-in that a client requests."""
         await self._limits.take([(SOCIAL_FROM_ADDRESS, f"social\0{address}")])
 
     async def form_of_signed_out(self, member: MemberId) -> None:
-        """A form to be kept for a member until they sign in again."""
+        """A form to keep for a member until they sign in again."""
         await self._limits.take([(FORMS_OF_SIGNED_OUT, f"form\0{member}")])

@@ -15,25 +15,25 @@ from market.shared.ids import MemberId, SessionId, well_formed
 
 ALGORITHM = "HS256"
 ISSUER = "wanted-market"
-# Per process; a token and its claims are about a kilobyte.
+# Per process; a token and its claims take about a kilobyte.
 VERIFIED_TOKENS_MAX = 10_000
-# Between server processes. A token from further ahead in time is none that we gave.
+# Between server processes. We issued no token from further in the future.
 CLOCK_SKEW = timedelta(minutes=1)
-# They would ask for checks of their own, and are in no token that we gave.
+# These claims would need checks of their own; we never issue them.
 _UNSUPPORTED_CLAIMS = ("aud", "nbf")
 
 
 class JwtTokens:
     """Signs and reads every kind of token.
 
-    `typ` in the header keeps the kinds apart (RFC 8725, 3.11): none of them opens a door that
-    another opens. The algorithm is ours to say, never the token's.
+    `typ` in the header keeps the kinds apart (RFC 8725, 3.11), so that none is accepted in place
+    of another. The algorithm is fixed here, never taken from the token.
     """
 
     def __init__(self, secret: str) -> None:
         self._key = OctKey.import_key(secret)
-        # Whether a token was signed by us never changes, and its bearer sends it again and again.
-        # Whether it is still good is asked each time: its time here, its session in the database.
+        # A valid signature stays valid and its bearer sends the token again and again, so it is
+        # cached. Expiry is checked on every use here, the session in the database.
         self._verified = lru_cache(VERIFIED_TOKENS_MAX)(self._verify)
 
     def sign_access(self, claims: AccessClaims, now: datetime, expires_at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How a provider is asked, and what it means when it does not answer."""
+"""HTTP calls to sign-in providers."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,7 +13,7 @@ from .identity import ProviderUnavailable, SocialRefused
 
 Shape = TypeVar("Shape")
 
-# Somebody waits for the page: a provider that takes longer is as good as away.
+# A person waits for the page: a provider that takes longer counts as unavailable.
 HTTP_TIMEOUT = httpx.Timeout(5.0, connect=3.0, pool=2.0)
 POOL = httpx.Limits(max_connections=20, max_keepalive_connections=5)
 
@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class OAuthApp:
-    """Who we are at a provider, and where it is."""
+    """Our credentials at a provider, and its addresses."""
 
     client_id: str
     client_secret: str
@@ -34,15 +34,15 @@ class OAuthApp:
 
 
 def http_client() -> httpx.AsyncClient:
-    """One pool for all providers. Redirects are not followed: none of them sends any."""
+    """One connection pool for all providers. It follows no redirects: providers send none."""
     return httpx.AsyncClient(timeout=HTTP_TIMEOUT, limits=POOL, follow_redirects=False)
 
 
 async def fetch(client: httpx.AsyncClient, request: httpx.Request, shape: type[Shape]) -> Shape:
-    """The answer, read as `shape`.
+    """The response, decoded as `shape`.
 
-    Raises SocialRefused for a considered no, ProviderUnavailable for everything else. Neither codes
-    nor tokens are logged: of an error, only its status and the provider's own word for it.
+    Raises SocialRefused if the provider refuses, ProviderUnavailable for everything else. Logs
+    neither codes nor tokens: of an error, only its status and the provider's error code.
     """
     if in_transaction():
         raise RuntimeError("no network call inside a transaction")
@@ -70,7 +70,7 @@ class _Error(msgspec.Struct):
 
 
 def _error_fields(response: httpx.Response) -> dict[str, str | int]:
-    """The client's secret may be wrong: then an operator must see it (KOE010)."""
+    """Fields for the log: an operator must notice a wrong client secret (KOE010)."""
     try:
         said = msgspec.json.decode(response.content, type=_Error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

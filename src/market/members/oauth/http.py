@@ -1,4 +1,4 @@
-"""The doors of social sign-in: out to the provider, back from it, and a session for the code."""
+"""Routes of social sign-in: to the provider, back, and the exchange of our code."""
 
 import re
 import secrets
@@ -25,15 +25,15 @@ Social = NamedDependency[SocialSignIn]
 AuthThrottleDep = NamedDependency[AuthThrottle]
 AppRequest = Request[Any, Any, State]
 
-# By another name in Python: `state` is the framework's own there.
+# Renamed in Python: the framework reserves `state`.
 StateParam = Annotated[str | None, QueryParameter(name="state", required=False)]
 
 EXCHANGE = "/api/auth/social/exchange"
-# Of the shop: where a browser is signed in with a code of ours, and where it is told why not.
+# Pages of the shop: one signs a browser in with our code, the other shows why it was refused.
 SHOP_RETURN, SIGN_IN = "/signin/social?next=/", "/signin"
 COOKIE, SECURE_COOKIE = "social", "__Host-social"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-# Codes in addresses are no business of the next page's.
+# Codes in URLs must not reach the next page.
 NO_REFERRER = {"Referrer-Policy": "no-referrer"}
 
 
@@ -42,10 +42,10 @@ class CodeIn(Struct):
 
 
 class FlowCookie:
-    """The cookie that tells the browser which began a sign-in from every other.
+    """The cookie that binds a sign-in to the browser that began it.
 
-    Several sign-ins of one browser, in two tabs, share it. Over HTTPS it can only be set by this
-    very host (`__Host-`), and never crosses a plain line.
+    Several sign-ins of one browser, in two tabs, share it. Over HTTPS only this host can set it
+    (`__Host-`), and it is never sent unencrypted.
     """
 
     def __init__(self, public_url: str) -> None:
@@ -53,12 +53,12 @@ class FlowCookie:
         self._name = SECURE_COOKIE if self._secure else COOKIE
 
     def find(self, request: AppRequest) -> str | None:
-        """The secret a browser came with."""
+        """The secret in a browser's cookie."""
         given = request.cookies.get(self._name, "")
         return given if _SECRET.fullmatch(given) else None
 
     def cookie(self, secret: str) -> Cookie:
-        """Lax: a provider sends its people back by a plain link."""
+        """Lax: a provider redirects back with a top-level navigation."""
         return Cookie(
             key=self._name,
             value=secret,
@@ -70,14 +70,14 @@ class FlowCookie:
 
 
 def with_query(place: str, **values: str) -> str:
-    """A local path with more in its query."""
+    """A local path with these values added to its query."""
     parts = urlsplit(place)
     query = f"{parts.query}&{urlencode(values)}" if parts.query else urlencode(values)
     return parts._replace(query=query).geturl()
 
 
 def on_refusal(request: AppRequest, error: MarketError) -> Response[Any]:
-    """A person in a browser gets a page with a way on, a program the problem."""
+    """A browser gets a page, a program the problem."""
     if request.method != "GET" or not wants_page(request) or isinstance(error, NotFound):
         return on_market_error(request, error)
     place = with_query(SIGN_IN, refused=error.code)
@@ -108,8 +108,8 @@ class SocialController(Controller):
         client_address: ClientAddress,
         next: FromQuery[str | None] = None,
     ) -> Redirect:
-        """To the provider. `next` is a path of this site, for pages that exchange the code
-        themselves; a browser that names none is signed in to the shop."""
+        """Redirects to the provider. `next` is a path of this site, for pages that exchange the
+        code themselves; a browser without one is signed in to the shop."""
         await auth_throttle.social(client_address)
         if next is None and wants_page(request):
             next = SHOP_RETURN
@@ -138,7 +138,7 @@ class SocialController(Controller):
         echo: StateParam = None,
         error: FromQuery[str | None] = None,
     ) -> Redirect:
-        """From the provider; only its own redirect comes here."""
+        """Handles the provider's redirect."""
         await auth_throttle.social(client_address)
         browser = flow_cookie.find(request)
         if browser is None or not echo:

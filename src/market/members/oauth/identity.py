@@ -1,4 +1,4 @@
-"""Somebody whom another company vouches for, and everything that may go wrong on the way."""
+"""Identities from sign-in providers, the secrets of a flow, and its errors."""
 
 import base64
 import hashlib
@@ -51,8 +51,8 @@ class AlreadyLinked(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class SocialIdentity:
-    """Whom a provider vouches for. `subject` is its own name for them and never changes; `email`
-    may be anybody's unless `email_verified`."""
+    """A person as a provider identifies them. `subject` is the provider's permanent id; `email` may
+    belong to anyone unless `email_verified`."""
 
     provider: str
     subject: str
@@ -62,20 +62,20 @@ class SocialIdentity:
 
     @property
     def proven_email(self) -> str | None:
-        """The address they have shown to be theirs."""
+        """The normalized address, if the provider verified it."""
         email = normal_email(self.email or "")
         return email if self.email_verified and is_email(email) else None
 
     @property
     def shown_name(self) -> str:
-        """A nickname as members have them."""
+        """A valid nickname from the provider's name."""
         return fitting(self.nickname or "")
 
 
 @dataclass(frozen=True, slots=True)
 class FlowSecrets:
-    """What only we know of one sign-in, so that its answer can be told from any other: `nonce`
-    comes back inside the ID token, `verifier` is shown when the code is spent (RFC 7636)."""
+    """Secrets that bind a response to its sign-in: `nonce` comes back inside the ID token,
+    `verifier` is sent with the code (RFC 7636)."""
 
     nonce: str
     verifier: str
@@ -91,8 +91,8 @@ class FlowSecrets:
 
 
 def local_path(text: str) -> str:
-    """A place of this very site. Raises Invalid for anything a browser could take for another:
-    it drops tabs and line ends, and reads a backslash as a slash."""
+    """A path of this site. Raises Invalid for anything a browser could read as another site: it
+    drops tabs and line ends, and treats a backslash as a slash."""
     plain = all("!" <= letter <= "~" and letter != "\\" for letter in text)
     if (
         not text.startswith("/")

@@ -1,8 +1,7 @@
 """Kakao Login with OpenID Connect: https://developers.kakao.com/docs/latest/kakaologin/rest-api
 
-Three things tie the answer to the question: `state`, a nonce inside the signed ID token, and PKCE.
-An address is proven when Kakao calls it both valid (nobody else has taken it over since) and
-verified.
+Three things bind the response to the request: `state`, a nonce inside the signed ID token, and
+PKCE. An address is proven if Kakao calls it both valid (not taken over since) and verified.
 """
 
 from collections.abc import Sequence
@@ -21,10 +20,10 @@ from market.shared.clock import Clock
 from .client import OAuthApp, fetch
 from .identity import FlowSecrets, ProviderUnavailable, SocialIdentity, SocialRefused
 
-# Their clock and ours may differ by so much (seconds).
+# How much their clock and ours may differ (seconds).
 LEEWAY_S = 60
 _SCOPE = "openid,account_email,profile_nickname"
-# The library leaves it to Python to complain of shapes that it does not expect.
+# The library raises Python's own errors for shapes it does not expect.
 _INVALID_TOKEN_ERRORS = (JoseError, ValueError, TypeError, AttributeError, LookupError)
 _log = structlog.get_logger()
 
@@ -55,7 +54,7 @@ class _Keys(Struct):
 
 
 class Kakao:
-    """Whom Kakao vouches for."""
+    """Sign-in with Kakao."""
 
     name = "kakao"
 
@@ -116,7 +115,7 @@ class Kakao:
         return await fetch(self._client, request, _User)
 
     async def _subject(self, id_token: str | None, nonce: str) -> str:
-        """Whose the ID token is, if it was made by Kakao, for us, for this sign-in, and lately."""
+        """The subject of an ID token that Kakao issued for us, for this sign-in, and recently."""
         if id_token is None:
             _log.error("social_misconfigured", provider=self.name, lacks="OpenID Connect")
             raise ProviderUnavailable
@@ -130,7 +129,7 @@ class Kakao:
         return str(read.claims["sub"])
 
     def _expected(self, nonce: str) -> jwt.JWTClaimsRegistry:
-        """What an ID token must say now."""
+        """The claims that an ID token must have."""
         return jwt.JWTClaimsRegistry(
             now=int(self._clock.now().timestamp()),
             leeway=LEEWAY_S,
@@ -143,7 +142,7 @@ class Kakao:
         )
 
     async def _key(self, id: object) -> RSAKey:
-        """Kakao's key of this id; asked for when it is none that we know. Raises ValueError."""
+        """Kakao's key with this id; fetches the key set if it is unknown. Raises ValueError."""
         if all(key.kid != id for key in self._keys):
             url = f"{self._app.auth_url}/.well-known/jwks.json"
             told = await fetch(self._client, self._client.build_request("GET", url), _Keys)
@@ -153,7 +152,7 @@ class Kakao:
 
 
 def _read(shown: dict[str, Any]) -> RSAKey | None:
-    """None for what is no RSA key: others of the set may be good."""
+    """None if it is not an RSA key: others of the set may be valid."""
     try:
         return RSAKey.import_key(shown)
     except _INVALID_TOKEN_ERRORS as trouble:

@@ -1,8 +1,8 @@
 """Naver Login: https://developers.naver.com/docs/login/api/api.md
 
-Naver has neither PKCE nor a nonce: `state` alone ties the answer to the question, and a code is
-worth nothing without our secret. It gives an e-mail address, but not whether anybody verified it;
-a member may enter any. So it is never taken for proven.
+Naver has neither PKCE nor a nonce: `state` alone binds the response to the request, and a code is
+useless without our secret. Naver returns an e-mail address that its user may have entered freely,
+so it never counts as proven.
 """
 
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 class _Token(Struct):
-    """Refusals come with status 200, too."""
+    """Refusals also have status 200."""
 
     access_token: str = ""
     error: str = ""
@@ -37,7 +37,7 @@ class _Profile(Struct):
 
 
 class Naver:
-    """Whom Naver vouches for."""
+    """Sign-in with Naver."""
 
     name = "naver"
 

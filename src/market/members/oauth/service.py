@@ -1,7 +1,7 @@
-"""Signing in through another company (R14): there and back, and a member at the end.
+"""Sign-in through another company (R14).
 
-The browser that begins holds a secret (a cookie) that every later step must come with, so nobody
-finishes a sign-in that somebody else began.
+The browser that begins holds a secret (a cookie) that every later step must present, so no one can
+finish a sign-in that another person began.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from .identity import (
     local_path,
 )
 
-# A person may have to find their password; a script or a page comes back at once.
+# A person may have to look for their password; a script or page exchanges its code at once.
 FLOW_TTL = timedelta(minutes=10)
 CODE_TTL = timedelta(minutes=1)
 _FLOW, _ARRIVAL = "social flow", "social arrival"
@@ -45,7 +45,7 @@ class SocialCodeInvalid(Invalid):
 
 
 class OAuthFlow(Struct, frozen=True):
-    """One sign-in on its way; `next` is where its browser wants to be afterwards."""
+    """A sign-in in progress; `next` is the path to return to."""
 
     provider: str
     nonce: str
@@ -55,7 +55,7 @@ class OAuthFlow(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The providers that are configured, by name, and the address they send people back to."""
+    """The configured providers by name, and the public address of our callback."""
 
     by_name: Mapping[str, SocialProvider]
     public_url: str
@@ -71,7 +71,7 @@ class Providers:
 
 
 class SocialSignIn:
-    """The steps of a social sign-in, for API and pages alike."""
+    """The steps of a social sign-in, for API and pages."""
 
     def __init__(
         self,
@@ -97,11 +97,12 @@ class SocialSignIn:
 
     @property
     def names(self) -> list[str]:
-        """The providers there are."""
+        """The names of the configured providers."""
         return list(self._providers.by_name)
 
     async def begin(self, provider: str, browser: str, next: str | None = None) -> str:
-        """Where to send the browser. Raises NotFound, and Invalid for a `next` elsewhere."""
+        """The provider's URL for the browser. Raises NotFound, and Invalid for a `next`
+        elsewhere."""
         strategy = self._providers.get(provider)
         place = None if next is None else local_path(next)
         flow_secrets = FlowSecrets.new()
@@ -110,11 +111,11 @@ class SocialSignIn:
         return strategy.authorize_url(self._providers.callback(provider), state, flow_secrets)
 
     async def resume(self, provider: str, browser: str, state: str) -> OAuthFlow:
-        """The flow that comes back; a second time it is gone. Raises SocialStateInvalid."""
+        """Uses up a flow's state and returns the flow. Raises SocialStateInvalid."""
         self._providers.get(provider)
         kept = await self._codes.take(_FLOW, browser, state)
         flow = json.decode(kept, type=OAuthFlow) if kept else None
-        # A provider can't answer for another (mix-up, RFC 9207).
+        # A provider cannot respond for another (mix-up attack, RFC 9207).
         if flow is None or flow.provider != provider:
             raise SocialStateInvalid
         return flow
@@ -122,7 +123,7 @@ class SocialSignIn:
     async def finish(
         self, flow: OAuthFlow, browser: str, code: str | None, error: str | None
     ) -> str:
-        """A code of ours that `exchange` takes, for the member whom the provider vouches for.
+        """A code of ours for `exchange`, for the member behind the provider's identity.
 
         Raises SocialDeclined, SocialRefused, ProviderUnavailable, SocialAccountConflict.
         """
@@ -138,7 +139,7 @@ class SocialSignIn:
         return await self._codes.keep(_ARRIVAL, browser, member.id.encode(), CODE_TTL)
 
     async def exchange(self, browser: str, code: str) -> TokenPair:
-        """A session for a code of `finish`. Raises SocialCodeInvalid."""
+        """Exchanges a code of `finish` for a session. Raises SocialCodeInvalid."""
         kept = await self._codes.take(_ARRIVAL, browser, code)
         if kept is None:
             raise SocialCodeInvalid
@@ -146,14 +147,14 @@ class SocialSignIn:
         return await self._member_service.begin_session(member)
 
     async def find_or_create_member(self, identity: SocialIdentity) -> Member:
-        """The member behind an identity, a new one if there is none yet. Raises
+        """The member linked to an identity; creates one if there is none. Raises
         SocialAccountConflict."""
         for round in range(_ROUNDS):
             try:
                 async with self._transactions.transaction():
                     return await self._find_or_create_member(identity, crowded=round > 0)
             except (AlreadyLinked, EmailTaken, NicknameTaken):
-                continue  # somebody was faster: the next round finds what they made
+                continue  # another request was faster: the next round finds its member
         raise AlreadyLinked
 
     async def _find_or_create_member(self, identity: SocialIdentity, *, crowded: bool) -> Member:
@@ -168,10 +169,10 @@ class SocialSignIn:
         return member
 
     async def _owner_of(self, email: str | None) -> Member | None:
-        """The member who signed up with an address that is proven now.
+        """The member who signed up with the address that is proven now.
 
-        Whoever signed up had not proven it, and may have been anybody. So what they knew opens
-        nothing any more: neither their password nor their sessions.
+        The person who signed up had not proven it and may be someone else. So the member's
+        password and sessions are revoked.
         """
         member = await self._members.find_by_email_for_update(email) if email else None
         if member is not None and member.password_hash is not None:
@@ -183,9 +184,9 @@ class SocialSignIn:
 
     async def _new_member(self, identity: SocialIdentity, *, crowded: bool) -> Member:
         names = proposals(identity.shown_name)
-        # Of many who come at once with one name, all would try the next number.
+        # Concurrent newcomers with one name would all try the next number.
         name = await self._members.free_nickname(names[::-1] if crowded else names)
-        # An address that is not proven is not kept: it would keep its owner from signing up.
+        # An unproven address is not stored: it would block its owner from signing up.
         return Member(
             MemberId(self._ids.new()),
             identity.proven_email,

@@ -1,7 +1,7 @@
-"""What a photo's header says of the work it would make, before a single line of it is unpacked.
+"""Checks a photo's header for the work that decoding it would take.
 
-A file of a few kilobytes can unfold into gigabytes, or keep a core busy for minutes. Reading a
-header takes well under a millisecond, and what is refused here never gets a process of its own.
+A file of a few kilobytes can decode into gigabytes, or keep a core busy for minutes. Reading a
+header takes well under a millisecond, and a photo that is refused here gets no process.
 """
 
 import struct
@@ -46,7 +46,7 @@ class _Frame:
 
 
 def check(raw: bytes) -> None:
-    """Raises PhotoRefused for what is no JPEG, PNG or WebP, or would cost too much to unpack."""
+    """Raises PhotoRefused if it is not a JPEG, PNG or WebP, or too expensive to decode."""
     try:
         if raw.startswith(_JPEG):
             _check_jpeg(raw)

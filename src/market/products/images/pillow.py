@@ -1,5 +1,4 @@
-"""Photos by Pillow, in processes of their own: read whatever a member sends, and keep nothing of it
-but the picture."""
+"""Photos through Pillow, each in a process of its own; keeps the pixels and no metadata."""
 
 import asyncio
 import os
@@ -18,14 +17,14 @@ from market.shared.errors import Unavailable
 from .header import check
 from .program import HEAD, REFUSED
 
-# Each takes a core and at most 180 MB for at most two seconds: one member's bomb holds up nobody.
+# Each takes a core and at most 180 MB for at most two seconds, so a bomb delays no one.
 CONCURRENCY = 2
 WAITING_MAX = 20
 # On a busy machine two seconds of a core take longer.
 TIMEOUT_S = 15.0
-# -P: beside the program lie modules that are called as some of Python's own.
+# -P: a module beside the program must not shadow one of Python's own.
 _PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("program.py")))
-# What a decoder could be made to give away is not there: no secret, no database's address.
+# An exploited decoder finds neither secrets nor the database's address.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT")
 _BY_THE_KERNEL = {-signal.SIGXCPU, -signal.SIGKILL}
 
@@ -33,8 +32,7 @@ _log = structlog.get_logger()
 
 
 class PillowImageProcessor:
-    """Looks at a header first; then a process unpacks the photo, and is ended where it takes too
-    long."""
+    """Checks the header; then a process decodes the photo, and is killed if it takes too long."""
 
     def __init__(self, program: Sequence[str] = _PROGRAM, timeout_s: float = TIMEOUT_S) -> None:
         self._program = program
@@ -43,7 +41,7 @@ class PillowImageProcessor:
         self._waiting = 0
 
     async def process(self, raw: bytes) -> ProcessedImage:
-        """Raises PhotoRefused, and Unavailable where too many wait already."""
+        """Raises PhotoRefused, and Unavailable if too many are waiting."""
         if len(raw) > PHOTO_BYTES_MAX:
             raise PhotoRefused
         check(raw)
@@ -78,7 +76,7 @@ class PillowImageProcessor:
         except TimeoutError as slow:
             raise PhotoRefused from slow
         finally:
-            # Also where the one who sent it has gone: nobody waits for it any more.
+            # Also after the client has disconnected: no one waits for the result.
             if process.returncode is None:
                 process.kill()
                 await process.wait()

@@ -1,4 +1,4 @@
-"""A program of its own: makes our two JPEGs of a photo, and has nothing that could be stolen.
+"""A separate program: makes two JPEGs of a photo, without access to any secret.
 
 Reads the photo from its standard input, and writes two numbers (width and height), the lengths of
 both JPEGs and the JPEGs. Ends with REFUSED for what is no photo; what takes too many seconds or too
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-# What can be opened is imported by name: else Pillow would look through all it knows.
+# Only these decoders: by default Pillow would try every format it knows.
 from PIL import (
     Image,
     ImageChops,
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _bound() -> None:
-    """Where the system has such limits; elsewhere the one who waits ends it."""
+    """Sets limits where the system has them; elsewhere the parent's timeout ends the process."""
     with suppress(ImportError, ValueError, OSError):
         import resource  # noqa: PLC0415 # not on every system
 
