@@ -261,6 +261,23 @@ async def test_a_refund_that_can_not_be_is_said_at_the_form(
     assert await operator.status(address) == 303  # nothing is left to send back
 
 
+async def test_a_part_is_of_what_the_form_showed(
+    acts: Acts, market: Market, operator: Browser
+) -> None:
+    """The buyer had 600 of 1,000 back meanwhile: 400 would be all of it."""
+    trade, payment_id = await acts.paid_trade()
+    address = f"/console/payments/{payment_id}/refund"
+    await operator.open(address)
+    await market.refunds.cancel(payment_id, trade.buyer.id, 600, "a scratch", None)
+    assert (await operator.send(address, amount="400", reason="typed")).status_code == 400
+    assert "그 사이에 남은 금액이 바뀌었어요" in operator.text
+    assert 'value="typed"' in operator.page
+    assert await acted(market) == []
+    # The form shows by now what is left, and is sent again.
+    assert (await operator.send(address, amount="150", reason="typed")).status_code == 303
+    assert await acted(market) == [("send back 150", f"payment {payment_id}", "typed")]
+
+
 async def test_a_form_that_is_sent_again_with_another_amount_is_refused(
     acts: Acts, market: Market, gateway: MemoryGateway, operator: Browser
 ) -> None:

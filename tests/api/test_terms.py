@@ -249,6 +249,25 @@ async def test_a_part_that_is_asked_for_with_a_forgotten_key_is_no_silent_yes(
     assert len(gateway.cancels) == 1
 
 
+async def test_a_part_that_is_all_by_now_calls_off_nothing(
+    client: Client, gateway: MemoryGateway
+) -> None:
+    """The seller means 7,000 of 10,000; the buyer had 3,000 back meanwhile."""
+    seller, buyer, trade, refund = await paid(client, gateway)
+    part = {"amount": 3_000, "reason": "a scratch", "expected_amount": 10_000}
+    assert (await buyer.call("POST", refund, part)).status_code == 200
+    for amount in (7_000, 5_000, None):
+        asked = {"amount": amount, "reason": "late", "expected_amount": 10_000}
+        refused = await seller.call("POST", refund, asked)
+        assert problem(refused) == OTHER_AMOUNT
+        assert refused.json()["about"]["amount"] == 7_000
+    assert (await seller.get(trade))["status"] == "PAID"
+    assert gateway.cancels[1:] == []
+    asked = {"amount": 7_000, "reason": "late", "expected_amount": 7_000}
+    assert (await seller.call("POST", refund, asked)).status_code == 200
+    assert (await seller.get(trade))["status"] == "CANCELLED"
+
+
 async def test_both_parties_see_what_went_back_and_why(
     client: Client, gateway: MemoryGateway
 ) -> None:

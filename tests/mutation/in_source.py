@@ -366,6 +366,11 @@ TERMS = (
         ),
     ),
     InSource(
+        "the amount a refund's sender saw compared",
+        condition(),
+        ("api/test_terms.py::test_a_part_that_is_all_by_now_calls_off_nothing",),
+    ),
+    InSource(
         "a repeated refund request asks for the same",
         condition(),
         (_TERMS + "test_another_refund_under_the_same_request_is_refused",),

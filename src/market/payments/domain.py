@@ -18,7 +18,7 @@ from typing import ClassVar, Self
 from market.shared.banking import Bank, RefundAccount, VirtualAccount
 from market.shared.clock import is_ahead
 from market.shared.contracts import AmountDue
-from market.shared.errors import Conflict, Invalid, InvalidTransition
+from market.shared.errors import AmountChanged, Conflict, Invalid, InvalidTransition
 from market.shared.ids import CancellationId, MemberId, PaymentId, TradeId
 from market.shared.money import Money
 from market.shared.principals import Party
@@ -308,6 +308,12 @@ class Payment:
     def is_by(self, means: "Means") -> bool:
         """Whether it goes the way that is asked for."""
         return (self.method, self.bank) == (means.method, means.bank)
+
+    def check_left(self, expected: int | None) -> None:
+        """Raises AmountChanged when no longer `expected` minor units can be sent back."""
+        # safeguard: the amount a refund's sender saw compared
+        if expected not in {None, self.cancellable}:
+            raise AmountChanged(payment_id=self.id, amount=self.cancellable)
 
     def cancel(
         self,

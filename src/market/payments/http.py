@@ -82,11 +82,13 @@ class PayIn(Struct):
 
 class CancelIn(Struct):
     """`amount` in minor units, null for all that is left; `refund_account` is the buyer's, and
-    needed for what was paid into a virtual account."""
+    needed for what was paid into a virtual account. `expected_amount` is what was left of the
+    payment when it was seen, in minor units."""
 
     reason: Annotated[str, Meta(pattern=SINGLE_LINE, min_length=1, max_length=LONGEST_REASON)]
     amount: Annotated[int, Meta(ge=1)] | None = None
     refund_account: AccountIn | None = None
+    expected_amount: Annotated[int, Meta(ge=0)] | None = None
 
 
 class CompleteIn(Struct):
@@ -217,7 +219,9 @@ class PaymentController(Controller):
         `refund_refused` tells the gateway's reason; `refund_already_asked`, that a request with
         this key, whose answer is forgotten, asked for it before. A gateway allows few cancels, so
         of one payment its buyer and seller send at most three parts back (`too_many_refunds`), each
-        of at least 100 won and 1 % of the payment (`refund_too_small`); all of it always may.
+        of at least 100 won and 1 % of the payment (`refund_too_small`); all of it always may. With
+        `expected_amount` only of so much: 409 `amount_changed` when other money went back since, of
+        which a part may be the rest by now.
         """
         id = PaymentId(path_id(payment_id))
         await payment_limits.cancel(caller.id)  # safeguard: refunds limited
@@ -229,7 +233,14 @@ class PaymentController(Controller):
             reason = line(data.reason)
             wish = CancellationId(idempotent.operation_id) if idempotent.operation_id else None
             payment = await refunds.cancel(
-                id, caller.id, data.amount, reason, account, wish, operator=caller.operator
+                id,
+                caller.id,
+                data.amount,
+                reason,
+                account,
+                wish,
+                expected=data.expected_amount,
+                operator=caller.operator,
             )
             under_way = await refunds.is_under_way(id)
             return PaymentOut.of(payment, payments, caller)

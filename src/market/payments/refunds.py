@@ -125,14 +125,16 @@ class RefundService:
         account: RefundAccount | None,
         wish: CancellationId | None = None,
         *,
+        expected: int | None = None,
         operator: bool = False,
     ) -> Payment:
         """Sends `amount` minor units back, None for all that is left (P7, P8).
 
-        All of it calls the trade off; a part lets it go on for less. A `wish` that was recorded
-        before is not another one: it is answered by what has become of it. Raises NotFound,
-        InvalidTransition, ExceedsCancellable, TooManyRefunds, RefundTooSmall,
-        CancellationInProgress, RefundAccountNeeded, AlreadyAsked, RefundRefused.
+        All of it calls the trade off; a part lets it go on for less: with `expected`, only if so
+        much is left still (D5). A `wish` that was recorded before is not another one: it is
+        answered by what has become of it. Raises NotFound, InvalidTransition, ExceedsCancellable,
+        AmountChanged, TooManyRefunds, RefundTooSmall, CancellationInProgress, RefundAccountNeeded,
+        AlreadyAsked, RefundRefused.
         """
         payment = await self._payments.get(id)
         party = await self._purchases.party(payment.trade_id, by, operator=operator)
@@ -140,7 +142,7 @@ class RefundService:
         if wish is not None and await self._is_repeat(wish, id, amount):
             return payment
         try:
-            return await self._cancel(payment, by, party, amount, reason, account, wish)
+            return await self._cancel(payment, by, party, amount, reason, account, wish, expected)
         except Conflict:
             # Of two that come at once the second finds what the first has recorded meanwhile.
             if wish is None or not await self._is_repeat(wish, id, amount):
@@ -163,18 +165,23 @@ class RefundService:
         reason: str,
         account: RefundAccount | None,
         wish: CancellationId | None,
+        expected: int | None,
     ) -> Payment:
         id, operator = payment.id, party is Party.OPERATOR
         if account is not None and await self._cancellations.waits_for_account(id):
             return await self.send_to(id, by, account, operator=operator)
         owed = operator and await self._cancellations.is_owed(id)
         if not owed and (amount is None or amount == payment.cancellable):
+            # Under no lock: if some of it is refunded in between, the rest is all that is wanted.
+            payment.check_left(expected)
             trade = payment.trade_id
             await self.cancel_purchase(
                 trade, by, reason, account, wish, payment_id=id, operator=operator
             )
         else:
-            await self._send_back(payment, by, party, amount, reason, account, wish, owed=owed)
+            await self._send_back(
+                payment, by, party, amount, reason, account, wish, expected, owed=owed
+            )
         return await self._payments.get(id)
 
     async def _send_back(
@@ -186,6 +193,7 @@ class RefundService:
         reason: str,
         account: RefundAccount | None,
         wish: CancellationId | None,
+        expected: int | None,
         *,
         owed: bool,
     ) -> None:
@@ -198,6 +206,7 @@ class RefundService:
                 await self._purchases.refund_part(payment.trade_id, party, id)
             await self._note(party, by, f"send back {amount or 'all'}", f"payment {id}", reason)
             payment = await self._payments.get_for_update(id)
+            payment.check_left(expected)
             self._check(payment, account)
             cancellation = payment.cancel(
                 wish or CancellationId(self._ids.new()),

@@ -74,6 +74,11 @@ class InvalidTransition(Conflict):
     message = "The current state does not allow this step."
 
 
+class AmountChanged(Conflict):
+    code = "amount_changed"
+    message = "The amount has changed since you saw it."
+
+
 class VersionConflict(Unavailable):
     code = "version_conflict"
     message = "Another request changed this at the same time. Try again shortly."

@@ -23,7 +23,7 @@ from market.shared.contracts import (
     TradeSummary,
     fee_due,
 )
-from market.shared.errors import Conflict, Forbidden, InvalidTransition, NotFound
+from market.shared.errors import AmountChanged, Conflict, Forbidden, InvalidTransition, NotFound
 from market.shared.ids import MemberId, PaymentId, ProductId, TradeId
 from market.shared.money import Money
 from market.shared.principals import MemberSummary, Party
@@ -34,11 +34,6 @@ class AlreadyBought(Conflict):
     message: ClassVar[str] = (
         "You already have a live trade of this product. One unit per buyer at a time."
     )
-
-
-class AmountChanged(Conflict):
-    code: ClassVar[str] = "amount_changed"
-    message: ClassVar[str] = "The amount of this trade has changed since you saw it."
 
 
 class NotYourPart(Forbidden):

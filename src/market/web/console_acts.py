@@ -120,7 +120,14 @@ class ConsoleActsController(Controller):
             return _refund_page(shop, visitor, case, demands, form)
         try:
             await refunds.cancel(
-                case.id, visitor.me.id, amount, reason, account, CancellationId(wish), operator=True
+                case.id,
+                visitor.me.id,
+                amount,
+                reason,
+                account,
+                CancellationId(wish),
+                expected=form.seen("left"),
+                operator=True,
             )
         except RefundRefused as refusal:
             refund_refused(form, "amount", refusal)

@@ -8,6 +8,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "이미 거래하고 있는 용품이에요. 한 사람이 하나씩 살 수 있어요.",
         "You have a trade of this item already; one unit each.",
     ),
+    "amount_changed": (
+        "그 사이에 남은 금액이 바뀌었어요. 금액을 확인하고 다시 눌러 주세요.",
+        "What is left has changed. Check it, and press again.",
+    ),
     "bank_refused": (
         "결제사가 이용할 수 없는 은행이에요. 다른 은행을 선택해 주세요.",
         "The payment company can't use this bank. Choose another.",

@@ -22,9 +22,10 @@ from market.payments.service import PaymentService
 from market.products.service import ProductService
 from market.shared.banking import VirtualAccount
 from market.shared.contracts import PaymentSummary
+from market.shared.errors import AmountChanged
 from market.shared.ids import PaymentId, TradeId
 from market.shared.principals import Party
-from market.trades.domain import LONGEST_REASON, MAY_CANCEL, AmountChanged, Status, Trade
+from market.trades.domain import LONGEST_REASON, MAY_CANCEL, Status, Trade
 from market.trades.service import TradeService
 
 from .forms import Form, account_in, refund_refused
