@@ -237,6 +237,22 @@ async def test_each_wish_after_a_no_is_another_wish(
     assert await db.fetch_value("SELECT answers FROM cancellations") == 3
 
 
+async def test_a_refund_that_failed_waits_for_no_account_any_more(
+    acts: Acts, market: Market, gateway: MemoryGateway
+) -> None:
+    trade = await acts.trade()
+    payment = await market.payments.start(trade.id, trade.buyer.id, ACCOUNT)
+    gateway.pay(payment.id, 1000)
+    await market.payments.synchronize(payment.id)
+    await market.refunds.cancel(payment.id, trade.seller.id, None, "broken", None)
+    assert [one.kind async for one in market.operators.incidents()] == ["refund_account_needed"]
+    gateway.refuse = "no such account"
+    with pytest.raises(RefundRefused):
+        await market.refunds.send_to(payment.id, trade.buyer.id, MINE)
+    assert [one.kind async for one in market.operators.incidents()] == ["refund_refused"]
+    assert await market.refunds.waiting_for_account(trade.id) is None
+
+
 # ── sent on by a bank ──
 
 

@@ -26,6 +26,7 @@ REFUND_OVERDUE, TRADE_OVERDUE = "refund_overdue", "trade_overdue"
 BY_ITSELF = "the market"
 # By what: a code, which pages put into words.
 REFUND_DONE, REFUND_GIVEN_UP = "refund_done", "refund_given_up"
+REFUND_FAILED = "refund_failed"
 
 
 class AlreadySettled(Conflict):

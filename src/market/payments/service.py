@@ -35,6 +35,7 @@ from .incident import (
     ACCOUNT_NEEDED,
     PAID_TWICE,
     REFUND_DONE,
+    REFUND_FAILED,
     REFUND_OVERDUE,
     REFUND_REFUSED,
     TRANSFER_FAILED,
@@ -486,6 +487,10 @@ class PaymentService:
         refusal = Entry.of(What.REFUND_REFUSED, payment, note=why)
         await self._payments.remember(payment.id, refusal)
         if ended:
+            # Nobody waits for it any more: its refusal is what is left to be seen to.
+            for kind in (ACCOUNT_NEEDED, REFUND_OVERDUE):
+                now = self._clock.now()
+                await self._incidents.resolve(kind, refund.subject, REFUND_FAILED, now)
             told, amount = refund.shown_to, refund.amount
             await self._purchases.refund_failed(
                 payment.trade_id, payment.id, told, amount, why, refund.id

@@ -130,6 +130,7 @@ REASONS: Mapping[str, str] = {
     "came_too_late": "거래가 끝난 뒤에 결제됐어요",
     "transfer_failed": "은행이 환불금을 계좌로 보내지 못했어요",
     "refund_given_up": "운영자가 환불을 그만두기로 했어요",
+    "refund_failed": "환불하지 못했어요",
     "refund_done": "환불이 끝났어요",
     "refund_failed_later": "결제사가 접수한 환불을 끝내지 못했어요",
     "the purchase could no longer take it": "거래가 끝난 뒤에 결제됐어요",

@@ -103,6 +103,7 @@ EN: Mapping[str, str] = {
     "거래가 끝난 뒤에 결제됐어요": "It was paid after the trade had ended",
     "은행이 환불금을 계좌로 보내지 못했어요": "The bank could not send the refund to the account",
     "운영자가 환불을 그만두기로 했어요": "An operator gave the refund up",
+    "환불하지 못했어요": "The refund failed",
     "환불이 끝났어요": "The refund is done",
     "결제사가 접수한 환불을 끝내지 못했어요": "The payment company took it on and failed",
     "결제한 금액이 달랐어요": "The amount paid was another",
