@@ -10,6 +10,7 @@ from portone_sandbox.v2.operations import OPERATIONS as V2
 
 from .client import Client
 from .contract import Document
+from .test_contract import LISTED
 from .test_journal import entries
 
 PLAYED_V1 = {
@@ -66,6 +67,29 @@ def test_what_is_not_played_is_refused_by_name(
         else:
             assert operation in played, answer.text
     assert refused == set(operations.all()) - played
+
+
+def test_the_list_of_operations_says_which_are_played(client: Client) -> None:
+    items = client.control("GET", "operations")["items"]
+    for version, operations, played in BOTH:
+        said = {
+            f"{item['method']} {item['path']}": item["played"]
+            for item in items
+            if item["version"] == version
+        }
+        assert said == {name: name in played for name in operations.all()}
+
+
+@pytest.mark.parametrize(("version", "played"), [("V1", PLAYED_V1), ("V2", PLAYED_V2)])
+def test_what_is_played_is_held_against_the_documents(version: str, played: set[str]) -> None:
+    assert {f"{method} {path}" for method, path in LISTED[version]} == played
+
+
+def test_the_page_counts_the_operations(client: Client) -> None:
+    page = client.http.get("/?lang=en").text
+    assert f"V1: played {len(PLAYED_V1)} / {len(V1.all())}" in page
+    assert f"V2: played {len(PLAYED_V2)} / {len(V2.all())}" in page
+    assert "POST /subscribe/payments/again" in page
 
 
 def test_the_two_of_the_list_are_named(client: Client) -> None:

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
-from litestar.params import FromPath
 
 from portone_sandbox.checkout import sdk_v1, sdk_v2
 from portone_sandbox.checkout.sdk_result import sdk_result
 from portone_sandbox.control.buyer import Amount, Name, PayRequest, act, find_waiting
+from portone_sandbox.control.inventory import drop_store, drop_stores, get_operations, get_stores
 from portone_sandbox.core import cancellations, payment_flow, virtual_accounts
 from portone_sandbox.core.cancellations import CancelRequest
 from portone_sandbox.core.errors import InvalidRequest, Refused
@@ -18,7 +18,7 @@ from portone_sandbox.core.fields import Fields
 from portone_sandbox.core.money import AMOUNT_MAX
 from portone_sandbox.core.payments import Payment, RefundStatus, VersionParam, to_version
 from portone_sandbox.core.problem import problem_document
-from portone_sandbox.core.request import AnyRequest, SandboxDep, StoresDep
+from portone_sandbox.core.request import AnyRequest, SandboxDep
 from portone_sandbox.core.settings import CancelMode, Credentials, Settings
 from portone_sandbox.core.state import Kept, SandboxState
 from portone_sandbox.v1.schema import v1_status
@@ -313,25 +313,6 @@ async def reset(request: AnyRequest, sandbox: SandboxDep, sender: SenderDep) -> 
     sandbox.reset(body.keep)
 
 
-@get("/stores")
-async def get_stores(stores: StoresDep) -> dict[str, object]:
-    """The names of the stores beside the main one."""
-    return {"items": stores.names(), "next_cursor": None}
-
-
-@delete("/stores", status_code=204)
-async def drop_stores(stores: StoresDep) -> None:
-    """Delete every store but the main one."""
-    for name in stores.names():
-        stores.drop(name)
-
-
-@delete("/stores/{name:str}", status_code=204)
-async def drop_store(name: FromPath[str], stores: StoresDep) -> None:
-    """Delete a store with all that is in it; without one of that name, nothing happens."""
-    stores.drop(name)
-
-
 def _page(request: AnyRequest, rows: list[Row]) -> tuple[list[Row], str | None]:
     """The rows that `limit` and `cursor` (a count of rows passed) ask for; all by default."""
     query = Fields(dict(request.query_params.items()))
@@ -407,6 +388,7 @@ def router() -> Router:
             get_stores,
             drop_stores,
             drop_store,
+            get_operations,
         ],
         exception_handlers={Refused: refuse},
     )

@@ -11,6 +11,7 @@ from litestar import MediaType, Response, Router, get, post
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromQuery
 
+from portone_sandbox.control.inventory import list_operations
 from portone_sandbox.control.routes import ClockRequest, process_due, set_clock
 from portone_sandbox.core import banks, cancellations, virtual_accounts
 from portone_sandbox.core.assets import render
@@ -45,6 +46,7 @@ STEPS = (("10m", 600), ("1h", 3600), ("1d", 86400), ("7d", 604800))
 async def show(
     sandbox: SandboxDep,
     stores: StoresDep,
+    request: AnyRequest,
     *,
     lang: FromQuery[Language] = "ko",
     page: FromQuery[int] = 1,
@@ -80,6 +82,7 @@ async def show(
         calls=sandbox.journal.find(remarkable=not calls, limit=_PAGE),
         all_calls=calls,
         settings=_settings(sandbox.settings),
+        operations=list_operations(request.app),
         bank_names={bank.name: bank.korean for bank in banks.BY_NAME.values()},
         done=texts.get(f"done_{done}", ""),
         refused=texts.get(f"refused_{refused}", refused),
