@@ -136,9 +136,10 @@ async def test_an_edit_is_found_by_its_new_words_alone(acts: Acts, market: Marke
 async def test_whatever_adds_or_renames_a_product_is_found(acts: Acts, db: Database) -> None:
     """The release before, and whoever writes SQL."""
     made = await acts.product(await acts.member())
+    words = "SELECT words FROM product_texts WHERE product_id = $1"
+    assert await db.fetch_value(words, made.id) == f"{made.name} "
     await db.execute("UPDATE products SET name = '등산 배낭' WHERE id = $1", made.id)
-    held = await db.fetch_value("SELECT words FROM product_texts WHERE product_id = $1", made.id)
-    assert held == "등산배낭 "
+    assert await db.fetch_value(words, made.id) == "등산배낭 "
 
 
 async def test_a_purchase_writes_nothing_into_the_index(acts: Acts, market: Market) -> None:
