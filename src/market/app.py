@@ -60,6 +60,7 @@ from market.notifications.sql import SqlNotifications
 from market.operations import DOCS_ASSETS, OPERATIONS_ROUTES
 from market.outside import portone, social_providers, webhook_seal, webhook_sources
 from market.payments.comparison import Comparison
+from market.payments.completions import Completions
 from market.payments.http import ROUTES as PAYMENT_ROUTES
 from market.payments.inbox import SqlInbox
 from market.payments.incident_book import SqlIncidents
@@ -127,6 +128,7 @@ class Market:
     payments: PaymentService
     refunds: RefundService
     payment_limits: PaymentLimits
+    completions: Completions
     inbox: SqlInbox
     webhooks: WebhookReceiver
     seal: Seal
@@ -246,6 +248,7 @@ def assemble(
         payments=paying,
         refunds=refunds,
         payment_limits=payment_limits,
+        completions=Completions(paying, payment_limits),
         inbox=inbox,
         webhooks=WebhookReceiver(payments, inbox, payment_limits, gateways),
         seal=webhook_seal(settings),
@@ -371,7 +374,7 @@ def _dependencies() -> dict[str, Provide]:
 
     names = (
         *("members", "products", "drafts", "trades", "payments", "refunds"),
-        *("payment_limits", "webhooks"),
+        *("payment_limits", "completions", "webhooks"),
         *("counter", "catalogue", "seal", "sources", "clock", "idempotency"),
         *("auth_throttle", "client_ips", "social", "flow_cookie"),
         *("notifications", "notifier", "shop"),

@@ -228,19 +228,36 @@ async def test_what_reaches_the_gateway_is_counted_by_member(
     assert (await other.call("POST", ids[theirs["id"]], body)).status_code in {200, 201}
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "limit", "status"),
+    [
+        ("/api/trades/{trade}/payment", PAY, BEGIN_BY_MEMBER, 201),
+        ("/api/payments/{payment}/complete", None, COMPLETE_BY_MEMBER, 200),
+    ],
+)
 async def test_a_refusal_for_haste_is_not_kept_for_its_key(
-    client: Client, market: Market, clock: MovableClock
+    client: Client,
+    market: Market,
+    clock: MovableClock,
+    path: str,
+    body: Any,
+    limit: RateLimit,
+    status: int,
 ) -> None:
+    counted = PaymentLimits(market.rate_limits)
+    take = {BEGIN_BY_MEMBER: counted.begin, COMPLETE_BY_MEMBER: counted.complete}[limit]
     seller, buyer = await client.member("s"), await client.member("b")
-    trade = await buyer.buy((await seller.product())["id"])
+    trade = (await buyer.buy((await seller.product())["id"]))["id"]
+    payment = (await buyer.post(f"/api/trades/{trade}/payment", PAY))["id"]
     me = MemberId((await buyer.get("/api/me"))["id"])
-    for _ in range(BEGIN_BY_MEMBER.burst):
-        await PaymentLimits(market.rate_limits).begin(me)
-    path = f"/api/trades/{trade['id']}/payment"
-    refused = await buyer.call("POST", path, PAY, Idempotency_Key="k")
+    with suppress(RateLimited):  # the one that was begun counts already
+        for _ in range(limit.burst):
+            await take(me)
+    path = path.format(trade=trade, payment=payment)
+    refused = await buyer.call("POST", path, body, Idempotency_Key="k")
     assert refused.status_code == 429
     clock.move(seconds=float(refused.headers["retry-after"]))
-    assert (await buyer.call("POST", path, PAY, Idempotency_Key="k")).status_code == 201
+    assert (await buyer.call("POST", path, body, Idempotency_Key="k")).status_code == status
 
 
 V1 = "/webhooks/portone/v1"

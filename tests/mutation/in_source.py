@@ -401,11 +401,28 @@ TERMS = (
 )
 
 _COUNTED = "api/test_rate_limits.py::test_what_reaches_the_gateway_is_counted_by_member"
+_COMPLETIONS = "services/test_completions.py::"
+_LOOKING = "services/test_looking.py::"
 _FORMS = "pages/test_limits.py::test_forms_that_reach_the_gateway_are_counted_by_member"
 
 LIMITS = (
     InSource("payment starts limited", statement(), (_COUNTED,)),
-    InSource("payment completions limited", statement(), (_COUNTED,)),
+    InSource("payment completions limited", statement(), (_COUNTED, _FORMS)),
+    InSource(
+        "repeated payment completions delayed",
+        statement(),
+        (_COMPLETIONS + "test_looks_without_news_are_paced",),
+    ),
+    InSource(
+        "refused payment completions delayed",
+        statement(),
+        (_COMPLETIONS + "test_whoever_would_wait_too_long_is_refused_and_not_at_once",),
+    ),
+    InSource(
+        "a sync that changes anything takes the locks",
+        operand("is_changed"),
+        (_LOOKING + "test_news_waits_for_the_product[declined]",),
+    ),
     InSource("refunds limited", statement(), (_COUNTED,)),
     InSource("trade cancellations limited", statement(), (_COUNTED,)),
     InSource("payment starts limited in the shop", statement(), (_FORMS,)),

@@ -161,10 +161,9 @@ class Model:
         mine = [a for a in good if a.reference not in found]
         took = sorted((a for a in mine if a.state is Seen.PAID), key=_when)
         for payment in list(order):
-            own = [a for a in good if a.reference == payment.reference]
-            if payment is order[0] and not payment.captured:
-                own = took or [a for a in own if _awaits(a)] or mine
-            self._apply(payment, own[0] if own else None, ids)
+            own = self._own(payment, attempts)
+            payment.told = _told(own)
+            self._apply(payment, own, ids)
         for attempt in took:
             if attempt.reference not in {p.reference for p in order}:
                 twin = Payment(next(ids), trade, order[0].means, self.clock.now(), None, order)
@@ -173,8 +172,44 @@ class Model:
                 trade.payments.append(twin)
                 self.payments[twin.id] = twin
                 self.incidents.add(("paid_twice", twin.id))
+                twin.told = _told(attempt)
                 self._apply(twin, attempt, ids)
         return self.expire_open(trade) if unpaid and trade.paid_by is not None else None
+
+    def is_news(self, order: list[Payment], attempts: Sequence[Snapshot]) -> bool:
+        """Whether these attempts change anything, or tell what no look has told before."""
+        if any(_senseless(a) for a in attempts):
+            return True
+        known = {p.reference for p in order if p.captured}
+        if any(a.state is Seen.PAID and a.reference not in known for a in attempts):
+            return True
+        return any(self._is_news_of(payment, attempts) for payment in order)
+
+    def _is_news_of(self, payment: Payment, attempts: Sequence[Snapshot]) -> bool:
+        own = self._own(payment, attempts)
+        told = _told(own)
+        asked = payment.open_cancellation
+        if told != payment.told or (asked is not None and asked.try_at is not None):
+            return True
+        if asked is not None and payment.left <= asked.balance - asked.amount:
+            return True
+        if own is not None and payment.cancelled and own.transfer not in {None, payment.transfer}:
+            return True
+        if own is None or payment.captured:
+            return False
+        awaits = _awaits(own) and payment.status == READY
+        return awaits or (own.state is Seen.FAILED and payment.status in {READY, ISSUED})
+
+    def _own(self, payment: Payment, attempts: Sequence[Snapshot]) -> Snapshot | None:
+        """Of a payment that no money has come for yet, or of one that has taken it."""
+        good = [a for a in attempts if not _senseless(a)]
+        own = [a for a in good if a.reference == payment.reference]
+        if payment is payment.order[0] and not payment.captured:
+            found = {p.reference for p in payment.order[1:]}
+            mine = [a for a in good if a.reference not in found]
+            took = sorted((a for a in mine if a.state is Seen.PAID), key=_when)
+            own = took or [a for a in own if _awaits(a)] or mine
+        return own[0] if own else None
 
     def unwanted(self, order: list[Payment], attempts: Sequence[Snapshot]) -> list[str]:
         """Accounts that nobody is to pay into any more."""
@@ -517,3 +552,11 @@ def _when(seen: Snapshot) -> tuple[datetime, str]:
 def _id(made: Sequence[str]) -> str:
     assert made, "something new should have been made"
     return made[-1]
+
+
+def _told(seen: Snapshot | None) -> tuple[object, ...] | None:
+    """What a payment's history keeps of a record."""
+    if seen is None:
+        return None
+    captured = seen.captured
+    return (seen.state, captured.amount, seen.returned, captured.currency, seen.reference)

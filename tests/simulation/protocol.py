@@ -19,7 +19,8 @@ from .state import BUYER, CARD, READY, Cancellation, Hint, Means, Payment, Produ
 
 
 class Point(NamedTuple):
-    """Where an operation meets the outside: a transaction's end, or a gateway's answer."""
+    """Where an operation meets the outside: a transaction's end, a gateway's answer, or how an
+    order stands, which is read without a lock."""
 
     kind: str
     about: str = ""
@@ -34,6 +35,7 @@ class Heard:
 
 
 TX = Point("transaction")
+STANDINGS = Point("standings")
 ANYTHING = Point("anything")
 NEVER_LEFT = "gateway_unavailable"  # of what moves money: else its outcome is unknown
 UNANSWERED = {NEVER_LEFT, "outcome_unknown"}
@@ -153,9 +155,12 @@ class Protocol:
 
     def look(self, payment: Payment, hint: Hint | None = None) -> Script:
         heard: Heard = yield Point("look", payment.id)
-        attempts = heard.seen
-        heard = yield TX
-        closed = self.model.see(payment.order, attempts, heard.made)
+        attempts, made = heard.seen, heard.made
+        yield STANDINGS
+        if self.model.is_news(payment.order, attempts):
+            heard = yield TX
+            made = heard.made
+        closed = self.model.see(payment.order, attempts, made)
         unwanted = self.model.unwanted(payment.order, attempts)
         if hint is not None:
             hint.handled = True
@@ -325,5 +330,9 @@ class Protocol:
                 last = what.about
                 seen[last] = heard.seen
                 self.model.report_senseless(self.model.payments[last].order, heard.seen)
+            elif what == STANDINGS:
+                order = self.model.payments[last].order
+                if not self.model.is_news(order, seen[last]):
+                    self.model.see(order, seen[last], ())
             elif what == TX:
                 self.model.see(self.model.payments[last].order, seen[last], heard.made)

@@ -17,9 +17,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from market.kit.db.database import Database, Row, in_transaction
+from market.payments.sql import ORDER_STANDS
 from market.shared.errors import MarketError, VersionConflict
 
-from .protocol import ANYTHING, TX, Heard, Point, Script
+from .protocol import ANYTHING, STANDINGS, TX, Heard, Point, Script
 from .state import Refused
 
 # What was taken up by these rows, in their order: a name and a script for each.
@@ -269,6 +270,8 @@ class StagedDatabase(Database):
             return await super().fetch(sql, *args)
         thread = await self.stage.begin(sticky=True)
         try:
+            if sql.startswith(ORDER_STANDS):
+                return await self._stands(thread, sql, *args)
             rows = await super().fetch(sql, *args)
             if isinstance(thread, Sweeping):
                 # PostgreSQL owes RETURNING no order: the planner's mood is not to decide here.
@@ -277,6 +280,17 @@ class StagedDatabase(Database):
             return rows
         finally:
             self.stage.end()
+
+    async def _stands(self, thread: Thread, sql: str, *args: object) -> list[Row]:
+        """What is read of an order is what was committed, and heard of here, until then."""
+        async with self.stage.committing:
+            rows = await super().fetch(sql, *args)
+            try:
+                thread.hear(STANDINGS, Heard(tuple(thread.made)))
+            except Diverged as wrong:
+                self.stage.diverged = self.stage.diverged or wrong
+                raise
+        return rows
 
     def _took_up(self, sweeping: "Sweeping", rows: Sequence[Row]) -> None:
         try:

@@ -110,6 +110,8 @@ class Payment:
     has_account: bool = False
     registered: bool = False
     issuing_until: datetime | None = None
+    # What the last look showed of it, as its history keeps it.
+    told: tuple[object, ...] | None = None
     cancellations: list["Cancellation"] = field(default_factory=list)
 
     @property

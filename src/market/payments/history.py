@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Self, TypeAlias
 
 from .domain import Payment, Status
 from .record import Snapshot
+
+# Of a record: state, captured, returned, deposited, currency, reference.
+Told: TypeAlias = tuple[object, ...]
 
 
 class Door(StrEnum):
@@ -71,3 +74,14 @@ class Entry:
     @classmethod
     def expired(cls, payment: Payment, before: Status) -> Self:
         return cls(What.EXPIRED, payment.status, before)
+
+
+def told_of(seen: Snapshot | None) -> Told:
+    """What a history keeps of a record."""
+    if seen is None:
+        return (None,) * 6
+    captured = seen.captured
+    return (
+        *(seen.state, captured.amount, seen.returned, seen.deposited, captured.currency),
+        seen.reference,
+    )

@@ -1,6 +1,6 @@
 """A payment's history in PostgreSQL: told in the very statement that saves what it tells of."""
 
-from .history import Entry, What
+from .history import Entry, What, told_of
 
 _COLUMNS = """payment_id, what, status_before, status_after, amount, door, state, captured,
            returned, deposited, currency, reference, note"""
@@ -33,6 +33,13 @@ _SAVED_AND_TOLD = f"""
     SELECT id FROM saved
 """  # noqa: S608 # our own words
 
+# What the last look at a payment showed, as `told_of` has it.
+LAST_TOLD = f"""
+    (SELECT ROW (e.state, e.captured, e.returned, e.deposited, e.currency, e.reference)
+     FROM payment_events e WHERE e.payment_id = payments.id AND e.what = '{What.LOOKED}'
+     ORDER BY e.id DESC LIMIT 1)
+"""  # noqa: S608 # our own words
+
 REMEMBER = f"""
     INSERT INTO payment_events ({_COLUMNS}) VALUES ($1, {_GIVEN})
     ON CONFLICT (payment_id) WHERE what = '{What.REGISTERED}' DO NOTHING
@@ -51,7 +58,6 @@ def told_if_news(update: str) -> str:
 
 def arguments(payment_id: str, entry: Entry) -> list[object]:
     """What the statements above take first. No account number is among it, nor a payer's name."""
-    seen = entry.seen
     return [
         payment_id,
         entry.what,
@@ -59,11 +65,6 @@ def arguments(payment_id: str, entry: Entry) -> list[object]:
         entry.after,
         entry.amount,
         entry.door,
-        seen.state if seen else None,
-        seen.captured.amount if seen else None,
-        seen.returned if seen else None,
-        seen.deposited if seen else None,
-        seen.captured.currency if seen else None,
-        seen.reference if seen else None,
+        *told_of(entry.seen),
         entry.note,
     ]

@@ -37,6 +37,7 @@ from market.shared.principals import Principal
 from market.shared.text import line
 
 from .buyer import EMAIL, LONGEST_EMAIL, LONGEST_NAME, NOBODY, Buyer
+from .completions import Completions
 from .domain import Means, Method, Payment, Status
 from .limits import PaymentLimits
 from .ports import Checkout, Seal, Sources
@@ -261,19 +262,20 @@ class PaymentController(Controller):
         caller: SignedIn,
         payments: Service,
         idempotent: Idempotent,
-        payment_limits: Limits,
+        completions: NamedDependency[Completions],
         data: JSONBody[CompleteIn | None] = None,
         key: KeyParam = None,
     ) -> Response[PaymentOut]:
         """The checkout window has closed: asks the gateway what came of it, and tells.
 
-        On a channel with manual approval the window gave a `payment_token`: this charges it.
+        On a channel with manual approval the window gave a `payment_token`: this charges it. Who
+        asks again and again without news is kept waiting, a second for each look beyond the fifth.
         """
         token = data.payment_token if data else None
-        await payment_limits.complete(caller.id)  # safeguard: payment completions limited
 
         async def work() -> PaymentOut:
-            payment = await payments.complete(PaymentId(path_id(payment_id)), caller.id, token)
+            id = PaymentId(path_id(payment_id))
+            payment = await completions.complete(id, caller.id, token)
             return PaymentOut.of(payment, payments, caller)
 
         return await idempotent(work, mode=ExecutionMode.WITH_GATEWAY)

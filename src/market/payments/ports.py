@@ -17,6 +17,7 @@ from .demands import Demands
 from .domain import Payment
 from .history import Entry
 from .incident import Incident
+from .news import Standing
 from .record import Snapshot, Till
 
 
@@ -152,6 +153,11 @@ class Payments(Protocol):
         """The payment that asks for money under an order, and then those found there besides."""
         ...
 
+    async def standings(self, order_id: PaymentId) -> Sequence[Standing]:
+        """The same as they stand, all of one moment, with what is known of each. Raises
+        NotFound."""
+        ...
+
     async def of_order_for_update(self, order_id: PaymentId) -> Sequence[Payment]:
         """The same, locked after their product and trade. Raises NotFound."""
         ...
@@ -166,6 +172,10 @@ class Payments(Protocol):
 
     async def remember(self, id: PaymentId, entry: Entry) -> None:
         """Adds to its history. What can happen once alone is added once."""
+        ...
+
+    async def reschedule(self, payment: Payment, before: datetime | None) -> None:
+        """When it is looked at next, which was `before`; unless that has changed meanwhile."""
         ...
 
     async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:

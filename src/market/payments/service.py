@@ -40,6 +40,7 @@ from .incident import (
     REFUND_REFUSED,
     TRANSFER_FAILED,
 )
+from .news import without_news
 from .order import Order
 from .ports import (
     Cancellations,
@@ -289,18 +290,50 @@ class PaymentService:
         log_context.bind(payment_id=id, trade_id=payment.trade_id)
         gateway = self._gateways.of(payment)
         attempts = await gateway.look(payment)
+        # Whoever asks again and again without news must not hold up those who buy the product.
+        known = await self._look_without_news(payment.order_id, attempts, gateway.till, hint)
+        if known is not None:
+            order, closed = known, None
+        else:
+            order, closed = await self._look(payment, attempts, gateway.till, hint, door)
+        await self.shut(closed)
+        for seen in order.unwanted():
+            await self._close(order.payments[0], seen.reference)
+        return next(each for each in order.payments if each.id == id)
+
+    async def _look_without_news(
+        self, order_id: PaymentId, attempts: Sequence[Snapshot], till: Till, hint: Hint | None
+    ) -> Order | None:
+        """The order if the look changes nothing of it: then it locks neither product nor trade."""
+        standings = await self._payments.standings(order_id)
+        order = without_news(standings, attempts, self._clock.now(), till)
+        if order is None:
+            return None
+        for standing, payment in zip(standings, order.payments, strict=True):
+            if payment.look_at != standing.payment.look_at:
+                await self._payments.reschedule(payment, standing.payment.look_at)
+        if hint is not None:
+            await self._inbox.handled(hint.id)
+        return order
+
+    async def _look(
+        self,
+        payment: Payment,
+        attempts: Sequence[Snapshot],
+        till: Till,
+        hint: Hint | None,
+        door: Door,
+    ) -> tuple[Order, Payment | None]:
+        """The order, and which other attempt at its trade was expired by it."""
         async with self._transactions.transaction():
             # safeguard: product and trade locked before the payment
             await self._purchases.lock(payment.trade_id)
             payments = await self._payments.of_order_for_update(payment.order_id)
             order = Order(payments, attempts)
-            closed = await self._apply(order, gateway.till, door)
+            closed = await self._apply(order, till, door)
             if hint is not None:
                 await self._inbox.handled(hint.id)
-        await self.shut(closed)
-        for seen in order.unwanted():
-            await self._close(payments[0], seen.reference)
-        return next(each for each in payments if each.id == id)
+        return order, closed
 
     async def _apply(self, order: Order, till: Till, door: Door) -> Payment | None:
         """What the record shows, to each payment of the order; which other attempt at the trade

@@ -19,8 +19,9 @@ from market.shared.principals import Party
 from .buyer import NOBODY, Buyer
 from .cancellation import Cancellation, CancellationInProgress, CancellationStatus
 from .domain import OPEN, Method, Payment, Status
-from .history import Entry
-from .history_book import REMEMBER, arguments, told_if_added, told_if_news
+from .history import Entry, told_of
+from .history_book import LAST_TOLD, REMEMBER, arguments, told_if_added, told_if_news
+from .news import Standing
 from .record import Transfer
 
 # Whoever takes up something due has it to himself for so long; if he dies, it is due again then.
@@ -32,14 +33,19 @@ CHECK_EVERY = timedelta(hours=20)
 CHECK_AGAIN_AFTER = timedelta(hours=1)
 
 # By name, never *: a statement prepared before a migration added a column works after it.
-_PAYMENT = """
-    SELECT id, trade_id, payer_id, title, gateway, method, amount, currency, status,
-           captured_amount, captured_currency, cancelled_amount, reference, paid_at, failure,
-           look_at, created_at, version, bank, account_bank, account_number, account_holder,
-           account_due_at, registered, issuing_until, answers, buyer, order_id, used_method,
-           transfer
-    FROM payments
+_COLUMNS = """
+    id, trade_id, payer_id, title, gateway, method, amount, currency, status, captured_amount,
+    captured_currency, cancelled_amount, reference, paid_at, failure, look_at, created_at, version,
+    bank, account_bank, account_number, account_holder, account_due_at, registered, issuing_until,
+    answers, buyer, order_id, used_method, transfer
 """
+_PAYMENT = f"SELECT {_COLUMNS} FROM payments "  # noqa: S608 # our own words
+ORDER_STANDS = f"""
+    SELECT {_COLUMNS}, {LAST_TOLD} AS told,
+           (SELECT ROW (c.try_at IS NOT NULL, c.balance - c.amount) FROM cancellations c
+            WHERE c.payment_id = payments.id AND c.status = 'REQUESTED') AS refund
+    FROM payments
+"""  # noqa: S608 # our own words
 # The payment that was begun comes first.
 _ORDER = """
     WHERE id = $1 OR order_id = $1 ORDER BY order_id NULLS FIRST, id
@@ -179,6 +185,12 @@ class SqlPayments:
     async def of_order(self, order_id: PaymentId) -> Sequence[Payment]:
         return [self._payment(row) for row in await self._db.fetch(_PAYMENT + _ORDER, order_id)]
 
+    async def standings(self, order_id: PaymentId) -> Sequence[Standing]:
+        rows = await self._db.fetch(ORDER_STANDS + _ORDER, order_id)
+        if not rows:
+            raise NotFound
+        return [self._standing(row) for row in rows]
+
     async def of_order_for_update(self, order_id: PaymentId) -> Sequence[Payment]:
         # safeguard: an order's payment rows locked
         rows = await self._db.fetch_for_update(_PAYMENT + _ORDER + " FOR UPDATE", order_id)
@@ -218,6 +230,14 @@ class SqlPayments:
 
     async def remember(self, id: PaymentId, entry: Entry) -> None:
         await self._db.execute(REMEMBER, *arguments(id, entry))
+
+    async def reschedule(self, payment: Payment, before: datetime | None) -> None:
+        await self._db.execute(
+            "UPDATE payments SET look_at = $2 WHERE id = $1 AND look_at IS NOT DISTINCT FROM $3",
+            payment.id,
+            payment.look_at,
+            before,
+        )
 
     async def due(self, now: datetime, limit: int) -> Sequence[PaymentId]:
         # safeguard: due payments leased to one worker
@@ -299,6 +319,12 @@ class SqlPayments:
             limit,
         )
         return [self._payment(row) for row in rows]
+
+    def _standing(self, row: Row) -> Standing:
+        trying, keeps = row["refund"] or (False, None)
+        told = row["told"]
+        shown = tuple(told) if told is not None else told_of(None)
+        return Standing(self._payment(row), shown, trying, keeps)
 
     def _payment(self, row: Row) -> Payment:
         captured = row["captured_amount"]

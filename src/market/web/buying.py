@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from market.kit.http.request import path_id
 from market.payments.buyer import NOBODY
+from market.payments.completions import Completions
 from market.payments.demands import BankRefused
 from market.payments.domain import Means, Method, Payment
 from market.payments.domain import Status as Paid
@@ -34,6 +35,7 @@ Trades = NamedDependency[TradeService]
 Payments = NamedDependency[PaymentService]
 Refunds = NamedDependency[RefundService]
 Limits = NamedDependency[PaymentLimits]
+Completing = NamedDependency[Completions]
 House = NamedDependency[Shop]
 Asked = Request[Any, Any, State]
 
@@ -142,15 +144,14 @@ class BuyingController(Controller):
         request: Asked,
         visitor: Here,
         payments: Payments,
-        payment_limits: Limits,
+        completions: Completing,
         trades: Trades,
     ) -> Response[Any]:
         """The window has closed: looks at the gateway's record, whatever the window said (P3)."""
         form = await Form.of(request)
         token = form.raw("payment_token")[:500] or None
-        await payment_limits.complete(visitor.me.id)
         id = PaymentId(path_id(payment_id))
-        return await _looked(id, visitor, payments, trades, token)
+        return await _looked(id, visitor, payments, completions, trades, token)
 
     @get("/payments/{payment_id:str}/return")
     async def come_back(
@@ -158,26 +159,26 @@ class BuyingController(Controller):
         payment_id: FromPath[str],
         visitor: Here,
         payments: Payments,
-        payment_limits: Limits,
+        completions: Completing,
         trades: Trades,
     ) -> Response[Any]:
         """Where a phone's browser lands after the window: looking twice changes nothing (P5)."""
         id = PaymentId(path_id(payment_id))
-        await payment_limits.complete(visitor.me.id)
         # On a channel with manual approval this charges, so it must not come from a mere link.
-        return await _looked(id, visitor, payments, trades, None)
+        return await _looked(id, visitor, payments, completions, trades, None)
 
 
 async def _looked(
     id: PaymentId,
     visitor: Visitor,
     payments: PaymentService,
+    completions: Completions,
     trades: TradeService,
     token: str | None,
 ) -> Response[Any]:
     me = visitor.me
     try:
-        payment = await payments.complete(id, me.id, token)
+        payment = await completions.complete(id, me.id, token)
     except GatewayUnavailable:
         # It may well have gone through: the worker looks again until it knows.
         payment = await payments.see(id, me.id)

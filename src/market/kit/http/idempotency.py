@@ -32,6 +32,7 @@ from market.shared.errors import (
     Conflict,
     Invalid,
     MarketError,
+    RateLimited,
     Unavailable,
     Unprocessable,
     UpstreamUnavailable,
@@ -43,6 +44,8 @@ from . import problems
 LEASE = timedelta(minutes=5)
 RETENTION = timedelta(hours=24)
 KEY_LENGTH_MAX = 255
+# The answer may be another when the client tries again, so it is not kept.
+PASSING = (Unavailable, UpstreamUnavailable, RateLimited)
 
 
 class KeyReused(Unprocessable):
@@ -121,7 +124,7 @@ class Idempotency:
             if mode is ExecutionMode.ONE_TRANSACTION:
                 return await self._whole(key, work)
             return await self._leased(key, work)
-        except (Unavailable, UpstreamUnavailable, KeyReused, InProgress):
+        except (*PASSING, KeyReused, InProgress):
             raise
         except MarketError as refusal:
             return await self._refused(key, refusal)
@@ -209,7 +212,7 @@ class Idempotency:
             until = await self._claim(key)
         try:
             answer = await work()
-        except (Unavailable, UpstreamUnavailable):
+        except PASSING:
             # Only our own claim: after its end somebody else may have taken the key, or answered.
             # safeguard: a failed request drops its own lease alone
             await self._db.execute(
