@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Cron with seconds in the sixth field: a hold ends within a second or two of its deadline.
 EVERY_SECOND = "* * * * * */1"
+EVERY_FEW_SECONDS = "* * * * * */5"
 EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "7 * * * *"
 # 04:17 and 04:37 in Seoul, whose clocks are never changed: cron counts in UTC.
@@ -51,7 +52,7 @@ async def run(settings: Settings, dsn: str, opening: Opening = open_market) -> N
                 ("holds", EVERY_SECOND): sweep.holds,
                 ("cancellations", EVERY_SECOND): sweep.cancellations,
                 ("hints_again", EVERY_MINUTE): sweep.hints,
-                ("payments", EVERY_MINUTE): sweep.payments,
+                ("payments", EVERY_FEW_SECONDS): sweep.payments,
                 ("checks", EVERY_MINUTE): sweep.checks,
                 ("overdue", EVERY_HOUR): sweep.overdue,
                 ("reminders", EVERY_HOUR): market.notifications.send_reminders,

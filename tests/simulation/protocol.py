@@ -303,12 +303,16 @@ class Protocol:
     # ── unasked ──
 
     def expire_hold(self, trade: Trade) -> Script:
-        payment = trade.open_payment
+        payment, looked = trade.open_payment, True
         if payment is not None:
-            with suppress(Refused):  # a dead gateway keeps no goods off the market
+            try:
                 yield from self.look(payment)
+            except Refused:  # a dead gateway keeps no goods off the market
+                looked = False
         yield TX
         closed = self.model.expire_open(trade) if self.model.expire(trade) else None
+        if closed is not None and (closed.has_account or not looked):
+            closed.look_at = self.model.clock.now()
         yield from self._shut(closed)
         return None
 

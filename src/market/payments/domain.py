@@ -288,10 +288,12 @@ class Payment:
         self._schedule(now, waiting=seen is not None and seen.awaits_deposit)
         return events
 
-    def expire(self) -> None:
-        """Its trade no longer waits for it. Money that comes all the same goes back."""
+    def expire(self, look_at: datetime | None = None) -> None:
+        """Its trade no longer waits for it; it is looked at once more at `look_at`. Money that
+        comes all the same goes back."""
         if self.status in OPEN:
             self._move(Status.EXPIRED)
+            self.look_at = look_at or self.look_at
 
     def say_of_buyer(self, buyer: Buyer) -> bool:
         """What the buyer says of themselves by now; True if that is news.

@@ -357,8 +357,8 @@ class Purchases(Protocol):
         per `source`."""
         ...
 
-    async def due(self, limit: int) -> Sequence[TradeId]:
-        """Trades whose hold ran out unpaid."""
+    async def due(self, limit: int, skip: int = 0) -> Sequence[TradeId]:
+        """Trades whose hold ran out unpaid, the longest overdue first, but for the first `skip`."""
         ...
 
     async def expire(self, id: TradeId) -> bool:

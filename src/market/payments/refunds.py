@@ -1,6 +1,5 @@
 """How purchases end without a sale: called off, run out of time, their money sent back (P7)."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -22,6 +21,7 @@ from .demands import Demands
 from .domain import Method, Payment
 from .history import Door, Entry, What
 from .incident import REFUND_GIVEN_UP, REFUND_OVERDUE, TRADE_OVERDUE, OwnTrade
+from .patience import after, answered_soon, in_time, patience
 from .ports import (
     Cancellations,
     GatewayRefused,
@@ -36,8 +36,10 @@ from .service import PaymentService
 
 _log = structlog.get_logger()
 
-# How long a hold that has run out waits for the gateway to say whether its payment came.
+# How long holds that have run out wait for the gateway to say whether their payments came; and then
+# for their accounts to be closed. What is not done by then is a worker's, by another look.
 PATIENCE_S = 3.0
+CLOSING_S = 3.0
 # How long a refund may take from when it was asked for, and a paid trade to go on, before operators
 # are told; how many they are told of at once.
 REFUND_DEADLINE, TRADE_DEADLINE = timedelta(days=7), timedelta(days=30)
@@ -78,6 +80,7 @@ class RefundService:
         self._ids = ids
         self._allowed = allowed
 
+    @answered_soon
     async def cancel_purchase(
         self,
         id: TradeId,
@@ -116,6 +119,7 @@ class RefundService:
             await self._settle_asked(fresh.id)
         return await self._cancellations.is_open(payment_id)
 
+    @answered_soon
     async def cancel(
         self,
         id: PaymentId,
@@ -235,6 +239,7 @@ class RefundService:
         """Whichever payment of a trade can't go back until the buyer says where to."""
         return await self._cancellations.find_waiting(id)
 
+    @answered_soon
     async def send_to(
         self, id: PaymentId, by: MemberId, account: RefundAccount, *, operator: bool = False
     ) -> Payment:
@@ -345,22 +350,29 @@ class RefundService:
             found += await self._incidents.report(TRADE_OVERDUE, payment, facts)
         return found
 
-    async def expire_hold(self, id: TradeId) -> None:
-        """Ends a hold that ran out, unless its payment turns out to have come."""
+    async def expire_hold(self, id: TradeId, until: float | None = None) -> None:
+        """Ends a hold that ran out, unless its payment turns out to have come: the gateway is asked
+        no longer than `until`, on the clock of `patience.after`."""
         log_context.bind(trade_id=id)
+        until = after(PATIENCE_S) if until is None else until
         payment = await self._payments.find_open(id)
-        if payment is not None:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await self._looking.synchronize(payment.id)
-            except Exception as trouble:  # whatever it is, the hold ends
-                # A gateway that is dead or hangs must not keep goods off the market: money that
-                # did come, and is found later, goes back in full.
-                _log.warning("hold_ends_unlooked", payment_id=payment.id, trouble=repr(trouble))
+        looked = payment is None or await self._look_in_time(payment.id, until)
         async with self._transactions.transaction():
             ended = await self._purchases.expire(id)
-            closed = await self._looking.expire_open(id) if ended else None
-        await self._looking.shut(closed)
+            closed = await self._looking.expire_open(id, looked=looked) if ended else None
+        with patience(until + CLOSING_S):
+            await self._looking.shut(closed)
+
+    async def _look_in_time(self, id: PaymentId, until: float) -> bool:
+        try:
+            with patience(until):
+                await self._looking.synchronize(id)
+        except Exception as trouble:  # whatever it is, the hold ends
+            # A gateway that is dead or hangs must not keep goods off the market: money that did
+            # come, and is found later, goes back in full.
+            _log.warning("hold_ends_unlooked", payment_id=id, trouble=repr(trouble))
+            return False
+        return True
 
     async def settle(self, id: CancellationId) -> Cancellation | None:
         """Takes a cancellation one step further: as it is then, if the gateway refused it. Passing
@@ -384,7 +396,8 @@ class RefundService:
     async def _try(self, payment: Payment, trying: Cancellation) -> Cancellation | None:
         """Asks the gateway. Raises GatewayUnavailable."""
         try:
-            await self._gateways.of(payment).cancel(payment, trying)
+            async with in_time():
+                await self._gateways.of(payment).cancel(payment, trying)
         except GatewayRefused as refusal:
             return await self._refused(payment, trying, refusal)
         except OutcomeUnknown:

@@ -42,6 +42,7 @@ from .incident import (
 )
 from .news import without_news
 from .order import Order
+from .patience import answered_soon, in_time
 from .ports import (
     Cancellations,
     Checkout,
@@ -97,6 +98,7 @@ class PaymentService:
 
     # ── paying ──
 
+    @answered_soon
     async def start(
         self, trade_id: TradeId, payer: MemberId, means: Means, buyer: Buyer = NOBODY
     ) -> Payment:
@@ -113,7 +115,8 @@ class PaymentService:
         log_context.bind(payment_id=payment.id, trade_id=trade_id)
         if payment.method is Method.VIRTUAL_ACCOUNT:
             return await self._issue_account(payment)
-        await self._gateways.of(payment).register(payment)
+        async with in_time():
+            await self._gateways.of(payment).register(payment)
         async with self._transactions.transaction():
             payment = await self._payments.get_for_update(payment.id)
             payment.registered = True
@@ -189,7 +192,8 @@ class PaymentService:
             # An earlier try whose answer was lost may have done it.
             payment = await self.synchronize(payment.id, door=Door.BUYER)
             if payment.status is Status.READY:
-                await self._gateways.of(payment).issue_account(payment, due_at)
+                async with in_time():
+                    await self._gateways.of(payment).issue_account(payment, due_at)
                 payment = await self.synchronize(payment.id, door=Door.BUYER)
         except (GatewayRefused, GatewayUnavailable) as trouble:
             await self._end_issue(payment.id, refused=isinstance(trouble, GatewayRefused))
@@ -212,15 +216,20 @@ class PaymentService:
             payment.refused()
             await self._payments.save(payment)
 
-    async def expire_open(self, trade_id: TradeId) -> Payment | None:
+    async def expire_open(self, trade_id: TradeId, *, looked: bool | None = None) -> Payment | None:
         """The trade waits for its open payment no longer; which that was. Within the transaction
-        that decided so."""
+        that decided so.
+
+        Where nobody waits to see to the rest, `looked` says whether the gateway's record was seen:
+        if it was not, or an account is to be closed, a worker looks at once.
+        """
         found = await self._payments.find_open(trade_id)
         if found is None:
             return None
         payment = await self._payments.get_for_update(found.id)
         before = payment.status
-        payment.expire()
+        unfinished = looked is False or (looked and payment.account is not None)
+        payment.expire(self._clock.now() if unfinished else None)
         await self._payments.save(payment, Entry.expired(payment, before))
         return payment
 
@@ -232,7 +241,8 @@ class PaymentService:
 
     async def _close(self, payment: Payment, reference: str) -> None:
         try:
-            await self._gateways.of(payment).close_account(payment, reference)
+            async with in_time():
+                await self._gateways.of(payment).close_account(payment, reference)
         except (GatewayUnavailable, GatewayRefused) as trouble:
             _log.warning("account_left_open", payment_id=payment.id, trouble=trouble.code)
 
@@ -256,6 +266,7 @@ class PaymentService:
         """What the browser needs to go on with an unpaid payment."""
         return self._gateways.of(payment).checkout(payment)
 
+    @answered_soon
     async def complete(self, id: PaymentId, buyer: MemberId, token: str | None = None) -> Payment:
         """The buyer says it is done: a hint to look (P3).
 
@@ -269,7 +280,8 @@ class PaymentService:
         if token is not None and payment.status is Status.READY:
             await self._purchases.invoice(payment.trade_id, buyer)
             try:
-                await self._gateways.of(payment).approve(payment, token)
+                async with in_time():
+                    await self._gateways.of(payment).approve(payment, token)
             except GatewayRefused:
                 await self._answered(id)
                 # Perhaps because an earlier try, whose answer was lost, had charged it.
@@ -289,7 +301,8 @@ class PaymentService:
         payment = await self._payments.get(id)
         log_context.bind(payment_id=id, trade_id=payment.trade_id)
         gateway = self._gateways.of(payment)
-        attempts = await gateway.look(payment)
+        async with in_time():
+            attempts = await gateway.look(payment)
         # Whoever asks again and again without news must not hold up those who buy the product.
         known = await self._look_without_news(payment.order_id, attempts, gateway.till, hint)
         if known is not None:

@@ -8,11 +8,12 @@ import structlog
 
 from market.shared.clock import Clock
 from market.shared.errors import MarketError
-from market.shared.ids import PaymentId
+from market.shared.ids import PaymentId, TradeId
 
 from .history import Door
+from .patience import after
 from .ports import Cancellations, Hint, Inbox, Payments, Purchases
-from .refunds import RefundService
+from .refunds import PATIENCE_S, RefundService
 from .service import PaymentService
 
 Item = TypeVar("Item")
@@ -20,7 +21,9 @@ Item = TypeVar("Item")
 AT_ONCE = 100
 # How many batches a job takes up in a row when it has fallen behind.
 BATCHES = 5
+# All jobs of a worker together wait for no more answers than it has connections to the gateway.
 SIDE_BY_SIDE = 4
+LOOKS_SIDE_BY_SIDE = 8
 _log = structlog.get_logger()
 
 
@@ -50,32 +53,41 @@ class Sweep:
 
     async def hints(self) -> int:
         """Looks at the payments that webhooks spoke of."""
-        return await self._each(await self._inbox.waiting(AT_ONCE), self._follow)
+        return await self._batches(lambda _: self._inbox.waiting(AT_ONCE), self._follow)
 
     async def holds(self) -> int:
-        """Ends holds that ran out."""
-        return await self._each(await self._purchases.due(AT_ONCE), self._refunds.expire_hold)
+        """Ends holds that ran out. They wait for the gateway side by side, and no longer than one
+        of them would: a slow one keeps no goods off the market."""
+        until = after(PATIENCE_S)
+
+        async def end_hold(id: TradeId) -> None:
+            await self._refunds.expire_hold(id, until)
+
+        # What can't be ended stays the first that is due: the next batch begins behind it.
+        return await self._batches(
+            lambda failed: self._purchases.due(AT_ONCE, failed), end_hold, AT_ONCE
+        )
 
     async def cancellations(self) -> int:
         """Sends money back, and asks again where no answer came."""
-        due = await self._cancellations.due(self._clock.now(), AT_ONCE)
-        return await self._each(due, self._refunds.settle)
+        return await self._batches(
+            lambda _: self._cancellations.due(self._clock.now(), AT_ONCE), self._refunds.settle
+        )
 
     async def payments(self) -> int:
         """Looks at unfinished payments whose webhook may have been lost."""
-        due = await self._payments.due(self._clock.now(), AT_ONCE)
-        return await self._each(due, self._looking.synchronize)
+        return await self._batches(
+            lambda _: self._payments.due(self._clock.now(), AT_ONCE),
+            self._looking.synchronize,
+            LOOKS_SIDE_BY_SIDE,
+        )
 
     async def checks(self) -> int:
         """Looks once a day at all money that is there, of any age: what somebody did in a gateway's
         console is in no list for sure, and its webhook may be lost."""
-        done = 0
-        for _ in range(BATCHES):
-            due = await self._payments.due_for_check(self._clock.now(), AT_ONCE)
-            done += await self._each(due, self._check)
-            if len(due) < AT_ONCE:
-                break
-        return done
+        return await self._batches(
+            lambda _: self._payments.due_for_check(self._clock.now(), AT_ONCE), self._check
+        )
 
     async def overdue(self) -> int:
         """Tells operators of what holds money or a unit for too long."""
@@ -110,10 +122,32 @@ class Sweep:
         else:
             await self._looking.synchronize(payment.id, hint, Door.WEBHOOK)
 
-    async def _each(self, items: Sequence[Item], do: Callable[[Item], Awaitable[object]]) -> int:
-        """Does it to all of them, a few side by side so that a slow gateway holds up few; to how
+    async def _batches(
+        self,
+        due: Callable[[int], Awaitable[Sequence[Item]]],
+        do: Callable[[Item], Awaitable[object]],
+        side_by_side: int = SIDE_BY_SIDE,
+    ) -> int:
+        """Catches up in batches, of which there are only so many in a row; to how many it could be
+        done. `due` is told how many of those before could not be done."""
+        done = seen = 0
+        for _ in range(BATCHES):
+            items = await due(seen - done)
+            seen += len(items)
+            done += await self._each(items, do, side_by_side)
+            if len(items) < AT_ONCE:
+                break
+        return done
+
+    async def _each(
+        self,
+        items: Sequence[Item],
+        do: Callable[[Item], Awaitable[object]],
+        side_by_side: int = SIDE_BY_SIDE,
+    ) -> int:
+        """Does it to all of them, some side by side so that a slow gateway holds up few; to how
         many it could be done."""
-        turns = asyncio.Semaphore(SIDE_BY_SIDE)
+        turns = asyncio.Semaphore(side_by_side)
         done = await asyncio.gather(*(self._try(turns, item, do) for item in items))
         return sum(done)
 

@@ -44,8 +44,9 @@ class Trades(Protocol):
         as the products are locked."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> Sequence[TradeId]:
-        """Unpaid trades whose hold has run out, the longest overdue first."""
+    async def due(self, now: datetime, limit: int, skip: int = 0) -> Sequence[TradeId]:
+        """Unpaid trades whose hold has run out, the longest overdue first, but for the first
+        `skip`."""
         ...
 
     async def of_product(

@@ -208,9 +208,9 @@ class TradeService:
         """On which side somebody acts. Raises NotFound for all but its parties and operators."""
         return (await self._trades.get(id)).party(member, operator=operator)
 
-    async def due(self, limit: int) -> Sequence[TradeId]:
-        """Holds that have run out unpaid."""
-        return await self._trades.due(self._clock.now(), limit)
+    async def due(self, limit: int, skip: int = 0) -> Sequence[TradeId]:
+        """Holds that have run out unpaid, the longest overdue first, but for the first `skip`."""
+        return await self._trades.due(self._clock.now(), limit, skip)
 
     async def accept_payment(self, id: TradeId, payment_id: PaymentId, paid_at: datetime) -> bool:
         """Hands a payment's money to its trade; False when the trade can't take it."""

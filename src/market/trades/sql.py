@@ -151,14 +151,15 @@ class SqlTrades:
         )
         return Holdings((row["product_id"], row["buyer_id"]) for row in rows)
 
-    async def due(self, now: datetime, limit: int) -> Sequence[TradeId]:
+    async def due(self, now: datetime, limit: int, skip: int = 0) -> Sequence[TradeId]:
         rows = await self._db.fetch(
             """
             SELECT id FROM trades WHERE status = 'AWAITING_PAYMENT' AND hold_expires_at <= $1
-            ORDER BY hold_expires_at LIMIT $2
+            ORDER BY hold_expires_at, id LIMIT $2 OFFSET $3
             """,
             now,
             limit,
+            skip,
         )
         return [row["id"] for row in rows]
 
