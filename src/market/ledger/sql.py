@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from market.kit.db.database import Database, Row
+from market.kit.db.database import Database
+from market.kit.db.rows import to_record
 from market.shared.errors import Invalid
 from market.shared.pagination import Page, PageRequest
 
-from .domain import Balance, Line, Statement, Transfer, TransferKind
+from .domain import Balance, Line, Statement, Transfer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -73,7 +74,7 @@ class SqlTransfers:
                 ORDER BY occurred_at, id LIMIT $7
             )
             SELECT before.opening, before.closing, page.id, page.occurred_at, page.recorded_at,
-                   page.kind, page.source, page.counter, page.amount
+                   page.kind, page.source, page.counter AS counter_account, page.amount
             FROM before LEFT JOIN page ON true ORDER BY page.occurred_at, page.id
             """,
             account,
@@ -84,7 +85,7 @@ class SqlTransfers:
             after[1] if after else None,
             wanted.limit + 1,
         )
-        lines = [_line(row) for row in rows if row["id"] is not None]
+        lines = [to_record(Line, row) for row in rows if row["id"] is not None]
         page = Page.from_rows(lines, wanted, _cursor)
         # safeguard: a statement's lines and balances read in one snapshot
         opening, closing = rows[0]["opening"], rows[0]["closing"]
@@ -92,21 +93,9 @@ class SqlTransfers:
 
     async def balances(self) -> Sequence[Balance]:
         rows = await self._db.fetch(
-            "SELECT account, currency, balance FROM balances ORDER BY account, currency"
+            "SELECT account, currency, balance AS amount FROM balances ORDER BY account, currency"
         )
-        return [Balance(row["account"], row["currency"], row["balance"]) for row in rows]
-
-
-def _line(row: Row) -> Line:
-    return Line(
-        id=row["id"],
-        occurred_at=row["occurred_at"],
-        recorded_at=row["recorded_at"],
-        kind=TransferKind(row["kind"]),
-        source=row["source"],
-        counter_account=row["counter"],
-        amount=row["amount"],
-    )
+        return [to_record(Balance, row) for row in rows]
 
 
 def _cursor(line: Line) -> str:

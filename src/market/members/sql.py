@@ -6,8 +6,9 @@ from datetime import datetime
 import asyncpg
 
 from market.kit.concurrency.batching import Batcher
-from market.kit.db.database import Database, Row
+from market.kit.db.database import Database
 from market.kit.db.purge import BATCH_SIZE, drop
+from market.kit.db.rows import to_record
 from market.shared.errors import NotFound
 from market.shared.ids import MemberId, SessionId
 from market.shared.principals import Principal
@@ -83,23 +84,23 @@ class SqlMembers:
         row = await self._db.fetch_one(_MEMBER + "WHERE id = $1", id)
         if row is None:
             raise NotFound
-        return _member(row)
+        return to_record(Member, row)
 
     async def get_for_update(self, id: MemberId) -> Member:
         # safeguard: member row locked by id
         row = await self._db.fetch_one_for_update(_MEMBER + "WHERE id = $1 FOR UPDATE", id)
         if row is None:
             raise NotFound
-        return _member(row)
+        return to_record(Member, row)
 
     async def find_by_email(self, email: str) -> Member | None:
         row = await self._db.fetch_one(_MEMBER + "WHERE email = $1", email)
-        return _member(row) if row else None
+        return to_record(Member, row) if row else None
 
     async def find_by_email_for_update(self, email: str) -> Member | None:
         # safeguard: member row locked by email
         row = await self._db.fetch_one_for_update(_MEMBER + "WHERE email = $1 FOR UPDATE", email)
-        return _member(row) if row else None
+        return to_record(Member, row) if row else None
 
     async def lock_if_password_unchanged(self, member: Member) -> bool:
         # safeguard: a password unchanged since it was checked
@@ -179,12 +180,12 @@ class SqlSessions:
 
     async def find(self, id: SessionId) -> Session | None:
         row = await self._db.fetch_one(_SESSION + "WHERE id = $1", id)
-        return _session(row) if row else None
+        return to_record(Session, row) if row else None
 
     async def find_for_update(self, id: SessionId) -> Session | None:
         # safeguard: session row locked
         row = await self._db.fetch_one_for_update(_SESSION + "WHERE id = $1 FOR UPDATE", id)
-        return _session(row) if row else None
+        return to_record(Session, row) if row else None
 
     async def save(self, session: Session) -> None:
         await self._db.execute(
@@ -235,26 +236,3 @@ class SqlSessions:
     async def purge_expired(self, limit: int = BATCH_SIZE) -> int:
         """Deletes at most `limit` sessions whose last token has expired; returns how many."""
         return await drop(self._db, "sessions", "expires_at < now()", limit)
-
-
-def _session(row: Row) -> Session:
-    return Session(
-        row["id"],
-        row["member_id"],
-        row["current_token_id"],
-        row["expires_at"],
-        row["revoked_at"],
-        row["created_at"],
-    )
-
-
-def _member(row: Row) -> Member:
-    return Member(
-        row["id"],
-        row["email"],
-        row["nickname"],
-        row["password_hash"],
-        row["created_at"],
-        row["operator"],
-        row["password_ended_at"],
-    )

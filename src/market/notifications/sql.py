@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from market.kit.db.database import Database, Row
+from market.kit.db.database import Database
+from market.kit.db.rows import to_record
 from market.shared.ids import MemberId, TradeId
 from market.shared.notification import NotificationKind
 from market.shared.pagination import Page, PageRequest
@@ -57,7 +58,7 @@ class SqlNotifications:
             wanted.limit + 1,
         )
         return Page.from_rows(
-            [_notification(row) for row in rows], wanted, lambda notice: notice.id
+            [to_record(Notification, row) for row in rows], wanted, lambda notice: notice.id
         )
 
     async def unread(self, member: MemberId) -> int:
@@ -108,17 +109,3 @@ class SqlNotifications:
             limit,
         )
         return [(row["id"], row["buyer_id"]) for row in rows]
-
-
-def _notification(row: Row) -> Notification:
-    return Notification(
-        row["id"],
-        NotificationKind(row["kind"]),
-        row["trade_id"],
-        row["product_name"],
-        row["buying"],
-        row["created_at"],
-        row["read_at"],
-        row["amount"],
-        row["reason"],
-    )

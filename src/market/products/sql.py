@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from market.kit.db.database import Database, Row
+from market.kit.db.rows import to_record
 from market.shared.errors import NotFound, VersionConflict
 from market.shared.ids import PhotoId, ProductId
 from market.shared.money import Money
@@ -175,23 +176,23 @@ class SqlPhotos:
 
     async def of(self, product_id: ProductId) -> Sequence[Photo]:
         rows = await self._db.fetch(
-            "SELECT id, position, width, height FROM photos WHERE product_id = $1"
+            "SELECT id, position AS place, width, height FROM photos WHERE product_id = $1"
             " ORDER BY position",
             product_id,
         )
-        return [_photo(row) for row in rows]
+        return [to_record(Photo, row) for row in rows]
 
     async def first_of(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Photo]:
         if not product_ids:
             return {}
         rows = await self._db.fetch(
             """
-            SELECT DISTINCT ON (product_id) product_id, id, position, width, height
+            SELECT DISTINCT ON (product_id) product_id, id, position AS place, width, height
             FROM photos WHERE product_id = ANY ($1::uuid[]) ORDER BY product_id, position
             """,
             product_ids,
         )
-        return {row["product_id"]: _photo(row) for row in rows}
+        return {row["product_id"]: to_record(Photo, row) for row in rows}
 
     async def read(self, id: PhotoId, *, small: bool) -> bytes:
         column = "small" if small else "full_size"
@@ -202,10 +203,6 @@ class SqlPhotos:
         if body is None:
             raise NotFound
         return body
-
-
-def _photo(row: Row) -> Photo:
-    return Photo(row["id"], row["position"], row["width"], row["height"])
 
 
 def _found(row: Row | None) -> Product:
