@@ -20,7 +20,7 @@ from tests.support.web import Client, problem
 SIGNUP = {"email": "bora@example.com", "password": "a password", "nickname": "보라"}
 
 
-async def test_who_signs_up_is_signed_in(client: Client) -> None:
+async def test_sign_up_begins_a_session(client: Client) -> None:
     response = await client.call("POST", "/api/auth/signup", SIGNUP)
     assert response.status_code == 201
     body = response.json()
@@ -36,7 +36,7 @@ async def test_an_address_signs_up_once_however_it_is_spelled(client: Client) ->
     assert problem(await client.call("POST", "/api/auth/signup", again)) == (409, "email_taken")
 
 
-async def test_signing_in_needs_the_password_and_says_no_more(client: Client) -> None:
+async def test_a_failed_sign_in_does_not_tell_whether_the_member_exists(client: Client) -> None:
     await client.post("/api/auth/signup", SIGNUP)
     right = {"email": "Bora@example.com", "password": "a password"}
     tokens = await client.post("/api/auth/login", right)
@@ -49,7 +49,7 @@ async def test_signing_in_needs_the_password_and_says_no_more(client: Client) ->
     assert refusals[0].text == refusals[1].text
 
 
-async def test_passwords_are_kept_as_argon2_hashes_alone(client: Client, db: Database) -> None:
+async def test_passwords_are_stored_as_argon2_hashes_alone(client: Client, db: Database) -> None:
     await client.post("/api/auth/signup", SIGNUP, Idempotency_Key="k1")
     row = await db.fetch_one("SELECT * FROM members")
     assert row is not None
@@ -67,9 +67,7 @@ async def test_refreshing_gives_a_new_pair_each_time(client: Client) -> None:
     await Client(client.http, second["access_token"]).get("/api/me")
 
 
-async def test_a_refresh_token_used_twice_kills_its_whole_family(
-    client: Client, db: Database
-) -> None:
+async def test_a_refresh_token_used_twice_revokes_its_session(client: Client, db: Database) -> None:
     member = await client.member()
     used = {"refresh_token": member.refresh_token}
     fresh = await client.post("/api/auth/refresh", used)
@@ -83,7 +81,7 @@ async def test_a_refresh_token_used_twice_kills_its_whole_family(
         assert problem(await stale.call("GET", "/api/me")) == (401, "token_invalid")
 
 
-async def test_of_two_who_refresh_with_one_token_at_once_one_is_a_thief(
+async def test_concurrent_refresh_revokes_the_session(
     client: Client, db: Database, dsn: str
 ) -> None:
     member = await client.member()
@@ -95,7 +93,7 @@ async def test_of_two_who_refresh_with_one_token_at_once_one_is_a_thief(
     assert problem(await member.call("GET", "/api/me")) == (401, "token_invalid")
 
 
-async def test_signing_out_ends_both_tokens_at_once(client: Client) -> None:
+async def test_sign_out_revokes_both_tokens(client: Client) -> None:
     member = await client.member()
     body = {"refresh_token": member.refresh_token}
     assert (await client.call("POST", "/api/auth/logout", body)).status_code == 204
@@ -151,7 +149,7 @@ def forged(good: str, secret: str, clock: MovableClock) -> dict[str, str]:
     }
 
 
-async def test_no_forgery_opens_any_door(
+async def test_a_forged_token_is_refused_everywhere(
     client: Client, settings: Settings, clock: MovableClock
 ) -> None:
     member = await client.member()
@@ -163,7 +161,7 @@ async def test_no_forgery_opens_any_door(
             assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_refresh_token_opens_no_door_and_an_access_token_refreshes_nothing(
+async def test_access_and_refresh_tokens_do_not_replace_each_other(
     client: Client,
 ) -> None:
     member = await client.member()
@@ -192,7 +190,7 @@ async def test_other_schemes_are_refused(client: Client, header: str) -> None:
         {"password": 12345678},
     ],
 )
-async def test_a_sign_up_that_makes_no_sense_makes_nobody(
+async def test_an_invalid_sign_up_creates_no_member(
     client: Client, market: Market, wrong: dict[str, Any]
 ) -> None:
     refused = await client.call("POST", "/api/auth/signup", SIGNUP | wrong)

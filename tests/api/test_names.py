@@ -125,7 +125,7 @@ async def test_a_nickname_of_the_markets_own_is_reserved(
     assert await market.db.fetch_value("SELECT count(*) FROM members") == 0
 
 
-async def test_of_two_who_take_one_nickname_at_once_one_has_it(market: Market) -> None:
+async def test_concurrent_sign_ups_with_one_nickname_create_one_member(market: Market) -> None:
     came = await asyncio.gather(
         *(market.members.sign_up(f"m{n}@example.com", "none", "보라") for n in range(8)),
         return_exceptions=True,
@@ -139,7 +139,7 @@ def known(subject: str, email: str | None = None, nickname: str | None = "보라
     return SocialIdentity("kakao", subject, email, email_verified=True, nickname=nickname)
 
 
-async def test_who_comes_by_a_provider_gets_a_nickname_that_is_free(market: Market) -> None:
+async def test_a_social_sign_in_gets_a_free_nickname(market: Market) -> None:
     await market.members.sign_up("bora@example.com", "none", "보라")
     came = [await market.social.find_or_create_member(known(str(n))) for n in range(12)]
     assert [member.nickname for member in came[:2]] == ["보라2", "보라3"]
@@ -151,7 +151,7 @@ async def test_who_comes_by_a_provider_gets_a_nickname_that_is_free(market: Mark
     assert [member.nickname for member in nameless] == ["회원", "회원2", "회원3"]
 
 
-async def test_many_of_one_name_who_come_at_once_all_get_in(market: Market) -> None:
+async def test_concurrent_social_sign_ins_with_one_name_all_succeed(market: Market) -> None:
     came = await asyncio.gather(
         *(market.social.find_or_create_member(known(str(n))) for n in range(6))
     )
@@ -188,7 +188,7 @@ async def test_one_mailbox_is_one_member_however_it_is_spelled(
         )
 
 
-async def test_what_is_no_address_in_its_one_spelling_is_refused(client: Client) -> None:
+async def test_an_address_that_is_invalid_once_normalized_is_refused(client: Client) -> None:
     for odd in (
         "a@b@c",
         "a＠b@c",

@@ -79,7 +79,7 @@ async def members(db: Database) -> int:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_somebody_new_becomes_a_member_and_stays_the_same_one(
+async def test_a_social_account_creates_one_member_and_keeps_it(
     client: Client, stand_ins: StandIns, db: Database, provider: str
 ) -> None:
     first = await sign_in(client, stand_ins, provider)
@@ -104,7 +104,7 @@ async def test_tokens_of_a_social_sign_in_refresh_and_end_like_any(
     assert problem(await stale.call("GET", "/api/me")) == (401, "token_invalid")
 
 
-async def test_only_an_address_that_was_proven_is_kept(client: Client, stand_ins: StandIns) -> None:
+async def test_only_a_verified_address_is_stored(client: Client, stand_ins: StandIns) -> None:
     for provider, person, email in (
         ("kakao", "하늘", EMAIL),
         ("kakao", "미확인", None),
@@ -127,7 +127,7 @@ async def test_a_proven_address_leads_to_the_member_who_has_it(
     assert await members(db) == 1
 
 
-async def test_who_had_signed_up_with_somebody_else_s_address_is_out(
+async def test_a_squatter_of_an_address_loses_password_and_sessions(
     client: Client, stand_ins: StandIns
 ) -> None:
     squatter = await client.post("/api/auth/signup", SIGNUP)
@@ -140,7 +140,7 @@ async def test_who_had_signed_up_with_somebody_else_s_address_is_out(
     assert problem(await client.call("POST", "/api/auth/refresh", spent))[0] == 401
 
 
-async def test_an_address_that_is_not_proven_takes_nobody_s_account(
+async def test_an_unverified_address_takes_over_no_account(
     client: Client, stand_ins: StandIns
 ) -> None:
     signed = await client.post("/api/auth/signup", SIGNUP)
@@ -151,7 +151,7 @@ async def test_an_address_that_is_not_proven_takes_nobody_s_account(
     assert (await client.call("POST", "/api/auth/login", SIGNUP)).status_code == 200
 
 
-async def test_an_address_that_changed_hands_at_the_provider_opens_nothing(
+async def test_an_address_reassigned_at_the_provider_takes_over_no_account(
     client: Client, stand_ins: StandIns, db: Database
 ) -> None:
     await sign_in(client, stand_ins, "kakao")
@@ -160,7 +160,9 @@ async def test_an_address_that_changed_hands_at_the_provider_opens_nothing(
     assert await members(db) == 1
 
 
-async def test_who_came_by_a_provider_has_no_password(client: Client, stand_ins: StandIns) -> None:
+async def test_a_member_from_a_provider_has_no_password(
+    client: Client, stand_ins: StandIns
+) -> None:
     await sign_in(client, stand_ins, "kakao")
     for password in ("", "a password", "None"):
         guess = {"email": EMAIL, "password": password}
@@ -171,7 +173,7 @@ async def test_who_came_by_a_provider_has_no_password(client: Client, stand_ins:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_who_declines_is_told_so(
+async def test_a_declined_sign_in_is_reported_as_declined(
     client: Client, stand_ins: StandIns, db: Database, provider: str
 ) -> None:
     brought = await stand_ins.answer(await begin(client, provider), decision="decline")
@@ -185,7 +187,7 @@ async def test_who_declines_is_told_so(
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_an_answer_counts_once(client: Client, stand_ins: StandIns, provider: str) -> None:
+async def test_a_callback_works_once(client: Client, stand_ins: StandIns, provider: str) -> None:
     brought = await stand_ins.answer(await begin(client, provider))
     assert (await come_back(client, provider, brought)).status_code == 302
     replayed = await come_back(client, provider, brought)
@@ -193,7 +195,7 @@ async def test_an_answer_counts_once(client: Client, stand_ins: StandIns, provid
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_of_two_answers_at_once_one_counts(
+async def test_of_two_concurrent_callbacks_one_works(
     client: Client, stand_ins: StandIns, provider: str
 ) -> None:
     brought = await stand_ins.answer(await begin(client, provider))
@@ -201,7 +203,7 @@ async def test_of_two_answers_at_once_one_counts(
     assert sorted([a.status_code for a in await asyncio.gather(*both)]) == [302, 400]
 
 
-async def test_nobody_finishes_what_another_browser_began(
+async def test_another_browser_cannot_finish_a_sign_in(
     client: Client, stand_ins: StandIns, market: Market, db: Database
 ) -> None:
     brought = await stand_ins.answer(await begin(client, "kakao"))
@@ -226,7 +228,7 @@ async def test_two_tabs_do_not_disturb_each_other(client: Client, stand_ins: Sta
         assert back.status_code == 302
 
 
-async def test_one_provider_can_not_answer_for_another(client: Client, stand_ins: StandIns) -> None:
+async def test_one_provider_cannot_respond_for_another(client: Client, stand_ins: StandIns) -> None:
     brought = await stand_ins.answer(await begin(client, "naver"))
     assert problem(await come_back(client, "kakao", brought)) == (400, "social_state_invalid")
 
@@ -280,14 +282,14 @@ async def test_a_plain_link_signs_a_browser_in_to_the_shop(
     assert "access_token" not in page.text
 
 
-async def test_an_answer_to_nothing_is_refused(client: Client) -> None:
+async def test_a_callback_without_a_flow_is_refused(client: Client) -> None:
     await begin(client, "kakao")
     for brought in ({}, {"state": ""}, {"state": "x", "code": "y"}, {"state": "\0", "code": "y"}):
         refused = await come_back(client, "kakao", brought)
         assert problem(refused) == (400, "social_state_invalid")
 
 
-async def test_a_provider_that_does_not_vouch_lets_nobody_in(
+async def test_a_refusal_of_the_provider_begins_no_session(
     client: Client, stand_ins: StandIns, db: Database
 ) -> None:
     for brought in ({}, {"code": ""}, {"error": "server_error"}, {"code": "no"}):
@@ -297,9 +299,7 @@ async def test_a_provider_that_does_not_vouch_lets_nobody_in(
     assert await members(db) == 0
 
 
-async def test_who_takes_too_long_begins_again(
-    client: Client, stand_ins: StandIns, clock: MovableClock
-) -> None:
+async def test_a_flow_expires(client: Client, stand_ins: StandIns, clock: MovableClock) -> None:
     brought = await stand_ins.answer(await begin(client, "kakao"))
     clock.move(minutes=10)
     assert problem(await come_back(client, "kakao", brought)) == (400, "social_state_invalid")
@@ -360,7 +360,7 @@ async def test_a_provider_that_is_not_configured_is_not_there(
         assert problem(await client.call("GET", f"{PATH}/kakao")) == (404, "not_found")
 
 
-async def test_what_is_kept_on_the_way_tells_a_thief_nothing(
+async def test_stored_flows_are_encrypted(
     client: Client, stand_ins: StandIns, db: Database
 ) -> None:
     place = await begin(client, "kakao")
@@ -401,7 +401,7 @@ async def test_over_https_the_cookie_is_this_host_s_alone(
     assert back == ["https://market.example/api/auth/social/kakao/callback"]
 
 
-async def test_social_steps_are_counted_by_address(
+async def test_social_sign_in_is_limited_by_address(
     settings: Settings,
     db: Database,
     gateway: MemoryGateway,

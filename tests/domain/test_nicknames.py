@@ -51,7 +51,7 @@ FREE = [
 
 
 @pytest.mark.parametrize("name", RESERVED)
-def test_what_would_pass_for_the_market_is_reserved(name: str) -> None:
+def test_a_nickname_that_looks_like_the_markets_is_reserved(name: str) -> None:
     with pytest.raises(NicknameReserved):
         nickname(name)
     assert fitting(name) == NICKNAME_DEFAULT
@@ -78,11 +78,11 @@ def test_an_operator_keeps_the_name() -> None:
         ("\u1112\u1161\u11ab" * 30, "한" * 30),
     ],
 )
-def test_a_name_from_elsewhere_is_made_fit(said: str, made: str) -> None:
+def test_a_providers_name_becomes_a_valid_nickname(said: str, made: str) -> None:
     assert fitting(said) == made
 
 
-def test_proposals_begin_with_the_name_and_fit() -> None:
+def test_nickname_proposals_begin_with_the_name_and_are_valid() -> None:
     for name, second in (
         ("보라", "보라2"),
         ("n" * 30, "n" * 29 + "2"),

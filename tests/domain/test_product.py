@@ -65,7 +65,7 @@ def test_no_sequence_of_trades_takes_more_than_there_is(quantity: int, steps: li
         assert item.taken == live + item.confirmed
 
 
-def test_buying_makes_an_offer_at_the_present_price() -> None:
+def test_a_unit_is_taken_at_the_current_price() -> None:
     item = product()
     offer = item.take(BUYER)
     item.change(SELLER.id, Change(price=2000))
@@ -79,7 +79,7 @@ def test_a_seller_cannot_buy_their_own() -> None:
     assert item.remaining == 2
 
 
-def test_nobody_else_may_edit() -> None:
+def test_only_the_seller_may_edit() -> None:
     with pytest.raises(NotYourProduct):
         product().change(BUYER, Change(name="mine now"))
 

@@ -23,14 +23,14 @@ def session() -> Session:
     return Session.begin(SessionId("5" * 32), member, "first", NOW, LIFE)
 
 
-def test_each_refresh_spends_a_token_for_the_next() -> None:
+def test_each_refresh_replaces_the_token() -> None:
     one = session()
     one.rotate("first", "second", NOW, LIFE)
     one.rotate("second", "third", NOW, LIFE)
     assert one.current_token_id == "third"
 
 
-def test_a_token_used_twice_ends_the_session_for_both_who_hold_it() -> None:
+def test_a_token_used_twice_revokes_the_session() -> None:
     one = session()
     one.rotate("first", "second", NOW, LIFE)
     with pytest.raises(TokenReused):
@@ -44,7 +44,7 @@ def test_an_unused_session_ends_with_its_last_token() -> None:
         session().rotate("first", "second", NOW + LIFE, LIFE)
 
 
-def test_the_life_starts_anew_with_each_refresh() -> None:
+def test_each_refresh_extends_the_session() -> None:
     one = session()
     one.rotate("first", "second", NOW + LIFE / 2, LIFE)
     assert one.expires_at == NOW + LIFE / 2 + LIFE

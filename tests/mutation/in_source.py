@@ -63,7 +63,7 @@ LOCKS = (
     InSource(
         "session row locked",
         row_lock(),
-        (_LOCKED.format("sessions"), _AUTH + "test_of_two_who_refresh_with_one_token_at_once"),
+        (_LOCKED.format("sessions"), _AUTH + "test_concurrent_refresh_revokes_the_session"),
     ),
     InSource(
         "member row locked by email",
@@ -78,7 +78,9 @@ LOCKS = (
     InSource(
         "a password unchanged since it was checked",
         sql(" AND password_hash = $2 FOR SHARE", " AND $2::text IS NOT NULL"),
-        ("services/test_social.py::test_a_password_forgotten_while_it_is_checked_opens_nothing",),
+        (
+            "services/test_social.py::test_a_password_removed_while_it_is_verified_begins_no_session",
+        ),
     ),
     InSource(
         "incident row locked",
@@ -191,7 +193,7 @@ SNAPSHOTS = (
     InSource(
         "a reused token's revocation is committed before it is reported",
         statement("raise"),
-        (_AUTH + "test_a_refresh_token_used_twice_kills_its_whole_family",),
+        (_AUTH + "test_a_refresh_token_used_twice_revokes_its_session",),
     ),
 )
 
@@ -302,7 +304,7 @@ SIGNATURES = (
             "(lambda said: jwt.Token(said.headers(), __import__('json').loads(said.payload)))"
             "(__import__('joserfc.jws').jws.extract_compact(token.encode()))",
         ),
-        (_AUTH + "test_no_forgery_opens_any_door",),
+        (_AUTH + "test_a_forged_token_is_refused_everywhere",),
     ),
     InSource(
         "token type checked",
@@ -312,7 +314,7 @@ SIGNATURES = (
     InSource(
         "a revoked session's access token refused",
         sql(" AND s.revoked_at IS NULL"),
-        (_AUTH + "test_signing_out_ends_both_tokens_at_once",),
+        (_AUTH + "test_sign_out_revokes_both_tokens",),
     ),
 )
 

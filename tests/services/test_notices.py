@@ -24,7 +24,7 @@ async def told(market: Market, person: MemberSummary) -> list[NotificationKind]:
     return [notice.kind for notice in page.items]
 
 
-async def test_each_step_is_told_to_whom_it_concerns(acts: Acts, market: Market) -> None:
+async def test_each_step_notifies_the_party_it_concerns(acts: Acts, market: Market) -> None:
     trade, _ = await acts.paid_trade()
     assert (
         await told(market, trade.buyer)
@@ -37,14 +37,14 @@ async def test_each_step_is_told_to_whom_it_concerns(acts: Acts, market: Market)
     assert await told(market, trade.seller) == [NotificationKind.CONFIRMED, NotificationKind.PAID]
 
 
-async def test_looking_again_tells_nothing_again(acts: Acts, market: Market) -> None:
+async def test_a_repeated_sync_notifies_no_one_again(acts: Acts, market: Market) -> None:
     trade, payment_id = await acts.paid_trade()
     for _ in range(3):
         await market.payments.synchronize(payment_id)
     assert await told(market, trade.buyer) == [NotificationKind.PAID]
 
 
-async def test_who_calls_it_off_is_told_of_the_money_and_the_other_of_the_end(
+async def test_a_cancellation_notifies_its_party_of_the_refund_and_the_other_of_the_end(
     acts: Acts, market: Market
 ) -> None:
     trade, _ = await acts.paid_trade()
@@ -53,7 +53,7 @@ async def test_who_calls_it_off_is_told_of_the_money_and_the_other_of_the_end(
     assert await told(market, trade.seller) == [NotificationKind.CANCELLED, NotificationKind.PAID]
 
 
-async def test_a_hold_that_ran_out_is_told_to_both(
+async def test_an_expired_hold_notifies_both_parties(
     acts: Acts, market: Market, clock: MovableClock
 ) -> None:
     trade = await acts.trade()
@@ -75,7 +75,7 @@ async def deposited(acts: Acts, market: Market, gateway: MemoryGateway) -> Trade
     return await acts.now(trade)
 
 
-async def test_a_buyer_whose_account_is_needed_is_asked_for_it(
+async def test_a_buyer_is_asked_for_a_refund_account(
     acts: Acts, market: Market, gateway: MemoryGateway
 ) -> None:
     trade = await deposited(acts, market, gateway)
@@ -84,7 +84,7 @@ async def test_a_buyer_whose_account_is_needed_is_asked_for_it(
     assert NotificationKind.ACCOUNT_NEEDED not in await told(market, trade.seller)
 
 
-async def test_what_did_not_happen_is_not_told(acts: Acts, market: Market, db: Database) -> None:
+async def test_a_rolled_back_step_notifies_no_one(acts: Acts, market: Market, db: Database) -> None:
     trade, _ = await acts.paid_trade()
 
     async def approve_and_fail() -> None:
@@ -97,7 +97,7 @@ async def test_what_did_not_happen_is_not_told(acts: Acts, market: Market, db: D
     assert await told(market, trade.buyer) == [NotificationKind.PAID]
 
 
-async def test_a_buyer_who_forgets_to_confirm_is_asked_once(
+async def test_a_buyer_is_reminded_to_confirm_once(
     acts: Acts, market: Market, clock: MovableClock
 ) -> None:
     trade, _ = await acts.paid_trade()
@@ -108,7 +108,7 @@ async def test_a_buyer_who_forgets_to_confirm_is_asked_once(
     assert (await told(market, trade.buyer))[0] is NotificationKind.CONFIRMATION_REMINDER
 
 
-async def test_what_came_meanwhile_stays_unread(acts: Acts, market: Market) -> None:
+async def test_notifications_that_arrive_meanwhile_stay_unread(acts: Acts, market: Market) -> None:
     trade, _ = await acts.paid_trade()
     buyer = trade.buyer
     seen = (await market.notifications.page(buyer.id, PageRequest(1))).items[0]
@@ -129,7 +129,7 @@ async def words(
     return [(notice.kind, notice.amount, notice.reason) for notice in page.items]
 
 
-async def test_a_part_that_goes_back_is_told_to_both_with_its_amount_and_reason(
+async def test_a_partial_refund_notifies_both_parties_of_amount_and_reason(
     acts: Acts, market: Market
 ) -> None:
     trade, payment_id = await acts.paid_trade()
@@ -145,7 +145,7 @@ async def test_a_part_that_goes_back_is_told_to_both_with_its_amount_and_reason(
     )
 
 
-async def test_money_that_the_gateways_console_sent_back_is_told_as_such(
+async def test_a_refund_in_the_gateways_console_is_notified_as_such(
     acts: Acts, market: Market, gateway: MemoryGateway
 ) -> None:
     trade, payment_id = await acts.paid_trade()
@@ -161,9 +161,7 @@ async def test_money_that_the_gateways_console_sent_back_is_told_as_such(
     )
 
 
-async def test_money_back_after_the_sale_is_told_to_its_buyer_alone(
-    acts: Acts, market: Market
-) -> None:
+async def test_a_refund_after_the_sale_notifies_the_buyer_alone(acts: Acts, market: Market) -> None:
     trade, payment_id = await acts.paid_trade()
     await market.trades.approve(trade.id, trade.seller.id)
     await market.trades.confirm(trade.id, trade.buyer.id)
@@ -173,7 +171,7 @@ async def test_money_back_after_the_sale_is_told_to_its_buyer_alone(
     assert NotificationKind.REFUNDED not in await told(market, trade.seller)
 
 
-async def test_what_was_never_the_trades_money_is_no_matter_of_its_seller(
+async def test_a_refund_of_other_money_does_not_notify_the_seller(
     acts: Acts, market: Market, gateway: MemoryGateway
 ) -> None:
     trade = await acts.trade()
@@ -189,7 +187,7 @@ async def test_what_was_never_the_trades_money_is_no_matter_of_its_seller(
     assert await told(market, trade.seller) == []
 
 
-async def test_a_refused_refund_is_told_to_the_party_who_asked(
+async def test_a_refused_refund_notifies_the_party_who_requested_it(
     acts: Acts, market: Market, gateway: MemoryGateway
 ) -> None:
     trade, payment_id = await acts.paid_trade()

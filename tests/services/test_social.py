@@ -49,7 +49,7 @@ async def identify(
     return await provider.identify(brought["code"], BACK, FLOW_SECRETS)
 
 
-async def test_each_provider_s_people_are_read_as_they_are(stand_ins: StandIns) -> None:
+async def test_each_provider_returns_the_identity_of_its_user(stand_ins: StandIns) -> None:
     assert await identify(stand_ins) == SocialIdentity(
         "kakao", "4100000001", "haneul@example.com", email_verified=True, nickname="하늘"
     )
@@ -60,7 +60,7 @@ async def test_each_provider_s_people_are_read_as_they_are(stand_ins: StandIns) 
     assert (nobody.email, nobody.email_verified) == (None, False)
 
 
-async def test_secrets_never_stand_in_an_address(stand_ins: StandIns) -> None:
+async def test_no_secret_appears_in_a_url(stand_ins: StandIns) -> None:
     for which in PROVIDERS:
         place = stand_ins.providers[which].authorize_url(BACK, "state", FLOW_SECRETS)
         assert FLOW_SECRETS.verifier not in place
@@ -70,7 +70,7 @@ async def test_secrets_never_stand_in_an_address(stand_ins: StandIns) -> None:
     assert [str(request.url.query) for request in asked] == ["b''"] * 5
 
 
-async def test_a_code_stolen_on_the_way_is_worth_nothing_without_the_verifier(
+async def test_a_stolen_code_is_useless_without_the_verifier(
     stand_ins: StandIns,
 ) -> None:
     with pytest.raises(SocialRefused):
@@ -116,7 +116,7 @@ FORGED: dict[str, Callable[[], str]] = {
 }
 
 
-async def test_no_forged_id_token_is_believed(stand_ins: StandIns) -> None:
+async def test_a_forged_id_token_is_refused(stand_ins: StandIns) -> None:
     for name, forge in FORGED.items():
         answer = {"access_token": "x", "id_token": forge()}
         stand_ins.wire.instead["/oauth/token"] = lambda _, a=answer: httpx.Response(200, json=a)  # type: ignore[misc]
@@ -133,7 +133,7 @@ async def test_no_forged_id_token_is_believed(stand_ins: StandIns) -> None:
 ODD_KEYS = [{}, {"kty": 1}, {"kty": "EC", "crv": "P-1"}, {"kty": "RSA", "n": "!", "ext": True}]
 
 
-async def test_a_new_key_of_the_provider_is_learnt(stand_ins: StandIns) -> None:
+async def test_a_new_key_of_the_provider_is_fetched(stand_ins: StandIns) -> None:
     """Whatever else is in its set."""
     await identify(stand_ins)
     new = RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "new", "alg": "RS256"}
@@ -151,7 +151,7 @@ def _cut(request: httpx.Request) -> httpx.Response:
     raise httpx.ReadTimeout("cut", request=request)
 
 
-async def test_every_trouble_of_a_provider_is_told_as_such(stand_ins: StandIns) -> None:
+async def test_every_failure_of_a_provider_raises_provider_unavailable(stand_ins: StandIns) -> None:
     troubles = [
         _cut,
         lambda _: httpx.Response(500),
@@ -170,7 +170,9 @@ async def test_every_trouble_of_a_provider_is_told_as_such(stand_ins: StandIns) 
                     await identify(stand_ins, which)
 
 
-async def test_no_provider_is_asked_inside_a_transaction(stand_ins: StandIns, db: Database) -> None:
+async def test_no_provider_is_called_inside_a_transaction(
+    stand_ins: StandIns, db: Database
+) -> None:
     async with db.transaction():
         with pytest.raises(RuntimeError, match="transaction"):
             await stand_ins.providers[1].identify("code", BACK, FLOW_SECRETS)
@@ -189,13 +191,13 @@ BORA = SocialIdentity("kakao", "1", "bora@example.com", email_verified=True, nic
         ("n" * 99, "n" * 30),
     ],
 )
-def test_a_nickname_is_made_fit(said: str | None, shown: str) -> None:
+def test_a_providers_name_is_normalized(said: str | None, shown: str) -> None:
     assert (
         SocialIdentity("kakao", "1", None, email_verified=False, nickname=said).shown_name == shown
     )
 
 
-async def test_one_person_who_comes_twice_at_once_is_one_member(
+async def test_concurrent_social_sign_ins_of_one_person_create_one_member(
     market: Market, db: Database
 ) -> None:
     came = await asyncio.gather(*(market.social.find_or_create_member(BORA) for _ in range(8)))
@@ -203,7 +205,7 @@ async def test_one_person_who_comes_twice_at_once_is_one_member(
     assert await db.fetch_value("SELECT count(*) FROM members") == 1
 
 
-async def test_signing_up_and_coming_by_a_provider_at_once_makes_one_member(
+async def test_concurrent_sign_up_and_social_sign_in_create_one_member(
     market: Market, db: Database
 ) -> None:
     await asyncio.gather(
@@ -214,7 +216,7 @@ async def test_signing_up_and_coming_by_a_provider_at_once_makes_one_member(
     assert await db.fetch_value("SELECT count(*) FROM members") == 1
 
 
-async def test_a_password_forgotten_while_it_is_checked_opens_nothing(
+async def test_a_password_removed_while_it_is_verified_begins_no_session(
     market: Market, db: Database, dsn: str
 ) -> None:
     hashed = await market.members.hash_password("a password")
@@ -241,7 +243,7 @@ async def _sign_in(market: Market) -> object:
     return await market.members.sign_in("bora@example.com", "a password")
 
 
-async def test_codes_nobody_took_are_forgotten(
+async def test_unused_codes_are_purged(
     market: Market, db: Database, stand_ins: StandIns, clock: MovableClock
 ) -> None:
     await market.codes.keep("p", "h", b"c", clock.now() - clock.now())
@@ -249,7 +251,7 @@ async def test_codes_nobody_took_are_forgotten(
     assert await db.fetch_value("SELECT count(*) FROM one_time_codes") == 0
 
 
-async def test_the_question_asks_for_all_that_ties_the_answer_to_it(stand_ins: StandIns) -> None:
+async def test_the_authorization_request_has_state_nonce_and_challenge(stand_ins: StandIns) -> None:
     asked = parse_qs(urlsplit(stand_ins.providers[0].authorize_url(BACK, "s", FLOW_SECRETS)).query)
     assert asked["nonce"] == [FLOW_SECRETS.nonce]
     assert asked["code_challenge"] == [FLOW_SECRETS.challenge]

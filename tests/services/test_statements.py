@@ -52,7 +52,7 @@ async def test_a_sale_from_each_side(acts: Acts, market: Market) -> None:
     ]
 
 
-async def test_what_was_recorded_late_stands_where_it_happened(
+async def test_a_transfer_recorded_late_stands_at_the_time_of_its_cause(
     market: Market, db: Database
 ) -> None:
     await capture(db, "noon", 100, START + 12 * HOUR)
@@ -69,7 +69,7 @@ async def test_what_was_recorded_late_stands_where_it_happened(
     assert whole[0].recorded_at > whole[1].recorded_at > whole[1].occurred_at
 
 
-async def test_a_time_begins_with_its_first_moment_and_ends_before_its_last(
+async def test_a_period_includes_its_start_and_excludes_its_end(
     market: Market, db: Database
 ) -> None:
     for hour in range(4):
@@ -79,9 +79,7 @@ async def test_a_time_begins_with_its_first_moment_and_ends_before_its_last(
     assert (statement.opening, statement.closing) == (1, 111)
 
 
-async def test_a_time_without_transfers_still_has_its_balances(
-    market: Market, db: Database
-) -> None:
+async def test_a_period_without_transfers_has_balances(market: Market, db: Database) -> None:
     await capture(db, "1", 7, START)
     statement = await market.ledger.statement(ESCROW, START + HOUR, START + 2 * HOUR)
     assert (statement.opening, statement.lines, statement.closing) == (7, [], 7)
@@ -89,14 +87,14 @@ async def test_a_time_without_transfers_still_has_its_balances(
     assert (nobody.opening, nobody.lines, nobody.closing, nobody.next_cursor) == (0, [], 0, None)
 
 
-async def test_currencies_are_kept_apart(market: Market, db: Database) -> None:
+async def test_a_statement_has_one_currency(market: Market, db: Database) -> None:
     await capture(db, "1", 7, START)
     await capture(db, "2", 9, START, "USD")
     assert (await market.ledger.statement(ESCROW)).closing == 7
     assert (await market.ledger.statement(ESCROW, currency="USD")).closing == 9
 
 
-async def test_pages_follow_each_other_though_all_happened_at_one_moment(
+async def test_pages_are_complete_when_all_transfers_have_one_time(
     market: Market, db: Database
 ) -> None:
     for number in range(5):
