@@ -116,7 +116,6 @@ INVARIANTS: Mapping[str, str] = {
         JOIN payments p ON p.id = c.payment_id
         WHERE (c.status = 'REQUESTED') <> (c.settled_at IS NULL)
            OR (c.status = 'SUCCEEDED' AND c.try_at IS NOT NULL)
-           OR (c.status = 'FAILED' AND c.try_at > c.settled_at + interval '2 days')
            OR (c.status = 'REQUESTED' AND c.try_at IS NULL
                AND (coalesce(p.used_method, p.method) <> 'VIRTUAL_ACCOUNT'
                     OR c.refund_account IS NOT NULL))
