@@ -23,7 +23,7 @@ _COMMITS = {
         "PaymentService._lease_issue",
         "PaymentService.synchronize",
         "RefundService.cancel_purchase",
-        "RefundService.cancel",
+        "RefundService._send_back",
         "RefundService._begin_try",
         "SqlInbox.add",
         "Idempotency._keep_all",
