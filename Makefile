@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check screenshots matrix kills mutation guards fuzz bench soak format lock clean
+.PHONY: help demo test check messages screenshots matrix kills mutation guards fuzz bench soak format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s%s\n", $$1, $$2}'
@@ -24,6 +24,15 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(BIN)/ruff format --check src tests migrations bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+LOCALE := src/market/web/locale/en/LC_MESSAGES/messages
+messages: $(VENV)/.dev ## collect the texts that people read, compile them, and check that nothing is missing
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k _n:1,1 -k _p:1c,2 --no-wrap --no-location \
+	  --sort-output -o $(VENV)/messages.pot src/market/web
+	@$(BIN)/pybabel -q update -l en -i $(VENV)/messages.pot -o $(LOCALE).po --no-wrap \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -i $(LOCALE).po -o $(LOCALE).mo
+	@$(BIN)/pytest -q tests/pages/test_messages.py
 
 matrix: $(VENV)/.dev ## every fault at every step of paying, and the table of it in docs/reliability.md
 	@MATRIX=docs/reliability.md $(BIN)/pytest tests/faults/test_matrix.py

@@ -227,13 +227,13 @@ async def test_one_payment_tells_its_whole_history_in_order(
     for words in (
         "결제를 시작했어요",
         "결제사에 금액을 등록했어요",
-        "결제금 입금",
-        "웹훅이 왔어요",
+        "결제 대금 입금",
+        "웹훅을 받았어요",
         "imp_1",
         "운영자가 처리했어요",
         "일부 환불",
         "결제사에 환불을 요청했어요",
-        "환불이 끝났어요",
+        "환불이 완료됐어요",
     ):
         assert words in text, words
     assert text.index("결제를 시작했어요") < text.index("결제사에 금액을 등록했어요")
@@ -332,12 +332,12 @@ async def test_a_refund_that_does_not_end_is_given_up(
     market: Market, owed: tuple[str, str], operator: Browser
 ) -> None:
     page, address = (f"/console/payments/{owed[1]}{path}" for path in ("", "/give-up"))
-    assert "환불 그만두기" in await operator.open(page)
-    assert "결제사에 더는 환불을 요청하지 않고" in await operator.open(address)
+    assert "환불 중단" in await operator.open(page)
+    assert "결제사에 더 이상 환불을 요청하지 않고" in await operator.open(address)
     assert (await operator.send(address, reason=" ")).status_code == 400
     assert (await operator.send(address, reason="paid out by hand")).status_code == 303
-    assert "환불을 그만두기로 했어요" in await operator.open(page)
-    assert "환불 그만두기" not in await operator.open(page)
+    assert "운영자가 환불을 중단했어요" in await operator.open(page)
+    assert "환불 중단" not in await operator.open(page)
     assert [act[0] for act in await acted(market)] == ["give up a refund"]
     await operator.open("/console/incidents")
     assert (await operator.send(address, reason="again")).status_code == 409
@@ -352,7 +352,7 @@ async def test_where_a_bank_could_not_send_it_an_operator_sees_the_account(
     account = RefundAccount(Bank.SHINHAN, "110123456789", "김보라")
     payment = await market.payments.synchronize(payment_id)
     await market.refunds.send_to(payment_id, payment.payer, account)
-    assert "은행이 환불금을 보내고 있어요" in await operator.open(page)
+    assert "은행에서 환불금을 송금하고 있어요" in await operator.open(page)
     assert (await operator.send(address)).status_code == 409
     gateway.transfer(payment_id, Transfer.FAILED)
     await market.payments.synchronize(payment_id)
@@ -366,7 +366,7 @@ async def test_where_a_bank_could_not_send_it_an_operator_sees_the_account(
 async def test_an_incident_is_settled_in_the_name_of_who_is_signed_in(
     market: Market, db: Database, owed: tuple[str, str], operator: Browser
 ) -> None:
-    assert "청구한 것과 다른 금액" in await operator.open("/console/incidents")
+    assert "청구 금액과 다른 금액" in await operator.open("/console/incidents")
     assert (await operator.send("/console/incidents/1", how=" ")).status_code == 400
     assert (
         await operator.send("/console/incidents/1", how=f"told her {SCRIPT}")
@@ -384,7 +384,7 @@ async def test_an_incident_is_settled_in_the_name_of_who_is_signed_in(
 
 async def test_an_unpaid_trade_is_called_off(acts: Acts, market: Market, operator: Browser) -> None:
     trade = await acts.trade()
-    assert "아직 아무도 결제하지" in await operator.open(f"/console/payments?q={trade.id}")
+    assert "아직 결제가 시작되지" in await operator.open(f"/console/payments?q={trade.id}")
     address = f"/console/trades/{trade.id}/cancel"
     await operator.open(address)
     assert (await operator.send(address, reason="stolen goods")).status_code == 303
@@ -435,7 +435,7 @@ async def test_operators_keep_their_hands_off_their_own_trades(
     told = {**THEIRS, "reason": "mine", "how": "mine", "wish": NOBODY, "seal": seal[0]}
     for path in acts_of_theirs:
         answer = await operator.post(path, **told)
-        assert (answer.status_code, "본인의 거래" in operator.text) == (403, True), path
+        assert (answer.status_code, "본인 거래는" in operator.text) == (403, True), path
     assert await changes(db) == before
 
 
@@ -453,7 +453,7 @@ async def test_an_incident_of_an_operators_trade_is_for_another_operator(
     await operator.open("/sell")
     seal = re.findall(r'name="seal" value="(\w+)"', operator.page)
     own = await operator.post("/console/incidents/1", how="never mind", seal=seal[0])
-    assert (own.status_code, "본인의 거래" in operator.text) == (403, True)
+    assert (own.status_code, "본인 거래는" in operator.text) == (403, True)
     assert [one.settlement async for one in market.operators.incidents()] == [None]
     _, pair = await newcomer(market, "another")
     await market.members.set_operator(
@@ -479,7 +479,7 @@ async def test_balances_statements_and_days_show_what_moved(
     day = clock.now().strftime("%Y-%m-%d")
     assert "965원" in await operator.open(seller)
     text = await operator.open(f"{seller}?from=2031-01-01&to=2031-01-02")
-    assert "처음 잔액 965원 마지막 잔액 965원" in text
+    assert "기초 잔액 965원 기말 잔액 965원" in text
     assert await operator.status(f"{seller}?from={day}x") == 400
     assert await operator.status("/console/ledger/seller:x") == 404
     await operator.open("/console?days=30")
@@ -505,7 +505,7 @@ async def test_jobs_show_what_ran_and_what_waits(
         """
     )
     text = await operator.open("/console/jobs")
-    for words in ("결제 기한 끝내기", "처리할 웹훅 1", "웹훅 처리 대기 1", "OSError"):
+    for words in ("결제 기한 만료 처리", "처리할 웹훅 1", "웹훅 처리 대기 1", "OSError"):
         assert words in text, words
     assert "s3cret" not in text
 
@@ -517,5 +517,5 @@ async def test_every_page_of_it_speaks_english(
     for path in GETS:
         if await operator.status(f"/console{path.format(trade=owed[0], payment=owed[1])}") == 200:
             main = operator.page[operator.page.index("<main") : operator.page.index("</main")]
-            korean = set(re.findall(r"[가-힣]+", main)) - {"원", "하나"}
+            korean = set(re.findall(r"[가-힣]+", main)) - {"하나"}
             assert korean == set(), path

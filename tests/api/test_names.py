@@ -105,7 +105,7 @@ async def test_a_nickname_is_one_members_alone_as_it_looks(
         await browser.open("/signup")
         refused = await browser.send("/signup", **newcomer("other", others[0]))
         assert refused.status_code == 400
-        assert "비슷해 보이는 닉네임" in browser.text
+        assert "비슷한 닉네임" in browser.text
     assert await market.db.fetch_value("SELECT count(*) FROM members") == 1
     assert (await sign_up(client, "other", first + "!")).status_code == 201
 

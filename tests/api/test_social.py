@@ -251,7 +251,7 @@ async def refused_in_a_browser(client: Client, brought: dict[str, str], code: st
     page = await browse(client, answer.headers["location"])
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    assert "다시 해 주세요" in page.text or "취소됐어요" in page.text
+    assert "다시 시도해 주세요" in page.text or "취소됐어요" in page.text
 
 
 async def test_a_browser_that_comes_back_wrongly_lands_on_the_sign_in_page(

@@ -15,7 +15,7 @@ from tests.support.browser import browsing
 from tests.support.gateway import MemoryGateway
 
 ODD = ["a\r\nb", "a\tb", "a\x1b[2Jb", "a\x9bb", "a\u2028b", "a\u202eb", "\u2066"]
-REFUSED = "쓸 수 없는 문자가 있어요."
+REFUSED = "사용할 수 없는 문자가 있어요."
 ACCOUNT = {"bank": "KAKAO", "number": "333301234567"}
 NEWCOMER = {"email": "new@example.com", "password": "a password"}
 GOODS = {"price": "1000", "quantity": "1"}

@@ -80,14 +80,14 @@ async def test_a_member_whose_password_ended_is_told_and_chooses_another(
     place = await taken_over(guest, market, stand_ins)
     assert (urlsplit(place).path, urlsplit(place).query) == ("/me/password", "next=%2Fsell")
     page = (await guest.get(place)).text
-    assert "예전 비밀번호와 로그인은" in page
+    assert "본인 확인 전에 만든 비밀번호" in page
     assert ADDRESS in page
-    assert "예전 비밀번호" in (await guest.get("/me")).text
+    assert "이전 비밀번호" in (await guest.get("/me")).text
     short = await guest.send("/me/password", password="short", next="/sell")
     assert (short.status_code, "8자 이상" in short.text) == (400, True)
     chosen = await guest.send("/me/password", password="a new password", next="/sell")
     assert (chosen.status_code, urlsplit(chosen.headers["location"]).path) == (303, "/sell")
-    assert "예전 비밀번호" not in (await guest.get("/me")).text
+    assert "이전 비밀번호" not in (await guest.get("/me")).text
     assert await market.members.sign_in(ADDRESS, "a new password")
     with pytest.raises(WrongCredentials):
         await market.members.sign_in(ADDRESS, "an old one")
@@ -103,7 +103,7 @@ async def test_who_needs_no_password_is_told_once(
     await taken_over(guest, market, stand_ins)
     on = await guest.send("/me/password/none", next="/sell")
     assert on.headers["location"] == "/sell"
-    assert "예전 비밀번호는" not in (await guest.get("/me")).text
+    assert "이전 비밀번호는" not in (await guest.get("/me")).text
     await guest.send("/signout")
     assert await by_kakao(guest, stand_ins, "/signin?next=/sell") == "/sell"
 

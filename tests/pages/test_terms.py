@@ -97,7 +97,7 @@ async def test_the_buttons_of_a_trade_agree_to_the_amount_beside_them_alone(
             told = await browser.open(answer.headers["location"])
             assert "거래 금액이 바뀌었어요" in told
             left = 1000 - (await acts.now(trade)).refunded
-            assert f"환불하고 남은 금액 {left:,}원" in told
+            assert f"환불 후 남은 금액 {left:,}원" in told
             await browser.send(f"{path}/{step}")
         assert (await acts.now(trade)).status is status
 
@@ -171,9 +171,7 @@ async def test_a_reason_of_the_markets_own_is_said_in_words(
                 assert "결제사에서 취소됐어요" in text, path
                 assert "gateway" not in text
         await browser.status("/lang/en")
-        assert "It was cancelled at the payment gateway" in await browser.open(
-            f"/trades/{trade.id}"
-        )
+        assert "Cancelled at the payment gateway" in await browser.open(f"/trades/{trade.id}")
 
 
 # ── pages say what is so ──
@@ -186,7 +184,7 @@ async def test_a_page_tells_of_an_act_after_the_act_alone_and_once(
     trade = await market.trades.buy((await acts.product(seller)).id, buyer)
     await acts.pay(trade)
     other = await market.trades.buy((await acts.product(seller)).id, buyer)
-    words, page = "판매승인했어요. 이제 물건을 보내 주세요.", f"/trades/{trade.id}"
+    words, page = "판매승인했어요. 이제 상품을 보내 주세요.", f"/trades/{trade.id}"
     async with browsing(market, sells) as browser, browsing(market, buys) as stranger:
         assert words not in await browser.open(f"{page}?say=approved")
         await browser.open(page)
@@ -202,7 +200,7 @@ async def test_a_page_tells_of_an_act_after_the_act_alone_and_once(
 async def test_a_flash_is_believed_from_the_market_alone(acts: Acts, market: Market) -> None:
     (_, pair), (_, other) = [await newcomer(market, name) for name in ("sela", "bora")]
     product = await acts.product(await acts.member())
-    path, words = f"/products/{product.id}", "용품을 올렸어요."
+    path, words = f"/products/{product.id}", "상품을 등록했어요."
     async with browsing(market, pair) as browser:
         session = (
             await market.members.authenticate_cookie(market.members.session_cookie(pair).token)
@@ -266,7 +264,7 @@ async def test_a_payment_that_came_too_late_is_told_as_such(
             answer = await browser.send(f"/payments/{payment.id}/complete")
             told = await browser.open(answer.headers["location"])
             assert "거래가 끝난 뒤에 결제됐어요. 결제하신" in told
-            assert "고맙습니다" not in told
+            assert "감사합니다" not in told
             await market.sweep.cancellations()
 
 
@@ -281,7 +279,7 @@ async def test_money_that_is_not_what_was_asked_for_is_no_thank_you(
         await browser.open(f"/trades/{trade.id}/checkout")
         answer = await browser.send(f"/payments/{payment.id}/complete")
         told = await browser.open(answer.headers["location"])
-        for words in ("결제 내용이 거래와 달라서", "결제를 받지 못했어요", "다시 결제하기"):
+        for words in ("결제 내용이 거래와 달라", "결제가 승인되지 않았어요", "다시 결제하기"):
             assert words in told, words
 
 
@@ -299,9 +297,9 @@ async def test_a_wrong_deposit_is_not_asked_for_again_into_a_dead_account(
         gateway.pay(payment.id, 9_000)
         await market.payments.synchronize(payment.id)
         told = await browser.open(page)
-        for words in ("받지 못했어요", "금액이 달랐어요", "전액 환불돼요", "다시 결제하기"):
+        for words in ("승인되지 않았어요", "금액이 달랐어요", "전액 환불돼요", "다시 결제하기"):
             assert words in told, words
-        assert "환불받을 계좌 알려 주기" in told
+        assert "환불 계좌 입력하기" in told
         assert number not in browser.page
         await browser.open(f"{page}/refund-account")
         assert (await browser.send(f"{page}/refund-account", **ACCOUNT)).status_code == 303

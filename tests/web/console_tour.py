@@ -34,7 +34,7 @@ def console_tour(
     money = {"account_number": buyer.ask_for_account(), "amount": 64_000}
     gateway.post("/control/deposit", json=money).raise_for_status()
     buyer.go(trade)
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     operator.sign_up("하나")
     appoint("하나")
     for name, path in (
@@ -50,11 +50,11 @@ def console_tour(
     operator.go("/console/payments")
     operator.page.locator(".console-rows a").first.click()
     payment = operator.path
-    operator.press("돈 돌려보내기")
+    operator.press("환불하기")
     operator.page.wait_for_url("**/refund")
     yield "console-refund", operator
     operator.fill(amount="4000", reason="다리에 긁힌 자국")
-    operator.press("돌려보내기")
+    operator.press("환불하기")
     operator.page.wait_for_url("**say=console_refund_asked")
     yield "console-payment", operator
     operator.go("/console/cancellations?state=waiting")
@@ -63,7 +63,7 @@ def console_tour(
     yield "console-refund-account", operator
     operator.go("/console/incidents")
     operator.page.locator(".settle [name=how]").first.fill("구매자와 통화해 확인했어요.")
-    operator.press("끝내기")
+    operator.press("처리 완료")
     operator.page.wait_for_url("**say=console_settled")
     yield "console-incident", operator
     operator.go("/console/acts")

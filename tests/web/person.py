@@ -89,7 +89,7 @@ class Person:
         if photo:
             files: Any = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo}
             self.page.locator("[name=photos]").set_input_files(files)
-        self.press("올리기")
+        self.press("등록하기")
         self.page.wait_for_url(re.compile("/products/"))
         return self.path
 

@@ -72,7 +72,7 @@ def test_a_buyer_says_who_they_are_once(come: Come) -> None:
     expect(page.locator(".say")).to_contain_text("결제되지 않았어요")
     expect(page.locator("[name=buyer_phone]")).to_have_value(BORA["buyer_phone"])
     buyer.pay_by_card()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     assert buyer.path == trade
 
 
@@ -84,7 +84,7 @@ def test_a_deposit_pays_and_goes_back(come: Come, strict: RunningMarket) -> None
     money = {"account_number": buyer.ask_for_account(), "amount": 45_000}
     url = f"{strict.sandbox}/control/deposit"
     httpx.post(url, json=money, trust_env=False).raise_for_status()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     buyer.press("결제취소")
     buyer.fill(
         reason="마음이 바뀌었어요", number="110 123 456789", holder="김보라", phone="010-1234-5678"

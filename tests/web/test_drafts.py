@@ -28,7 +28,7 @@ def test_a_form_of_goods_survives_a_sign_out_in_another_tab(visit: Visit) -> Non
     seller.fill(**CHAIR)
     page.locator("[name=photos]").set_input_files(files("one.jpg", "two.jpg"))
     seller.sign_out_in_another_tab()
-    seller.press("올리기")
+    seller.press("등록하기")
     expect(page.get_by_role("alert")).to_contain_text("다시 로그인하면")
     seller.sign_in_again()
     assert seller.path == "/sell"
@@ -37,7 +37,7 @@ def test_a_form_of_goods_survives_a_sign_out_in_another_tab(visit: Visit) -> Non
     thumbs = page.locator(".thumbs img")
     expect(thumbs).to_have_count(2)
     assert all(thumbs.nth(n).evaluate("image => image.naturalWidth") > 0 for n in range(2))
-    seller.press("올리기")
+    seller.press("등록하기")
     page.wait_for_url(re.compile("/products/"))
     expect(page.locator("main h1")).to_have_text(CHAIR["name"])
     assert page.locator("main img[src*='/photos/']").count() >= 2
@@ -49,11 +49,11 @@ def test_a_bad_photo_is_named_and_the_good_ones_stay(visit: Visit) -> None:
     seller.go("/sell")
     seller.fill(**CHAIR)
     page.locator("[name=photos]").set_input_files(files("one.jpg", "bad.jpg", "three.jpg"))
-    seller.press("올리기")
+    seller.press("등록하기")
     expect(page.locator("#wrong-photos")).to_contain_text("bad.jpg")
     expect(page.locator(".thumbs img")).to_have_count(2)
     page.locator("[name=photos]").set_input_files(files("four.jpg"))
-    seller.press("올리기")
+    seller.press("등록하기")
     page.wait_for_url(re.compile("/products/"))
     assert page.locator("main img[src*='/photos/']").count() >= 3
 

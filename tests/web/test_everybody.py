@@ -40,7 +40,7 @@ def test_every_page_speaks_english_a_click_away(visit: Visit) -> None:
     person.go("/signin?next=/me")
     person.page.get_by_role("link", name="English").click()
     assert person.path == "/signin"
-    assert "Good to see you again" in person.text
+    assert "Welcome back" in person.text
     assert "next=%2Fme" in person.page.url or "next=/me" in person.page.url
     assert person.page.locator("html").get_attribute("lang") == "en"
     person.page.get_by_role("link", name="한국어").click()

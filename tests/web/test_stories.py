@@ -20,12 +20,12 @@ def test_a_sale_by_card(visit: Visit) -> None:
     buyer.pay_by_card("limit")
     expect(buyer.page.locator(".say")).to_contain_text("결제되지 않았어요")
     buyer.pay_by_card()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     # Each page changes by itself when the other one acts.
     seller.go(trade)
     seller.press("판매승인")
     seller.sees("구매확정을 기다리고 있어요")
-    buyer.sees("물건을 받으셨나요?")
+    buyer.sees("상품을 받으셨나요?")
     buyer.press("구매확정")
     buyer.sees("거래가 완료됐어요")
     seller.sees("거래가 완료됐어요")
@@ -60,7 +60,7 @@ def test_a_deposit_that_comes_too_late_revives_the_sale(
     gateway.delete("/control/faults").raise_for_status()
     money = {"account_number": number, "amount": 45_000}
     gateway.post("/control/deposit", json=money).raise_for_status()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
 
 
 def test_a_buyer_who_calls_it_off_gets_the_deposit_back(
@@ -71,14 +71,14 @@ def test_a_buyer_who_calls_it_off_gets_the_deposit_back(
     trade = buyer.buy(product)
     money = {"account_number": buyer.ask_for_account(), "amount": 45_000}
     gateway.post("/control/deposit", json=money).raise_for_status()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     buyer.press("결제취소")
     buyer.fill(reason="마음이 바뀌었어요", number="3333-01-1234567", holder="")
     buyer.page.locator("form.form button").click(no_wait_after=True)
     buyer.page.locator("[name=holder]:invalid").wait_for()
     buyer.fill(holder="김준")
     buyer.press("결제취소")
-    expect(buyer.page.locator(".wrong")).to_contain_text("하나를 골라 주세요")
+    expect(buyer.page.locator(".wrong")).to_contain_text("하나를 선택해 주세요")
     buyer.page.locator("[name=bank]").select_option("KAKAO")
     buyer.press("결제취소")
     buyer.sees("취소된 거래예요")
@@ -89,7 +89,7 @@ def test_a_buyer_who_calls_it_off_gets_the_deposit_back(
     buyer.go(product)
     expect(buyer.page.locator(".facts .badge")).to_have_text("판매중")
     buyer.go("/me/notices")
-    expect(buyer.page.locator(".notice strong").first).to_contain_text("돌려드렸어요")
+    expect(buyer.page.locator(".notice strong").first).to_contain_text("환불됐어요")
 
 
 def test_a_phone_pays_in_a_window_that_takes_the_whole_page(visit: Visit) -> None:
@@ -101,4 +101,4 @@ def test_a_phone_pays_in_a_window_that_takes_the_whole_page(visit: Visit) -> Non
     buyer.page.locator("label:has([value=approved])").click()
     buyer.page.locator("footer .pay").click()
     buyer.page.wait_for_url(re.compile(f"{trade}\\?say=paid"))
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")

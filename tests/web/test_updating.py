@@ -78,7 +78,7 @@ def paid(visit: Visit) -> tuple[Person, Person, str]:
     seller, buyer = visit().sign_up("보라"), visit().sign_up("준")
     trade = buyer.buy(seller.sell())
     buyer.pay_by_card()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     seller.go(trade)
     seller.sees("구매자가 결제했어요")
     return seller, buyer, trade

@@ -119,7 +119,7 @@ def test_back_from_the_window_there_is_a_page_with_its_button_and_no_other_attem
     assert attempts(gateway) == 2
     page.locator("label:has([value=approved])").click()
     page.locator("footer .pay").click()
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
 
 
 def test_a_page_that_comes_back_from_the_cache_has_its_button(

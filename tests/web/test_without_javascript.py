@@ -18,16 +18,16 @@ def test_a_sale_without_a_line_of_javascript(visit: Visit, gateway: httpx.Client
     buyer.choose("CARD")
     buyer.press(r"[\d,]+원 결제하기")
     expect(buyer.page.locator("main")).to_contain_text("자바스크립트를 켜거나")
-    buyer.press("다른 방법으로 결제하기")
+    buyer.press("다른 결제수단으로 결제하기")
     money = {"account_number": buyer.ask_for_account(), "amount": 45_000}
     gateway.post("/control/deposit", json=money).raise_for_status()
     expect(buyer.page.locator("#trade .without-js")).to_contain_text("새로 고침")
     heading = buyer.page.locator("#trade .next h2:visible")
     for _ in range(100):
         buyer.go(trade)
-        if heading.inner_text() == "결제가 끝났어요":
+        if heading.inner_text() == "결제가 완료됐어요":
             break
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     seller.go(trade)
     seller.press("판매승인")
     buyer.go(trade)
@@ -49,4 +49,4 @@ def test_the_whole_list_can_be_turned_page_by_page(visit: Visit, shop: RunningMa
     person.press("더 보기")
     expect(person.page.locator(".card")).to_have_count(1)
     person.go("/?q=없는것")
-    expect(person.page.locator(".empty")).to_contain_text("아직 없어요")
+    expect(person.page.locator(".empty")).to_contain_text("검색 결과가 없어요")

@@ -44,7 +44,7 @@ def tour(seller: Person, buyer: Person, gateway: httpx.Client) -> Iterator[Sight
     money = {"account_number": number, "amount": int(CHAIR["price"])}
     gateway.post("/control/deposit", json=money).raise_for_status()
     buyer.go(trade)
-    buyer.sees("결제가 끝났어요")
+    buyer.sees("결제가 완료됐어요")
     yield "paid", buyer
     buyer.go(f"{trade}/cancel")
     yield "cancel", buyer

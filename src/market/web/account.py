@@ -26,6 +26,7 @@ from market.shared.errors import MarketError, NotFound, Unauthenticated
 
 from .forms import Form
 from .page import go, render
+from .translation import gettext_noop as _
 from .visitor import LANGUAGE_LASTS_S, Here, Shop, Visitor, local_path
 
 AuthThrottleDep = NamedDependency[AuthThrottle]
@@ -185,7 +186,7 @@ def password_in(form: Form) -> str:
     """A new password, as somebody typed it."""
     password = form.raw("password")
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        form.fault("password", "{least}자 이상 적어 주세요.", least=PASSWORD_LENGTH_MIN)
+        form.fault("password", _("{least}자 이상 입력해 주세요."), least=PASSWORD_LENGTH_MIN)
     return password
 
 

@@ -25,19 +25,19 @@ from market.shared.text import line
 
 from .chart import bars
 from .console_show import tell
-from .console_words import TOLD
 from .page import render
-from .show import KOREA
+from .translation import KOREA
+from .translation import gettext_noop as _
 from .visitor import Here, Shop, Visitor, provide_visitor
 
 ON_A_PAGE = 30
 SEARCH_LENGTH_MAX = 100
 SPANS = (14, 30, 90)
 CANCELLATIONS = {
-    "under-way": "진행 중",
-    "waiting": "계좌 기다림",
-    "failed": "실패",
-    "done": "끝남",
+    "under-way": _("진행 중"),
+    "waiting": _("계좌 대기"),
+    "failed": _("실패"),
+    "done": _("환불 완료"),
 }
 _ACCOUNT = re.compile(r"[a-z]+|seller:[0-9a-f]{32}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -49,7 +49,7 @@ Asked = Request[Any, Any, State]
 
 
 async def operators_only(
-    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """The guard of the whole console. Raises NotFound for all but operators, who are asked for by
     the database at each request: who was dismissed is out at once."""
@@ -63,7 +63,7 @@ def show(
     shop: Shop, name: str, visitor: Visitor, *, status: int = 200, **facts: Any
 ) -> Response[str]:
     """A page of the console."""
-    return render(shop, f"console/{name}.html", visitor, status=status, console_told=TOLD, **facts)
+    return render(shop, f"console/{name}.html", visitor, status=status, **facts)
 
 
 class ConsoleController(Controller):
@@ -199,7 +199,7 @@ class ConsoleController(Controller):
             shop,
             "jobs",
             visitor,
-            schedule=await console.timetable(),
+            timetable=await console.timetable(),
             queue=await console.queue(),
             failures=await console.failures(ON_A_PAGE),
             pending=await console.pending(clock.now()),

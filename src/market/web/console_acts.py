@@ -17,12 +17,13 @@ from market.payments.operators import OperatorDesk
 from market.payments.refunds import RefundService
 from market.shared.errors import Conflict, NotFound
 from market.shared.ids import CancellationId, PaymentId, TradeId, well_formed
+from market.shared.money import Money
 from market.trades.domain import LONGEST_REASON
 
 from .console import House, Reads, show
 from .forms import Form, account_in, refund_refused
 from .page import flash, go
-from .show import won
+from .translation import gettext_noop as _
 from .visitor import Here, Shop, Visitor
 
 Desk = NamedDependency[OperatorDesk]
@@ -133,8 +134,8 @@ class ConsoleActsController(Controller):
             refund_refused(form, "amount", refusal)
             return _refund_page(shop, visitor, case, demands, form, again=True)
         except AlreadyAsked as refusal:
-            asked = won(int(refusal.context["amount"]))
-            form.fault("amount", "이 양식으로 이미 {amount} 환불을 요청했어요.", amount=asked)
+            asked = Money(int(refusal.context["amount"]))
+            form.fault("amount", _("이 페이지에서 이미 {amount} 환불을 요청했어요."), amount=asked)
             return _refund_page(shop, visitor, case, demands, form, again=True)
         except Conflict as error:
             form.fault("amount", error.code)

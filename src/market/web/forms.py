@@ -18,6 +18,7 @@ from market.shared.phone import phone_number
 from market.shared.text import clean, line, units, won
 
 from .form_body import FormBody
+from .translation import gettext_noop as _
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -50,22 +51,22 @@ class Form:
         """As it is kept, without blanks around it; at most and at least so many characters."""
         text = clean(self.raw(name)).strip().replace("\r\n", "\n")
         if "\0" in text:
-            self.fault(name, "쓸 수 없는 문자가 있어요.")
+            self.fault(name, _("사용할 수 없는 문자가 있어요."))
         elif not text and least:
-            self.fault(name, "꼭 적어 주세요.")
+            self.fault(name, _("필수 항목이에요."))
         elif len(text) < least:
-            self.fault(name, "{least}자 이상 적어 주세요.", least=least)
+            self.fault(name, _("{least}자 이상 입력해 주세요."), least=least)
         elif len(text) > most:
-            self.fault(name, "{most}자까지 적을 수 있어요.", most=most)
+            self.fault(name, _("{most}자까지 입력할 수 있어요."), most=most)
         elif text and pattern and not re.fullmatch(pattern, text):
-            self.fault(name, "형식이 맞지 않아요.")
+            self.fault(name, _("형식이 올바르지 않아요."))
         return text
 
     def line(self, name: str, *, most: int) -> str:
         """A text that stands on one line and reads as it stands, like the API's of its kind."""
         text = self.text(name, most=most)
         if not re.fullmatch(SINGLE_LINE, text):
-            self.fault(name, "쓸 수 없는 문자가 있어요.")
+            self.fault(name, _("사용할 수 없는 문자가 있어요."))
         return line(text)
 
     def won(self, name: str, least: int, most: int) -> int:
@@ -78,9 +79,8 @@ class Form:
 
     def _number(self, name: str, number: int | None, least: int, most: int) -> int:
         if number is None or not least <= number <= most:
-            self.fault(
-                name, "{least}부터 {most}까지의 숫자를 적어 주세요.", least=least, most=f"{most:,}"
-            )
+            words = _("{least}부터 {most}까지의 숫자를 입력해 주세요.")
+            self.fault(name, words, least=least, most=f"{most:,}")
             return -1
         return number
 
@@ -95,7 +95,8 @@ class Form:
         """A phone number in digits, written as people write one."""
         number = phone_number(self.raw(name))
         if number is None:
-            self.fault(name, "형식이 맞지 않아요." if self.raw(name).strip() else "꼭 적어 주세요.")
+            given = self.raw(name).strip()
+            self.fault(name, _("형식이 올바르지 않아요.") if given else _("필수 항목이에요."))
         return number or ""
 
     def choice(self, name: str, kind: type[E]) -> E | None:
@@ -103,7 +104,7 @@ class Form:
         try:
             return kind(self.raw(name))
         except ValueError:
-            self.fault(name, "하나를 골라 주세요.")
+            self.fault(name, _("하나를 선택해 주세요."))
             return None
 
     def files(self, name: str) -> list[UploadFile]:
@@ -120,7 +121,7 @@ class Form:
 
 def refund_refused(form: Form, name: str, refusal: RefundRefused) -> None:
     """Says beside a field that the gateway would not send the money back, and why."""
-    form.fault(name, "결제사가 환불을 거절했어요: {reason}", **refusal.context)
+    form.fault(name, _("결제사가 환불을 거절했어요: {reason}"), **refusal.context)
 
 
 def account_in(form: Form, demands: Demands) -> RefundAccount | None:

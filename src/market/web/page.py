@@ -16,11 +16,10 @@ from markupsafe import Markup
 
 from market.shared.errors import NotFound
 
-from . import console_show
-from .refusals import CODES
-from .show import FILTERS
-from .visitor import Shop, Visitor
-from .words import REFUSED, TOLD, translator
+from . import console_show, show
+from .messages import CONSOLE_FLASH, FLASH, FLASH_FAILURES, PROBLEMS
+from .translation import Translator
+from .visitor import Lang, Shop, Visitor
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -95,17 +94,28 @@ def more_url(path: str, cursor: str) -> str:
     return f"{parts.path}?{urlencode([*kept, ('cursor', cursor)])}"
 
 
-_templates = Environment(
-    loader=PackageLoader("market.web"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters.update({**FILTERS, **console_show.FILTERS})
-_templates.globals.update(
-    asset=_asset_url, more_url=more_url, now=_now, told=TOLD, refused=REFUSED, codes=CODES
-)
+def _environment(lang: Lang) -> Environment:
+    """The templates of one language: Jinja's own names for translating, as globals."""
+    environment = Environment(
+        loader=PackageLoader("market.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    translator = Translator(lang)
+    environment.filters.update({**show.filters(translator), **console_show.filters(translator)})
+    environment.globals.update(
+        _=translator.gettext, _n=translator.ngettext, _p=translator.pgettext, lang=lang
+    )
+    environment.globals.update(asset=_asset_url, more_url=more_url, now=_now)
+    environment.globals.update(
+        flash=FLASH, console_flash=CONSOLE_FLASH, flash_failures=FLASH_FAILURES, problems=PROBLEMS
+    )
+    return environment
+
+
+_ENVIRONMENTS: Mapping[Lang, Environment] = {"ko": _environment("ko"), "en": _environment("en")}
 
 
 _VERSION = "the version of what follows"
@@ -114,9 +124,8 @@ _VERSION = "the version of what follows"
 def live_part(name: str, visitor: Visitor, **facts: Any) -> tuple[str, Markup]:
     """The part `name` of a page that updates itself, and its version, which is the same as long as
     the part is. The template carries it, as `{{ version }}`, to the next request."""
-    body = _templates.get_template(name).render(
-        visitor=visitor, t=translator(visitor.lang), lang=visitor.lang, version=_VERSION, **facts
-    )
+    template = _ENVIRONMENTS[visitor.lang].get_template(name)
+    body = template.render(visitor=visitor, version=_VERSION, **facts)
     version = hashlib.sha256(body.encode()).hexdigest()[:16]
     # What the templates render is escaped already.
     return version, Markup(body.replace(_VERSION, version, 1))  # noqa: S704
@@ -143,10 +152,8 @@ def render(
     **facts: Any,
 ) -> Response[str]:
     """The page `name` for a visitor, in their language, with every header a page needs."""
-    translate = translator(visitor.lang)
-    body = _templates.get_template(name).render(
-        visitor=visitor, t=translate, lang=visitor.lang, sdk_url=sdk_url, **facts
-    )
+    template = _ENVIRONMENTS[visitor.lang].get_template(name)
+    body = template.render(visitor=visitor, sdk_url=sdk_url, **facts)
     given = list(cookies)
     if visitor.say:  # once: a page that is loaded again says nothing
         given.append(shop.forget("flash"))

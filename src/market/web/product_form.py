@@ -29,14 +29,15 @@ from market.shared.text import cut, plain
 
 from .forms import Form
 from .page import render
+from .translation import gettext_noop as _
 from .visitor import Shop, Visitor
 
 TEXTS = ("name", "price", "quantity", "description", "revision")
 # Longer than any of them may be; what is longer still was no one's typing.
 LONGEST_TEXT = 2 * DESCRIPTION_LENGTH_MAX
 LONGEST_FILE_NAME = 40
-REFUSED_PHOTOS = (
-    "올릴 수 없는 파일이에요: {names}. 8MB, 1억 1천만 화소까지 돼요(PNG 2,400만, WebP 1,200만)."
+REFUSED_PHOTOS = _(
+    "올릴 수 없는 파일이에요: {names}. 8MB, 1억 1천만 화소까지 가능해요(PNG 2,400만, WebP 1,200만)."
 )
 _REFUSED = "refused_photos"
 
