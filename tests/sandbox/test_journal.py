@@ -25,6 +25,37 @@ def test_a_hidden_test_payment_and_an_unknown_id_are_told_apart(client: Client) 
     assert "v1_list_hides_test" in entries(client)[0]["reason"]
 
 
+def test_an_id_that_is_nearly_right_is_explained(client: Client) -> None:
+    imp_uid = client.v1_paid("order-1")
+    client.v2_paid("order-2")
+    (tx_id,) = (
+        item["tx_id"]
+        for item in client.control("GET", "payments")["items"]
+        if item["order_id"] == "order-2"
+    )
+    order = {"totalAmount": 1000, "currency": "KRW"}
+    client.v2_ok("POST", "/payments/order-3/pre-register", order)
+    cancel = {"reason": "r"}
+    calls = (
+        (client.v1("GET", "/payments/order-1"), f"its newest attempt is {imp_uid}"),
+        (client.v1("GET", f"/payments/find/{imp_uid}"), "its order is order-1"),
+        (client.v1("GET", f"/payments/{tx_id}"), "a payment of V2 has this id"),
+        (client.v1("GET", "/payments/findAll/order-2"), "which V1 does not show"),
+        (client.v1("POST", "/payments/cancel", {"imp_uid": "order-1"}), "an order's id"),
+        (client.v1("POST", "/payments/cancel", {"merchant_uid": imp_uid}), "an attempt's id"),
+        (client.v2("GET", f"/payments/{tx_id}"), "its order is order-2"),
+        (client.v2("POST", f"/payments/{tx_id}/cancel", cancel), "its order is order-2"),
+        (client.v2("GET", "/payments/order-3"), "no window was opened yet"),
+    )
+    said = [entry["reason"] for entry in reversed(entries(client, "?refused=true"))]
+    assert len(said) == len(calls)
+    for (response, words), reason in zip(calls, said, strict=True):
+        assert words in reason
+        assert words not in response.text
+    client.v2("GET", "/payments/order-4")
+    assert ";" not in entries(client)[0]["reason"]
+
+
 def test_a_call_is_kept_with_both_its_sides(client: Client) -> None:
     client.v2_paid("order-1")
     body = {"reason": "변심", "amount": 5000}

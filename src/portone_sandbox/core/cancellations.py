@@ -22,6 +22,7 @@ from portone_sandbox.core.errors import (
 )
 from portone_sandbox.core.locale import KST
 from portone_sandbox.core.money import split_vat
+from portone_sandbox.core.near_misses import explain_unknown_order
 from portone_sandbox.core.payments import (
     AccountRefund,
     Cancellation,
@@ -109,6 +110,7 @@ def find_attempt_of(
     """
     attempts = sandbox.store.list_attempts(order_id, version)
     if not attempts:
+        explain_unknown_order(sandbox.store, order_id, version or "V2")
         raise PaymentNotFound
     paid = [p for p in attempts if p.was_paid]
     return next((p for p in paid if p.cancellable > 0), (paid or attempts)[-1])

@@ -11,6 +11,7 @@ from portone_sandbox.core.errors import PaymentNotFound
 from portone_sandbox.core.faults import Faults
 from portone_sandbox.core.ids import Ids
 from portone_sandbox.core.journal import Journal
+from portone_sandbox.core.near_misses import explain_unknown_attempt
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.settings import Credentials, Settings
 from portone_sandbox.core.store import Store
@@ -126,6 +127,7 @@ class SandboxState:
         """An attempt by imp_uid or transaction id; raises PaymentNotFound."""
         payment = self.store.find_payment(tx_id)
         if payment is None:
+            explain_unknown_attempt(self.store, tx_id)
             raise PaymentNotFound
         return payment
 

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from portone_sandbox.core.errors import InvalidRequest, PaymentNotFound
 from portone_sandbox.core.fields import Fields, read_fields, read_list
 from portone_sandbox.core.journal import explain, watch_unread
+from portone_sandbox.core.near_misses import explain_unknown_order
 from portone_sandbox.core.payments import Payment
 from portone_sandbox.core.request import AnyRequest, SandboxDep, read_path
 from portone_sandbox.core.state import SandboxState
@@ -33,6 +34,7 @@ _SORT_KEYS = {"started": "requested_at", "paid": "paid_at", "updated": "updated_
 def visible(payment: Payment) -> Payment:
     """The payment, if V1 knows it; V2's are not found here."""
     if payment.version != "V1":
+        explain("a payment of V2 has this id, which V1 does not show")
         raise PaymentNotFound
     return payment
 
@@ -176,7 +178,11 @@ def _attempts(sandbox: SandboxState, merchant_uid: str) -> list[Payment]:
     if sandbox.settings.v1_list_hides_test:
         explain("test payments: v1_list_hides_test hides them")
         return []
-    return sandbox.store.list_attempts(read_path(merchant_uid), "V1")
+    order_id = read_path(merchant_uid)
+    found = sandbox.store.list_attempts(order_id, "V1")
+    if not found:
+        explain_unknown_order(sandbox.store, order_id, "V1")
+    return found
 
 
 def _of_status(sandbox: SandboxState, payments: list[Payment], word: str | None) -> list[Payment]:

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from portone_sandbox.core import banks
 from portone_sandbox.core.errors import InvalidRequest, PaymentNotFound
+from portone_sandbox.core.near_misses import explain_unknown_order
 from portone_sandbox.core.payment_flow import Opening, preview
 from portone_sandbox.core.payments import Payment, Status
 from portone_sandbox.core.request import AnyRequest, SandboxDep
@@ -98,6 +99,7 @@ def get_current(sandbox: SandboxState, payment_id: str) -> Payment:
         opening = Opening(order_id=order.id, version=order.version, amount=order.amount or 0)
         return preview(sandbox, opening, order)
     if current is None:
+        explain_unknown_order(sandbox.store, payment_id, "V2")
         raise PaymentNotFound("결제 건이 존재하지 않습니다.")
     return current
 
