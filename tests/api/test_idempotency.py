@@ -112,7 +112,7 @@ async def test_two_processes_with_one_key_make_one_trade(
     assert await market.db.fetch_value("SELECT count(*) FROM trades") == 1
 
 
-async def test_of_two_who_list_with_one_key_at_once_one_is_told_so(
+async def test_concurrent_listings_with_one_key_get_one_conflict(
     client: Client, market: Market, dsn: str
 ) -> None:
     seller = await client.member()

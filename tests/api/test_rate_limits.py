@@ -205,7 +205,7 @@ PAY: Mapping[str, Any] = {"method": "CARD"}
         ("/api/trades/{trade}/cancel", CANCEL, CANCEL_BY_MEMBER),
     ],
 )
-async def test_what_reaches_the_gateway_is_counted_by_member(
+async def test_requests_that_reach_the_gateway_are_limited_by_member(
     client: Client, market: Market, path: str, body: Any, limit: RateLimit
 ) -> None:
     """However many payments somebody has; and whoever uses up their own turns takes no other's."""

@@ -133,7 +133,9 @@ async def test_an_edit_is_found_by_its_new_words_alone(acts: Acts, market: Marke
     assert [await finds(q) for q in ("chair", "탁자", "대리석 탁자")] == [[], [made.id], [made.id]]
 
 
-async def test_whatever_adds_or_renames_a_product_is_found(acts: Acts, db: Database) -> None:
+async def test_added_and_renamed_products_are_found_however_they_were_written(
+    acts: Acts, db: Database
+) -> None:
     """The release before, and whoever writes SQL."""
     made = await acts.product(await acts.member())
     words = "SELECT words FROM product_texts WHERE product_id = $1"

@@ -112,7 +112,7 @@ async def test_a_signature_over_the_same_words_in_other_bytes_is_none(
     assert await db.fetch(_BODIES) == []
 
 
-async def test_what_is_too_old_or_without_a_signature_stays_out(
+async def test_old_or_unsigned_webhooks_are_refused(
     door: httpx.AsyncClient, settings: Settings, clock: MovableClock, db: Database
 ) -> None:
     headers = signed(settings, clock, b"{}")

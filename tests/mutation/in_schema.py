@@ -114,7 +114,7 @@ TRIGGERS = {
 VOICES = {"trades": "trades_tell", "payments": "payments_tell"}
 # They keep what searches look through.
 KEEPERS = {
-    "products_text_added": "test_whatever_adds_or_renames_a_product_is_found",
+    "products_text_added": "test_added_and_renamed_products_are_found_however_they_were_written",
     "products_text_changed": "test_an_edit_is_found_by_its_new_words_alone",
 }
 _HEARD = "pages/test_waiting.py::test_{}_is_heard_by_those_who_wait_for_it_alone"

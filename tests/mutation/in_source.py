@@ -26,9 +26,9 @@ _REFUNDS = "services/test_refunds.py::"
 _AUTH = "api/test_auth.py::"
 _TERMS = "services/test_refund_terms.py::"
 _LOCKED = _LAST_LINE + "test_a_locked_row_keeps_everybody_else_out[{}]"
-_PASSED_OVER = _BETWEEN + "test_what_one_worker_takes_up_another_passes_over[{}]"
-_LOCK_ORDER = _BETWEEN + "test_who_waits_for_the_product_holds_nothing_that_comes_after_it[{}]"
-_READ_BEFORE = _LAST_LINE + "test_what_changed_since_it_was_read_is_not_overwritten"
+_PASSED_OVER = _BETWEEN + "test_rows_leased_by_one_worker_are_skipped_by_another[{}]"
+_LOCK_ORDER = _BETWEEN + "test_a_wait_for_the_product_holds_no_later_lock[{}]"
+_READ_BEFORE = _LAST_LINE + "test_a_stale_save_overwrites_nothing"
 _OVERTAKEN = _BETWEEN + "test_a_confirmation_that_came_between_is_not_counted_twice"
 
 LOCKS = (
@@ -85,7 +85,7 @@ LOCKS = (
     InSource(
         "incident row locked",
         row_lock(),
-        ("services/test_incidents.py::test_of_two_who_settle_at_once_one_answers_for_it",),
+        ("services/test_incidents.py::test_concurrent_resolutions_of_an_incident_succeed_once",),
     ),
     InSource("due payments leased to one worker", row_lock(), (_PASSED_OVER.format("payments"),)),
     InSource(
@@ -111,12 +111,12 @@ LOCKS = (
     InSource(
         "payment locked while its account is leased",
         other_method("get_for_update", "get"),
-        (_BETWEEN + "test_of_two_who_find_the_lease_of_an_account_free_one_gets_it",),
+        (_BETWEEN + "test_concurrent_requests_get_one_lease_of_an_account",),
     ),
     InSource(
         "one caller at a time has an account opened",
         operand("leased"),
-        ("services/test_beginning.py::test_of_four_who_begin_at_once_one_opens_an_account",),
+        ("services/test_beginning.py::test_four_concurrent_begins_open_one_account_that_all_see",),
     ),
     InSource(
         "trade locked while a payment begins",
@@ -131,7 +131,7 @@ LOCKS = (
     InSource(
         "one request per Idempotency-Key",
         sql("pg_try_advisory_xact_lock($1)", "$1::bigint IS NOT NULL"),
-        (_KEYS + "test_of_two_who_list_with_one_key_at_once_one_is_told_so",),
+        (_KEYS + "test_concurrent_listings_with_one_key_get_one_conflict",),
     ),
     InSource(
         "one purchase per Idempotency-Key in all batches",
@@ -216,12 +216,12 @@ ONCE = (
     InSource(
         "a failed request drops its own lease alone",
         sql("claimed_until = $2 AND answer IS NULL", "$2::timestamptz IS NOT NULL"),
-        (_BETWEEN + "test_who_fails_after_his_claim_lapsed_leaves_his_successors_alone",),
+        (_BETWEEN + "test_a_failure_after_its_lease_expired_keeps_the_next_lease",),
     ),
     InSource(
         "the first stored response stands",
         sql("WHERE idempotency_keys.answer IS NULL"),
-        (_BETWEEN + "test_the_answer_that_was_kept_first_stands",),
+        (_BETWEEN + "test_the_first_stored_response_stands",),
     ),
     InSource(
         "no gateway call inside a transaction",
@@ -264,13 +264,13 @@ SIGNATURES = (
         operand("_is_recent"),
         (
             "payments/test_signature.py::test_five_minutes_either_way_are_tolerated",
-            "contracts/test_webhook_v2.py::test_what_is_too_old_or_without_a_signature_stays_out",
+            "contracts/test_webhook_v2.py::test_old_or_unsigned_webhooks_are_refused",
         ),
     ),
     InSource(
         "webhooks verified before they are read",
         statement(),
-        ("contracts/test_webhook_v2.py::test_what_is_too_old_or_without_a_signature_stays_out",),
+        ("contracts/test_webhook_v2.py::test_old_or_unsigned_webhooks_are_refused",),
     ),
     InSource(
         "CSRF token compared",
@@ -285,7 +285,7 @@ SIGNATURES = (
     InSource(
         "one member's form is not kept for another",
         condition(),
-        ("pages/test_drafts.py::test_what_is_kept_for_one_member_is_not_there_for_another",),
+        ("pages/test_drafts.py::test_a_draft_is_visible_to_its_member_alone",),
     ),
     InSource(
         "flash message authenticated",
@@ -344,7 +344,7 @@ DEADLINES = (
     InSource(
         "a long statement's connection is watched",
         condition("not idle"),
-        (_SILENCE + "test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_for_it",),
+        (_SILENCE + "test_a_long_statement_is_dropped_once_the_server_stops_working_on_it",),
     ),
 )
 
@@ -402,7 +402,7 @@ TERMS = (
     ),
 )
 
-_COUNTED = "api/test_rate_limits.py::test_what_reaches_the_gateway_is_counted_by_member"
+_COUNTED = "api/test_rate_limits.py::test_requests_that_reach_the_gateway_are_limited_by_member"
 _COMPLETIONS = "services/test_completions.py::"
 _LOOKING = "services/test_looking.py::"
 _FORMS = "pages/test_limits.py::test_forms_that_reach_the_gateway_are_counted_by_member"

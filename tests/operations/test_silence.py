@@ -107,7 +107,7 @@ async def test_a_transaction_ends_wherever_its_line_goes_silent(
 
 
 @pytest.mark.parametrize("use", [ask, write])
-async def test_whoever_is_broken_off_on_a_silent_line_waits_no_longer(dsn: str, use: Use) -> None:
+async def test_an_aborted_call_on_a_silent_connection_waits_no_longer(dsn: str, use: Use) -> None:
     async with line(dsn) as cable, pooled(cable, size=1) as db, asyncio.timeout(WITHIN_S):
         await use(db)
         cable.silence()
@@ -117,9 +117,7 @@ async def test_whoever_is_broken_off_on_a_silent_line_waits_no_longer(dsn: str, 
         await ask(db)
 
 
-async def test_whoever_is_broken_off_while_a_row_is_held_leaves_no_trace(
-    dsn: str, db: Database
-) -> None:
+async def test_an_aborted_call_behind_a_held_row_leaves_no_trace(dsn: str, db: Database) -> None:
     """The server goes on for nobody until its own limit; what it did is not kept."""
     await db.execute("CREATE TABLE kept (id int PRIMARY KEY, n int)")
     await db.execute("INSERT INTO kept VALUES (1, 0)")
@@ -188,7 +186,7 @@ def test_we_wait_longer_than_the_server_may_take() -> None:
     assert LIMITS.answer > LIMITS.statement > LIMITS.lock
 
 
-async def test_who_runs_into_the_servers_own_limit_keeps_the_connection(dsn: str) -> None:
+async def test_a_statement_beyond_the_servers_limit_keeps_its_connection(dsn: str) -> None:
     async with line(dsn) as cable, pooled(cable, size=1) as db, asyncio.timeout(WITHIN_S):
         await ask(db)
         taken = cable.taken
@@ -219,7 +217,7 @@ async def test_a_listener_on_a_silent_line_hears_again(dsn: str, db: Database) -
         await notifier.close()
 
 
-async def test_who_waits_for_news_is_served_while_nobody_can_listen(dsn: str) -> None:
+async def test_waiting_pages_are_served_while_listening_fails(dsn: str) -> None:
     async with line(dsn) as cable, pooled(cable) as beyond:
         cable.go_dead()
         notifier = Notifier(beyond.listen_connection, "test")
@@ -230,7 +228,7 @@ async def test_who_waits_for_news_is_served_while_nobody_can_listen(dsn: str) ->
         await notifier.close()
 
 
-async def test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_for_it(
+async def test_a_long_statement_is_dropped_once_the_server_stops_working_on_it(
     dsn: str,
 ) -> None:
     async with line(dsn) as cable:
@@ -242,7 +240,7 @@ async def test_what_may_take_long_is_dropped_once_the_server_has_nothing_to_do_f
                 await connection.execute("SELECT 1")
 
 
-async def test_what_takes_long_and_is_worked_on_is_left_alone(dsn: str) -> None:
+async def test_a_long_statement_that_the_server_works_on_is_kept(dsn: str) -> None:
     connection = await connect(dsn, "test", answer=None)
     async with watched(connection, dsn, interval_s=0.05):
         await connection.execute("SELECT pg_sleep(0.5)")

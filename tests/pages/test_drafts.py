@@ -118,9 +118,7 @@ async def test_who_signed_in_again_meanwhile_gets_their_form_at_once(
     assert await colours(guest, page.text) == [GREEN]
 
 
-async def test_what_is_kept_for_one_member_is_not_there_for_another(
-    guest: Guest, market: Market
-) -> None:
+async def test_a_draft_is_visible_to_its_member_alone(guest: Guest, market: Market) -> None:
     await member(guest, market)
     fields = {**Fields((await guest.get("/sell")).text, "/sell").values, **CHAIR}
     await guest.send("/signout")

@@ -46,7 +46,7 @@ async def test_an_account_opens_no_window(acts: Acts, market: Market) -> None:
 # ── one account, however many ask (P6) ──
 
 
-async def test_of_four_who_begin_at_once_one_opens_an_account_and_all_are_shown_it(
+async def test_four_concurrent_begins_open_one_account_that_all_see(
     acts: Acts, gateway: MemoryGateway, settings: Settings, db: Database, clock: MovableClock
 ) -> None:
     trade = await acts.trade()

@@ -92,7 +92,7 @@ WHICH = {
 
 
 @pytest.mark.parametrize("rows", DUE)
-async def test_what_one_worker_takes_up_another_passes_over(
+async def test_rows_leased_by_one_worker_are_skipped_by_another(
     acts: Acts, market: Market, gateway: MemoryGateway, dsn: str, rows: str
 ) -> None:
     trade, _ = await acts.paid_trade()
@@ -107,7 +107,7 @@ async def test_what_one_worker_takes_up_another_passes_over(
     assert len(await DUE[rows](market)) == 1
 
 
-async def test_of_two_who_find_the_lease_of_an_account_free_one_gets_it(
+async def test_concurrent_requests_get_one_lease_of_an_account(
     acts: Acts, market: Market, gateway: MemoryGateway, dsn: str
 ) -> None:
     trade = await acts.trade()
@@ -141,7 +141,7 @@ async def refund_a_part(market: Market, trade: Trade, payment_id: PaymentId) -> 
 
 
 @pytest.mark.parametrize("act", [look_again, call_off, refund_a_part])
-async def test_who_waits_for_the_product_holds_nothing_that_comes_after_it(
+async def test_a_wait_for_the_product_holds_no_later_lock(
     acts: Acts, market: Market, gateway: MemoryGateway, db: Database, dsn: str, act: Act
 ) -> None:
     trade, payment_id = await acts.paid_trade()
@@ -188,7 +188,7 @@ async def begin(market: Market, work: Called) -> "asyncio.Task[EncodedResponse]"
     return task
 
 
-async def test_who_fails_after_his_claim_lapsed_leaves_his_successors_alone(
+async def test_a_failure_after_its_lease_expired_keeps_the_next_lease(
     market: Market, clock: MovableClock
 ) -> None:
     slow, next_ = Called(GatewayUnavailable()), Called(EncodedResponse(200, b"{}"))
@@ -216,7 +216,7 @@ async def test_a_clock_that_is_put_back_does_not_prolong_a_claim(
     await first
 
 
-async def test_the_answer_that_was_kept_first_stands(market: Market, clock: MovableClock) -> None:
+async def test_the_first_stored_response_stands(market: Market, clock: MovableClock) -> None:
     slow, quick = Called(EncodedResponse(200, b'"slow"')), Called(EncodedResponse(200, b'"quick"'))
     first = await begin(market, slow)
     clock.move(seconds=LEASE.total_seconds())

@@ -52,7 +52,9 @@ async def test_a_long_list_is_whole_and_in_order(market: Market, db: Database) -
     assert ids == sorted(ids)
 
 
-async def test_of_two_who_settle_at_once_one_answers_for_it(market: Market, db: Database) -> None:
+async def test_concurrent_resolutions_of_an_incident_succeed_once(
+    market: Market, db: Database
+) -> None:
     await SqlIncidents(db).report("unknown_here", None, {}, "V1:imp_1")
     (found,) = await listed(market)
     ends = await asyncio.gather(

@@ -350,9 +350,7 @@ async def test_a_row_is_not_locked_outside_a_transaction(db: Database, table: st
         await LOCKS[table](db, "0" * 32)
 
 
-async def test_what_changed_since_it_was_read_is_not_overwritten(
-    acts: Acts, market: Market, db: Database
-) -> None:
+async def test_a_stale_save_overwrites_nothing(acts: Acts, market: Market, db: Database) -> None:
     trade, payment_id = await acts.paid_trade()
     payment = await SqlPayments(db, Encryptor(["k"])).get(payment_id)
     stores: list[tuple[Any, Any, list[Any]]] = [
