@@ -1,5 +1,6 @@
 """HTTP calls to sign-in providers."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ Shape = TypeVar("Shape")
 
 # A person waits for the page: a provider that takes longer counts as unavailable.
 HTTP_TIMEOUT = httpx.Timeout(5.0, connect=3.0, pool=2.0)
+# httpx counts from byte to byte; this is for all of a response.
+FETCH_WITHIN_S = 10.0
 POOL = httpx.Limits(max_connections=20, max_keepalive_connections=5)
 
 _HTTP_BAD_REQUEST = 400
@@ -47,8 +50,9 @@ async def fetch(client: httpx.AsyncClient, request: httpx.Request, shape: type[S
     if in_transaction():
         raise RuntimeError("no network call inside a transaction")
     try:
-        response = await client.send(request)
-    except httpx.HTTPError as cause:
+        async with asyncio.timeout(FETCH_WITHIN_S):
+            response = await client.send(request)
+    except (httpx.HTTPError, TimeoutError) as cause:
         _log.warning("social_unreachable", host=request.url.host, trouble=type(cause).__name__)
         raise ProviderUnavailable from cause
     if response.status_code in {_HTTP_BAD_REQUEST, _HTTP_UNAUTHORIZED}:

@@ -1,6 +1,9 @@
 """How both versions' calls travel, and what it means when one does not arrive."""
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -13,7 +16,7 @@ from market.payments.record import Seen, Snapshot
 from market.shared.errors import GatewayUnavailable
 from market.shared.money import Money
 
-from .breaker import Breaker
+from .breaker import Breaker, Call
 
 # PortOne advises to wait long: a dropped connection does not stop what the server began. For a
 # free connection of our own there is no reason to: with all of them taken, buyers are told soon.
@@ -21,6 +24,9 @@ PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=2.0)
 # Calls take a fraction of a second, so 20 at once carry far more payments than one process begins;
 # and no more than 20 ever wait on a gateway that hangs.
 POOL = httpx.Limits(max_connections=20, max_keepalive_connections=20)
+
+# A call that its caller gave up after so long had no answer: it counts for the circuit breaker.
+HANGS_AFTER_S = 5.0
 
 _HTTP_TOO_MANY = 429
 _HTTP_SERVER_ERROR = 500
@@ -54,6 +60,9 @@ class Transport:
         self._api_url = api_url
         self._breaker = breaker
         self._timeout = timeout
+        # httpx counts from byte to byte: a gateway that sends one now and then would be awaited
+        # without an end.
+        self._within_s = sum(each or 0.0 for each in (timeout.pool, timeout.connect, timeout.read))
         self._refuses = refuses
 
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -65,14 +74,18 @@ class Transport:
         url = self._api_url + path
         with self._breaker.call() as call:
             try:
-                response = await self._client.request(method, url, timeout=self._timeout, **request)
+                with _given_up(call):
+                    async with asyncio.timeout(self._within_s):
+                        response = await self._client.request(
+                            method, url, timeout=self._timeout, **request
+                        )
             except httpx.PoolTimeout as cause:
                 # It never left. No failure of theirs: a rush of ours must not open the breaker.
                 raise GatewayUnavailable from cause
             except (httpx.ConnectError, httpx.ConnectTimeout) as cause:
                 call.failed()
                 raise GatewayUnavailable from cause  # it never left
-            except httpx.HTTPError as cause:
+            except (httpx.HTTPError, TimeoutError) as cause:
                 call.failed()
                 raise OutcomeUnknown from cause
             if response.status_code >= _HTTP_SERVER_ERROR and not self._refuses(response):
@@ -82,6 +95,18 @@ class Transport:
         if response.status_code == _HTTP_TOO_MANY:
             raise GatewayUnavailable("The payment gateway asks us to slow down.")
         return response
+
+
+@contextmanager
+def _given_up(call: Call) -> Iterator[None]:
+    """A call that hung until its caller gave it up has failed."""
+    began = time.monotonic()
+    try:
+        yield
+    except asyncio.CancelledError:
+        if time.monotonic() - began >= HANGS_AFTER_S:
+            call.failed()
+        raise
 
 
 def asked_back(cancellation: Cancellation) -> int:
