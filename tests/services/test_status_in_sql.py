@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import market
+from market.kit.audit import SqlAudit
 from market.kit.db.database import Database
 from market.trades.domain import Status
 from tests.domain.test_product import product
@@ -119,3 +120,10 @@ def test_only_trades_name_a_trade_s_states_in_sql() -> None:
         and named.search(text.value)
     ]
     assert elsewhere == []
+
+
+async def test_an_audit_entry_knows_type_and_id_of_its_subject(db: Database) -> None:
+    audit = SqlAudit(db)
+    await audit.record("bora", "look", f"payment {PAYMENT}", "why")
+    (entry,) = await audit.list(None, 10)
+    assert (entry.subject_type, entry.subject_id) == ("payment", PAYMENT)

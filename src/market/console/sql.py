@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from market.kit.db.database import Database, Row
+from market.kit.db.rows import to_record
 from market.shared.audit import AuditEntry
 from market.shared.errors import NotFound
 from market.shared.ids import PaymentId, TradeId, well_formed
@@ -108,7 +109,8 @@ _INCIDENT = """
     FROM incidents i
     """ + _NAMED.format("i.settled_by")  # noqa: S608 # our own words
 _ACT = """
-    SELECT a.id, a.at, a.actor, a.act, a.subject, a.reason, coalesce(m.nickname, a.actor) AS who
+    SELECT a.id, a.at, a.actor, a.act, a.subject, a.subject_type, a.subject_id, a.reason,
+           coalesce(m.nickname, a.actor) AS who
     FROM operator_acts a
     """ + _NAMED.format("a.actor")  # noqa: S608 # our own words
 _STATES = {
@@ -259,7 +261,7 @@ class SqlConsole:
             before,
             wanted.limit + 1,
         )
-        lines = [ActLine(AuditEntry(*tuple(row)[:6]), row["who"]) for row in rows]
+        lines = [ActLine(to_record(AuditEntry, row), row["who"]) for row in rows]
         return Page.from_rows(lines, wanted, lambda line: str(line.act.id))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from market.shared.audit import AuditEntry
 
 from .db.database import Database
+from .db.rows import to_record
 
 
 class SqlAudit:
@@ -25,10 +26,11 @@ class SqlAudit:
     async def list(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
         rows = await self._db.fetch(
             """
-            SELECT id, at, actor, act, subject, reason FROM operator_acts
-            WHERE $1::bigint IS NULL OR id < $1 ORDER BY id DESC LIMIT $2
+            SELECT a.id, a.at, a.actor, a.act, a.subject, a.subject_type, a.subject_id, a.reason
+            FROM operator_acts a
+            WHERE $1::bigint IS NULL OR a.id < $1 ORDER BY a.id DESC LIMIT $2
             """,
             before,
             limit,
         )
-        return [AuditEntry(*row) for row in rows]
+        return [to_record(AuditEntry, row) for row in rows]

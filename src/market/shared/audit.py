@@ -1,4 +1,4 @@
-"""What operators did, as a port."""
+"""The audit log of operators, as a port."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """`actor` (a member's id, or a name given in a shell) did `act` to `subject`, for `reason`."""
+    """`actor` (a member's id, or a name given in a shell) did `act` to `subject`, for `reason`. A
+    subject has a type and an id: "payment 0f…"."""
 
     id: int
     at: datetime
     actor: str
     act: str
     subject: str
+    subject_type: str
+    subject_id: str
     reason: str
 
 
