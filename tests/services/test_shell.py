@@ -52,7 +52,7 @@ async def test_incidents_are_listed_and_settled_in_words(shell: Shell, db: Datab
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("7", "--by", "bora", "--how", "x"), "There is no such thing"),
+        (("7", "--by", "bora", "--how", "x"), "Not found"),
         (("1", "--by", " ", "--how", "x"), "Say who settles it, and how."),
         (("1", "--by", "bora"), "Missing option '--how'"),
     ],
