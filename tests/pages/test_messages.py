@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 
 from market import web
 from market.shared.notification import NotificationKind
-from market.web import console_show, show
+from market.web import console_filters, filters
 from market.web.messages import CONSOLE_FLASH, FLASH, FLASH_FAILURES
 from market.web.translation import Translator
 
@@ -107,7 +107,7 @@ def test_english_counts() -> None:
 
 
 def test_every_notice_has_words_for_both_sides() -> None:
-    assert set(show.TOLD_BUYER) == set(show.TOLD_SELLER) == set(NotificationKind)
+    assert set(filters.TOLD_BUYER) == set(filters.TOLD_SELLER) == set(NotificationKind)
 
 
 def test_what_did_not_come_off_is_one_of_what_pages_say() -> None:
@@ -119,4 +119,4 @@ def test_every_job_has_words() -> None:
     source = (ROOT.parent / "worker.py").read_text()
     jobs = set(re.findall(r'\("(\w+)", EVERY_', source))
     assert jobs, "no timetable was found"
-    assert jobs <= console_show.JOBS.keys()
+    assert jobs <= console_filters.JOBS.keys()

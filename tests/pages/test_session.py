@@ -5,7 +5,7 @@ import pytest
 from market.app import Market
 from market.members.domain import TokenInvalid
 from market.web.page import policy
-from market.web.visitor import Shop, local_path
+from market.web.visitor import Shop, safe_next
 
 from .conftest import Guest
 
@@ -97,11 +97,11 @@ async def test_programs_are_answered_problems_where_browsers_see_pages(guest: Gu
     ],
 )
 def test_only_a_path_of_this_site_is_led_to(away: str) -> None:
-    assert local_path(away) == "/"
+    assert safe_next(away) == "/"
 
 
 def test_a_path_of_this_site_keeps_its_query() -> None:
-    assert local_path("/me/purchases?status=PAID") == "/me/purchases?status=PAID"
+    assert safe_next("/me/purchases?status=PAID") == "/me/purchases?status=PAID"
 
 
 async def test_a_wrong_password_is_told_beside_the_field_and_kept_nowhere(guest: Guest) -> None:

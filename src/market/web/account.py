@@ -27,7 +27,7 @@ from market.shared.errors import MarketError, NotFound, Unauthenticated
 from .forms import Form
 from .page import go, render
 from .translation import gettext_noop as _
-from .visitor import LANGUAGE_LASTS_S, Here, Shop, Visitor, local_path
+from .visitor import LANGUAGE_LASTS_S, Here, Shop, Visitor, safe_next
 
 AuthThrottleDep = NamedDependency[AuthThrottle]
 Social = NamedDependency[SocialSignIn]
@@ -50,7 +50,7 @@ class AccountController(Controller):
         self, request: Asked, visitor: Here, shop: House, social: Social
     ) -> Response[Any]:
         """The form; who is signed in already is sent on."""
-        next = local_path(request.query_params.get("next"))
+        next = safe_next(request.query_params.get("next"))
         if visitor.caller is not None:
             return go(next)
         return _sign_in_page(shop, visitor, social, next, None)
@@ -67,7 +67,7 @@ class AccountController(Controller):
         client_address: ClientAddress,
     ) -> Response[Any]:
         form = await Form.of(request)
-        next = local_path(form.raw("next"))
+        next = safe_next(form.raw("next"))
         await auth_throttle.sign_in(client_address, form.raw("email")[:EMAIL_LENGTH_MAX])
         try:
             pair = await members.sign_in(
@@ -76,10 +76,10 @@ class AccountController(Controller):
         except WrongCredentials as error:
             form.fault("password", error.code)
             return _sign_in_page(shop, visitor, social, next, form)
-        return welcome(shop, members, pair, next)
+        return log_in(shop, members, pair, next)
 
     @get("/signin/social")
-    async def come_from_provider(
+    async def oauth_callback(
         self,
         request: Asked,
         shop: House,
@@ -92,7 +92,7 @@ class AccountController(Controller):
         """Back from a provider with a code of ours, good once, in the browser that began alone."""
         await auth_throttle.social(client_address)
         given = request.query_params
-        next, browser = local_path(given.get("next")), flow_cookie.find(request)
+        next, browser = safe_next(given.get("next")), flow_cookie.find(request)
         try:
             if browser is None or "code" not in given:
                 raise SocialCodeInvalid
@@ -101,13 +101,13 @@ class AccountController(Controller):
             return go("/signin", next=next, refused=given.get("error", refusal.code))
         if (await members.member_of(pair)).password_ended_at is not None:
             next = f"/me/password?{urlencode({'next': next})}"
-        return welcome(shop, members, pair, next)
+        return log_in(shop, members, pair, next)
 
     @get("/signup")
     async def sign_up_page(
         self, request: Asked, visitor: Here, shop: House, social: Social
     ) -> Response[Any]:
-        next = local_path(request.query_params.get("next"))
+        next = safe_next(request.query_params.get("next"))
         if visitor.caller is not None:
             return go(next)
         return _sign_up_page(shop, visitor, social, next, None)
@@ -124,7 +124,7 @@ class AccountController(Controller):
         client_address: ClientAddress,
     ) -> Response[Any]:
         form = await Form.of(request)
-        next = local_path(form.raw("next"))
+        next = safe_next(form.raw("next"))
         await auth_throttle.sign_up(client_address, form.raw("email")[:EMAIL_LENGTH_MAX])
         email = form.text("email", most=EMAIL_LENGTH_MAX, pattern=EMAIL)
         nickname = form.line("nickname", most=NICKNAME_LENGTH_MAX)
@@ -133,7 +133,7 @@ class AccountController(Controller):
             try:
                 password_hash = await members.hash_password(password)
                 _, pair = await members.sign_up(email, password_hash, nickname)
-                return welcome(shop, members, pair, next)
+                return log_in(shop, members, pair, next)
             except EmailTaken as error:
                 form.fault("email", error.code)
             except (NicknameTaken, NicknameReserved) as error:
@@ -152,11 +152,11 @@ class AccountController(Controller):
         return render(shop, "me.html", visitor, member=await members.get(visitor.me.id))
 
     @get("/lang/{lang:str}")
-    async def speak(self, lang: FromPath[str], request: Asked, shop: House) -> Response[Any]:
+    async def set_language(self, lang: FromPath[str], request: Asked, shop: House) -> Response[Any]:
         """Chooses the language; a preference of this browser alone."""
         if lang not in {"ko", "en"}:
             raise NotFound
-        next = local_path(request.query_params.get("next"))
+        next = safe_next(request.query_params.get("next"))
         return go(next, cookies=[shop.cookie("lang", lang, LANGUAGE_LASTS_S)])
 
 
@@ -190,6 +190,6 @@ def password_in(form: Form) -> str:
     return password
 
 
-def welcome(shop: Shop, members: MemberService, pair: TokenPair, next: str) -> Response[Any]:
+def log_in(shop: Shop, members: MemberService, pair: TokenPair, next: str) -> Response[Any]:
     """Signs a browser in with a pair just handed out, and sends it on; `next` is a local path."""
     return go(next, cookies=[shop.session(members.session_cookie(pair)), shop.forget("form")])

@@ -28,7 +28,7 @@ from market.trades.service import TradeService
 
 from .forms import Form, buyer_in
 from .page import flash, go, render
-from .trading import Scene, scene
+from .trading import TradeView, load_trade_view
 from .visitor import Here, Shop, Visitor
 
 Trades = NamedDependency[TradeService]
@@ -69,7 +69,7 @@ class BuyingController(Controller):
         refunds: Refunds,
     ) -> Response[Any]:
         """The choice between card and virtual account; who needs none goes on to the trade."""
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         if seen.party is not Party.BUYER or seen.trade.status is not Status.AWAITING_PAYMENT:
             return go(f"/trades/{trade_id}")
         return _checkout(shop, visitor, seen, payments, None)
@@ -87,7 +87,7 @@ class BuyingController(Controller):
         payment_limits: Limits,
     ) -> Response[Any]:
         """Begins to pay, the amount being ours to say (P2)."""
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
         method = form.choice("method", Method)
         deposit = method is Method.VIRTUAL_ACCOUNT
@@ -209,7 +209,7 @@ def _outcome(payment: Payment, trade: Trade) -> str | None:
 
 
 def _checkout(
-    shop: Shop, visitor: Visitor, seen: Scene, payments: PaymentService, form: Form | None
+    shop: Shop, visitor: Visitor, seen: TradeView, payments: PaymentService, form: Form | None
 ) -> Response[str]:
     """The page has the window's script already: a window opens inside the press that begins."""
     return render(
@@ -218,7 +218,7 @@ def _checkout(
         visitor,
         status=400 if form else 200,
         sdk_url=payments.sdk_url,
-        scene=seen,
+        view=seen,
         trade=seen.trade,
         demands=payments.demands,
         form=form,

@@ -24,7 +24,7 @@ from market.shared.pagination import PageRequest
 from market.shared.text import line
 
 from .chart import bars
-from .console_show import tell
+from .console_filters import describe
 from .page import render
 from .translation import KOREA
 from .translation import gettext_noop as _
@@ -127,7 +127,7 @@ class ConsoleController(Controller):
         """One payment, and everything that ever happened to it."""
         id = PaymentId(path_id(payment_id))
         case = await console.payment(id)
-        history = [tell(one) for one in await console.history(id)]
+        history = [describe(one) for one in await console.history(id)]
         own = case.trade.is_of(visitor.me.id)
         return show(shop, "payment", visitor, case=case, history=history, own=own)
 

@@ -16,7 +16,7 @@ from market.kit.http.request import wants_page
 from market.shared.errors import MarketError, Unauthenticated
 
 from .page import go, render
-from .visitor import SignedOut, Visitor, local_path, provide_visitor, stranger
+from .visitor import SignedOut, Visitor, provide_visitor, safe_next, stranger
 
 AppRequest = Request[Any, Any, State]
 # Faces of the market that are not for browsers, whatever they say they accept.
@@ -106,7 +106,7 @@ def _came_from(request: AppRequest) -> str:
     """The page to return to: this one, or the one whose form was sent."""
     if request.method == "GET":
         query = f"?{request.url.query}" if request.url.query else ""
-        return local_path(request.url.path + query)
+        return safe_next(request.url.path + query)
     origin = f"{request.base_url.scheme}://{request.headers.get('host', '')}"
     referer = request.headers.get("referer", "")
-    return local_path(referer.removeprefix(origin)) if referer.startswith(f"{origin}/") else "/"
+    return safe_next(referer.removeprefix(origin)) if referer.startswith(f"{origin}/") else "/"

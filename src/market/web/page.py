@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from market.shared.errors import NotFound
 
-from . import console_show, show
+from . import console_filters, filters
 from .messages import CONSOLE_FLASH, FLASH, FLASH_FAILURES, PROBLEMS
 from .translation import Translator
 from .visitor import Lang, Shop, Visitor
@@ -104,7 +104,9 @@ def _environment(lang: Lang) -> Environment:
         lstrip_blocks=True,
     )
     translator = Translator(lang)
-    environment.filters.update({**show.filters(translator), **console_show.filters(translator)})
+    environment.filters.update(
+        {**filters.for_language(translator), **console_filters.for_language(translator)}
+    )
     environment.globals.update(
         _=translator.gettext, _n=translator.ngettext, _p=translator.pgettext, lang=lang
     )

@@ -9,7 +9,7 @@ from market.members.domain import PasswordSet, StepUpNeeded
 from .account import Asked, House, Members, Social, password_in, ways_in
 from .forms import Form
 from .page import flash, go, render
-from .visitor import Here, local_path
+from .visitor import Here, safe_next
 
 
 class PasswordController(Controller):
@@ -22,7 +22,7 @@ class PasswordController(Controller):
         self, request: Asked, visitor: Here, shop: House, members: Members
     ) -> Response[Any]:
         """The form; a member who has a password has no need of it."""
-        next = local_path(request.query_params.get("next"), "/me")
+        next = safe_next(request.query_params.get("next"), "/me")
         member = await members.get(visitor.me.id)
         if not member.may_choose_password:
             return go("/me")
@@ -34,7 +34,7 @@ class PasswordController(Controller):
     ) -> Response[Any]:
         """Keeps the new password; asks for another sign-in where the last one was long ago."""
         me, form = visitor.me, await Form.of(request)
-        next = local_path(form.raw("next"), "/me")
+        next = safe_next(form.raw("next"), "/me")
         password = password_in(form)
         ways: dict[str, str] = {}
         if not form.wrong:
@@ -61,6 +61,6 @@ class PasswordController(Controller):
     @post("/none")
     async def none(self, request: Asked, visitor: Here, members: Members) -> Response[Any]:
         """Goes on without one: the member has read that the old one ended."""
-        next = local_path((await Form.of(request)).raw("next"), "/me")
+        next = safe_next((await Form.of(request)).raw("next"), "/me")
         await members.acknowledge_password_removal(visitor.me.id)
         return go(next)

@@ -11,7 +11,7 @@ from .account import AccountController
 from .buying import BuyingController
 from .catalogue import CatalogueController
 from .console import ConsoleController, operators_only
-from .console_acts import ConsoleActsController
+from .console_actions import ConsoleActionsController
 from .mine import MineController
 from .notices import NoticeController
 from .page import asset
@@ -19,7 +19,7 @@ from .password import PasswordController
 from .photos import photo, small_photo
 from .selling import SellingController
 from .trading import TradingController
-from .visitor import own_forms_only, provide_visitor
+from .visitor import csrf_guard, provide_visitor
 
 
 def _as_it_is(response: Response[Any]) -> Response[Any]:
@@ -40,7 +40,7 @@ PAGES = Router(
         PasswordController,
     ],
     dependencies={"visitor": Provide(provide_visitor)},
-    guards=[own_forms_only],
+    guards=[csrf_guard],
     exception_handlers=dict(errors.HANDLERS),
     after_request=_as_it_is,
     include_in_schema=False,
@@ -49,9 +49,9 @@ PAGES = Router(
 # Who is no operator is told nothing, not even that a form was not ours: the first guard is theirs.
 CONSOLE = Router(
     path="/console",
-    route_handlers=[ConsoleController, ConsoleActsController],
+    route_handlers=[ConsoleController, ConsoleActionsController],
     dependencies={"visitor": Provide(provide_visitor)},
-    guards=[operators_only, own_forms_only],
+    guards=[operators_only, csrf_guard],
     exception_handlers=dict(errors.HANDLERS),
     after_request=_as_it_is,
     include_in_schema=False,

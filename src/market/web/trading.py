@@ -49,7 +49,7 @@ _CAPTURED = {"PAID", "PARTIALLY_CANCELLED", "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TradeView:
     """A trade as one of its parties sees it; `is_over` when its time to pay has run out, whether or
     not a worker has ended it yet."""
 
@@ -94,14 +94,14 @@ class Scene:
         return self.receipt is not None and self.receipt.method == "VIRTUAL_ACCOUNT"
 
 
-async def scene(
+async def load_trade_view(
     id: str,
     visitor: Visitor,
     trades: TradeService,
     payments: PaymentService,
     refunds: RefundService,
-) -> Scene:
-    """Raises SignInFirst, NotFound."""
+) -> TradeView:
+    """Raises LoginRequired, NotFound."""
     me = visitor.me
     trade, receipt = await trades.see(TradeId(path_id(id)), me.id)
     party = trade.party(me.id)
@@ -110,7 +110,7 @@ async def scene(
         waiting = await refunds.waiting_for_account(trade.id)
         if receipt.status == "VIRTUAL_ACCOUNT_ISSUED":  # any other is no place to pay into
             account = (await payments.see(receipt.id, me.id)).deposit_account
-    return Scene(trade, party, receipt, account, waiting, trades.is_over(trade))
+    return TradeView(trade, party, receipt, account, waiting, trades.is_over(trade))
 
 
 class TradingController(Controller):
@@ -130,12 +130,12 @@ class TradingController(Controller):
     ) -> Response[Any]:
         """A trade, for its parties. With htmx, the part that changes alone; 204 when that is the
         one that is `shown` already."""
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         trade = seen.trade
         cover = (await products.covers([trade.product_id])).get(trade.product_id)
-        version, part = live_part("_trade.html", visitor, scene=seen, trade=trade, cover=cover)
+        version, part = live_part("_trade.html", visitor, view=seen, trade=trade, cover=cover)
         if request.headers.get("hx-request") != "true":
-            return render(shop, "trade.html", visitor, scene=seen, trade=trade, part=part)
+            return render(shop, "trade.html", visitor, view=seen, trade=trade, part=part)
         unchanged = request.query_params.get("shown") == version
         return nothing_new() if unchanged else show_part(part)
 
@@ -190,7 +190,7 @@ class TradingController(Controller):
         payments: Payments,
         refunds: Refunds,
     ) -> Response[Any]:
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         if not seen.may_cancel:
             return go(f"/trades/{trade_id}")
         return _cancel_page(shop, visitor, seen, await _demands(seen, refunds), None)
@@ -208,7 +208,7 @@ class TradingController(Controller):
         payment_limits: Limits,
     ) -> Response[Any]:
         """결제취소: what was paid goes back, and then the unit is on sale again."""
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
         reason = form.line("reason", most=LONGEST_REASON)
         demands = await _demands(seen, refunds)
@@ -235,7 +235,7 @@ class TradingController(Controller):
         payments: Payments,
         refunds: Refunds,
     ) -> Response[Any]:
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         if seen.waits_for_account is None:
             return go(f"/trades/{trade_id}")
         return _refund_account_page(shop, visitor, seen, await _demands(seen, refunds), None)
@@ -253,7 +253,7 @@ class TradingController(Controller):
         payment_limits: Limits,
     ) -> Response[Any]:
         """Where a deposit that came too late or wrong is to go back to (P6)."""
-        seen = await scene(trade_id, visitor, trades, payments, refunds)
+        seen = await load_trade_view(trade_id, visitor, trades, payments, refunds)
         form = await Form.of(request)
         if seen.waits_for_account is None:
             return go(f"/trades/{trade_id}")
@@ -270,12 +270,12 @@ class TradingController(Controller):
         return flash(visitor, f"/trades/{trade_id}", "refund_account")
 
 
-def asks_account(seen: Scene) -> bool:
+def asks_account(seen: TradeView) -> bool:
     """A deposit goes back to an account that the buyer alone can name."""
     return seen.party is Party.BUYER and seen.by_deposit and seen.trade.holds_money
 
 
-async def _demands(seen: Scene, refunds: RefundService) -> Demands:
+async def _demands(seen: TradeView, refunds: RefundService) -> Demands:
     """What must be known to send the trade's money back."""
     if seen.waits_for_account is not None:
         return await refunds.demands_of(seen.waits_for_account)
@@ -285,14 +285,14 @@ async def _demands(seen: Scene, refunds: RefundService) -> Demands:
 
 
 def _cancel_page(
-    shop: Shop, visitor: Visitor, seen: Scene, demands: Demands, form: Form | None
+    shop: Shop, visitor: Visitor, seen: TradeView, demands: Demands, form: Form | None
 ) -> Response[str]:
     return render(
         shop,
         "cancel.html",
         visitor,
         status=400 if form else 200,
-        scene=seen,
+        view=seen,
         trade=seen.trade,
         asks_account=asks_account(seen),
         demands=demands,
@@ -301,14 +301,14 @@ def _cancel_page(
 
 
 def _refund_account_page(
-    shop: Shop, visitor: Visitor, seen: Scene, demands: Demands, form: Form | None
+    shop: Shop, visitor: Visitor, seen: TradeView, demands: Demands, form: Form | None
 ) -> Response[str]:
     return render(
         shop,
         "refund_account.html",
         visitor,
         status=400 if form else 200,
-        scene=seen,
+        view=seen,
         trade=seen.trade,
         demands=demands,
         form=form,

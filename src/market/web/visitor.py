@@ -30,16 +30,16 @@ _AT_HOME = {"localhost", "127.0.0.1", "::1"}
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 
 
-class SignInFirst(Unauthenticated):
+class LoginRequired(Unauthenticated):
     message = "Sign in to see this page."
 
 
-class SignedOut(SignInFirst):
+class SignedOut(LoginRequired):
     code = "signed_out"
     message = "You were signed out since this page was loaded. Sign in again to continue."
 
 
-class ForgedForm(Forbidden):
+class CsrfError(Forbidden):
     code = "forged_form"
     message = "This form did not come from our page, or the page is too old. Load it again."
 
@@ -121,15 +121,15 @@ class Visitor:
 
     @property
     def me(self) -> Principal:
-        """Raises SignInFirst."""
+        """Raises LoginRequired."""
         if self.caller is None:
-            raise SignInFirst
+            raise LoginRequired
         return self.caller
 
     def needs_member(self) -> None:
-        """Raises SignInFirst."""
+        """Raises LoginRequired."""
         if self.caller is None:
-            raise SignInFirst
+            raise LoginRequired
 
     @property
     def session(self) -> str:
@@ -204,11 +204,11 @@ async def _caller(members: MemberService, cookie: str | None) -> Principal | Non
         return None
 
 
-async def own_forms_only(
+async def csrf_guard(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """The guard of every page that changes something: the form is one that we showed to this very
-    visitor. Raises ForgedForm, and SignedOut where their session has ended since.
+    visitor. Raises CsrfError, and SignedOut where their session has ended since.
 
     Two walls: the browser says from which site a form comes, and the form carries a seal over the
     session that no other site can read. No more of the body is read than that takes: the rest comes
@@ -220,9 +220,9 @@ async def own_forms_only(
         return
     origin = request.headers.get("origin")
     if origin is not None and not _ours(origin, request):  # safeguard: form's origin checked
-        raise ForgedForm
+        raise CsrfError
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise ForgedForm
+        raise CsrfError
     body = FormBody.of(request)
     given = await body.token("seal")
     # safeguard: CSRF token compared
@@ -241,22 +241,22 @@ async def _of_an_ended_session(
     session: str,
 ) -> None:
     """Nothing is changed by a form of a session that has ended, but what its member typed need not
-    be lost. Raises SignedOut, ForgedForm."""
+    be lost. Raises SignedOut, CsrfError."""
     market = request.app.state.market
     ours = market.shop.seal(_bearer(session))
     # safeguard: CSRF token of an ended session compared
     if not well_formed(session) or not hmac.compare_digest(given.encode(), ours.encode()):
-        raise ForgedForm
+        raise CsrfError
     member: MemberId | None = await market.members.form_owner(SessionId(session))
     # safeguard: one member's form is not kept for another
     if visitor.caller is not None and visitor.caller.id != member:
-        raise ForgedForm
+        raise CsrfError
     if member is not None and handler.opt.get(KEEPS_FORMS):
         request.state.visitor = replace(visitor, signed_out=member)
     elif visitor.caller is None:
         raise SignedOut
     else:
-        raise ForgedForm
+        raise CsrfError
 
 
 def _bearer(session: str) -> str:
@@ -271,7 +271,7 @@ def _ours(origin: str, request: Request[Any, Any, State]) -> bool:
     }
 
 
-def local_path(text: str | None, otherwise: str = "/") -> str:
+def safe_next(text: str | None, otherwise: str = "/") -> str:
     """Where a page may send somebody on: a path of this site, never another site's address."""
     if not text or not text.startswith("/") or len(text) > _LONGEST_PATH:
         return otherwise

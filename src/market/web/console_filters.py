@@ -9,7 +9,7 @@ from typing import Any
 from market.console.ports import Moment
 from market.shared.money import KRW, Money
 
-from .show import REASONS
+from .filters import REASONS
 from .translation import Translator
 from .translation import gettext_noop as _
 
@@ -22,7 +22,7 @@ PAYMENT_STATUS: Mapping[str, str] = {
     "FAILED": _("결제 실패"),
     "EXPIRED": _("만료"),
 }
-DOORS: Mapping[str, str] = {
+TRIGGERS: Mapping[str, str] = {
     "BUYER": _("구매자"),
     "WEBHOOK": _("웹훅"),
     "SWEEP": _("정기 동기화"),
@@ -36,7 +36,11 @@ PARTIES: Mapping[str, str] = {
     "OPERATOR": _("운영자"),
     "MARKET": _("마켓"),
 }
-SEEN: Mapping[str, str] = {"UNPAID": _("미결제"), "PAID": _("결제됨"), "FAILED": _("결제 실패")}
+GATEWAY_STATUS: Mapping[str, str] = {
+    "UNPAID": _("미결제"),
+    "PAID": _("결제됨"),
+    "FAILED": _("결제 실패"),
+}
 TRANSFERS: Mapping[str, str] = {
     "CAPTURED": _("결제 대금 입금"),
     "RETURNED": _("환불"),
@@ -152,7 +156,7 @@ Detail = tuple[str, object, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimelineItem:
     """A line of a history: a `title` in words, details as (label, value, whether the value is words
     of ours to be translated), and what `kind` of line it is."""
 
@@ -162,20 +166,20 @@ class Told:
     details: Sequence[Detail]
 
 
-def tell(found: Moment) -> Told:
+def describe(found: Moment) -> TimelineItem:
     """A moment in words. Who knows none for it shows its own name."""
     title, details = _TELLING[found.source](found)
-    return Told(found.at, found.source, title, [d for d in details if d[1]])
+    return TimelineItem(found.at, found.source, title, [d for d in details if d[1]])
 
 
 def _event(found: Moment) -> tuple[str, list[Detail]]:
     facts = found.facts
     before, after = facts.get("status_before"), facts.get("status_after")
-    details: list[Detail] = [(_("확인 경로"), DOORS.get(facts.get("door", ""), ""), True)]
+    details: list[Detail] = [(_("확인 경로"), TRIGGERS.get(facts.get("door", ""), ""), True)]
     if "state" in facts:
         currency = facts["currency"]
         details += [
-            (_("결제사 기록"), SEEN.get(facts["state"], facts["state"]), True),
+            (_("결제사 기록"), GATEWAY_STATUS.get(facts["state"], facts["state"]), True),
             (_("결제사 번호"), facts["reference"], False),
         ]
         if facts["state"] == "PAID":  # before, it is what was asked for
@@ -296,7 +300,7 @@ def short(id: str) -> str:
     return f"…{id[-8:]}"
 
 
-def filters(translator: Translator) -> Mapping[str, Callable[..., object]]:
+def for_language(translator: Translator) -> Mapping[str, Callable[..., object]]:
     """What the console's templates of one language format with."""
 
     def said(text: str) -> str:

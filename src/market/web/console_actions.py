@@ -34,7 +34,7 @@ LONGEST_HOW = 1000
 LARGEST_ID = 2**63 - 1
 
 
-class ConsoleActsController(Controller):
+class ConsoleActionsController(Controller):
     """Everything that changes something."""
 
     @get("/incidents/{incident_id:int}")

@@ -136,7 +136,7 @@ def notice_words(notice: Notification) -> str:
     return (TOLD_BUYER if notice.buying else TOLD_SELLER)[notice.kind]
 
 
-def filters(translator: Translator) -> Mapping[str, Callable[..., object]]:
+def for_language(translator: Translator) -> Mapping[str, Callable[..., object]]:
     """What templates of one language format with."""
 
     def reason(text: str) -> str:
