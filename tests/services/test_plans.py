@@ -139,6 +139,24 @@ async def test_what_reconciling_reads_does_not_grow_with_what_is_done(
     assert grown(early, late) == {}
 
 
+async def test_what_a_daily_check_reads_of_each_payment_does_not_grow(
+    alone: Database, days: Callable[[int], Awaitable[None]], market: Market
+) -> None:
+    """All money that is there is checked every day: more takes more checks, not longer ones."""
+    entries = Counting(alone, ENTRIES)
+
+    async def read_after(count: int) -> tuple[int, dict[str, int]]:
+        await days(count)
+        await entries.since()
+        checked = await market.sweep.checks()
+        return checked, {name: -(-n // checked) for name, n in (await entries.since()).items()}
+
+    few, early = await read_after(10)
+    many, late = await read_after(20)
+    assert (few, many) == (10, 30)
+    assert grown(early, late) == {}
+
+
 def grown(early: dict[str, int], late: dict[str, int]) -> dict[str, tuple[int, int]]:
     """Of which tables half as much again was read: they are three times as long by then."""
     before = {name: early.get(name, 0) for name in late}
@@ -180,5 +198,7 @@ async def a_hold_that_runs_out(market: Market, acts: Acts, clock: MovableClock) 
     trade = await acts.trade()
     await market.payments.start(trade.id, trade.buyer.id, Means(Method.CARD))
     clock.move(days=1)
-    await market.sweep.everything()
+    sweep = market.sweep
+    for job in (sweep.hints, sweep.holds, sweep.cancellations, sweep.payments):
+        await job()
     await market.notifications.send_reminders()
