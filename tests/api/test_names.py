@@ -121,7 +121,7 @@ async def test_a_nickname_of_the_markets_own_is_reserved(
         await browser.open("/signup")
         refused = await browser.send("/signup", **newcomer("other", name))
         assert refused.status_code == 400
-        assert "쓸 수 없어요" in browser.text
+        assert "운영자로 오인될 수 있는 닉네임이에요" in browser.text
     assert await market.db.fetch_value("SELECT count(*) FROM members") == 0
 
 

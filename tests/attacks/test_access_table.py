@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[int, ...]] = {
     "POST /api/products": (401, 201, 201, 201, 201),
     "GET /api/products/{product_id}": ANYBODY,
     "PATCH /api/products/{product_id}": (401, 403, 403, 200, 403),
+    "GET /api/products/{product_id}/trades": MEMBERS_ONLY,
     "POST /api/products/{product_id}/trades": (401, 201, 409, 403, 201),
     "GET /api/trades/{trade_id}": (401, 404, 200, 200, 200),
     "POST /api/trades/{trade_id}/approve": (401, 404, 403, 200, 404),

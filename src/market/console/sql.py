@@ -91,7 +91,7 @@ _PAYMENT = f"""
                     false) AS to_pay, {_TRADE}
     FROM payments p JOIN trades t ON t.id = p.trade_id {_PARTIES}
     LEFT JOIN LATERAL (
-        SELECT * FROM cancellations
+        SELECT id, status, try_at, refund_account, failure FROM cancellations
         WHERE payment_id = p.id
           AND (status = 'REQUESTED' OR (status = 'SUCCEEDED' AND refund_account IS NOT NULL))
         ORDER BY status, settled_at DESC LIMIT 1) c ON true

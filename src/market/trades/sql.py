@@ -37,7 +37,7 @@ _KINDS = (
 )
 _BY_KIND = " UNION ALL ".join(
     f"""
-    (SELECT {kind} AS kind, t.* FROM trades t
+    (SELECT {kind} AS kind, t.id FROM trades t
      WHERE t.product_id = $1 AND (t.buyer_id = $2 OR t.seller_id = $2) AND {is_kind}
        AND ($3 < {kind} OR ($3 = {kind} AND t.id < $4))
      ORDER BY t.id DESC LIMIT $5)
@@ -168,7 +168,10 @@ class SqlTrades:
     ) -> Page[Trade]:
         # One of its buyers is found by another index than its seller, so it is planned anew.
         rows = await self._db.fetch_custom_plan(
-            f"SELECT {_COLUMNS} FROM ({_BY_KIND}) t ORDER BY t.kind, t.id DESC LIMIT $5",  # noqa: S608 # our own words
+            f"""
+            SELECT {_COLUMNS} FROM ({_BY_KIND}) found JOIN trades t ON t.id = found.id
+            ORDER BY found.kind, found.id DESC LIMIT $5
+            """,  # noqa: S608 # our own words
             product_id,
             member,
             *_place(wanted.cursor),
