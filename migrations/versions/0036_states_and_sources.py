@@ -1,4 +1,4 @@
-"""What a trade's status means, and what a transfer is of, each said in one place.
+"""The meaning of a trade's status and the payment of a transfer, each defined in one place.
 
 Functions of a row, read like columns: `t.is_live`. PostgreSQL inlines them, so they use the partial
 indexes that exist and cost nothing. Stored generated columns would rewrite every row under an

@@ -10,6 +10,7 @@ from market.payments.record import RefundState, Transfer
 from market.shared.banking import Bank, RefundAccount
 from market.shared.errors import Invalid, InvalidTransition
 from market.shared.ids import PaymentId
+from market.shared.principals import Party
 from market.trades.domain import Status, Trade
 from market.verify import broken
 from tests.support.acts import ACCOUNT, Acts
@@ -29,6 +30,17 @@ async def states(db: Database) -> list[str]:
     return [row["status"] for row in rows]
 
 
+async def a_refund_in_progress(
+    acts: Acts, gateway: MemoryGateway, sender: Party, amount: int | None
+) -> tuple[Trade, PaymentId]:
+    """A refund of a paid trade, which the gateway has accepted and not finished."""
+    trade, payment_id = await acts.paid_trade()
+    gateway.take_up = True
+    member = trade.buyer if sender is Party.BUYER else trade.seller
+    await acts.market.refunds.cancel(payment_id, member.id, amount, "why", None)
+    return trade, payment_id
+
+
 @AMOUNTS
 async def test_a_refund_that_was_taken_up_and_fails_is_noticed_within_the_hour(
     acts: Acts,
@@ -38,9 +50,7 @@ async def test_a_refund_that_was_taken_up_and_fails_is_noticed_within_the_hour(
     db: Database,
     amount: int | None,
 ) -> None:
-    trade, payment_id = await acts.paid_trade()
-    gateway.take_up = True
-    await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
+    trade, payment_id = await a_refund_in_progress(acts, gateway, Party.BUYER, amount)
     clock.move(days=2)
     for _ in range(3):
         await market.sweep.cancellations()
@@ -71,9 +81,7 @@ async def test_a_refund_that_was_taken_up_and_succeeds_is_settled(
     db: Database,
     amount: int | None,
 ) -> None:
-    trade, payment_id = await acts.paid_trade()
-    gateway.take_up = True
-    await market.refunds.cancel(payment_id, trade.seller.id, amount, "why", None)
+    trade, payment_id = await a_refund_in_progress(acts, gateway, Party.SELLER, amount)
     assert (await acts.now(trade)).is_busy
     gateway.finish(payment_id, RefundState.SUCCEEDED)
     clock.move(hours=1)
@@ -165,9 +173,7 @@ async def test_a_refusal_for_another_refund_under_way_waits_for_its_end(
     acts: Acts, market: Market, gateway: MemoryGateway, clock: MovableClock, db: Database
 ) -> None:
     """Somebody sends a part back in the gateway's console, and its bank takes its time."""
-    trade, payment_id = await acts.paid_trade()
-    gateway.take_up = True
-    await market.refunds.cancel(payment_id, trade.seller.id, 400, "why", None)
+    trade, payment_id = await a_refund_in_progress(acts, gateway, Party.SELLER, 400)
     await db.execute("UPDATE cancellations SET status = 'FAILED', settled_at = now()")
     await db.execute("UPDATE trades SET refunding = false")
     gateway.take_up = False
@@ -338,9 +344,7 @@ async def test_an_operator_gives_up_a_refund_that_does_not_end(
     db: Database,
     amount: int | None,
 ) -> None:
-    trade, payment_id = await acts.paid_trade()
-    gateway.take_up = True
-    await market.refunds.cancel(payment_id, trade.buyer.id, amount, "why", None)
+    trade, payment_id = await a_refund_in_progress(acts, gateway, Party.BUYER, amount)
     clock.move(days=8)
     await market.sweep.everything()
     assert [await market.sweep.overdue() for _ in range(2)] == [1, 0]
@@ -392,9 +396,7 @@ async def test_what_the_market_owes_can_be_given_up_and_asked_for_again(
 async def test_a_refund_that_has_ended_by_now_is_not_given_up(
     acts: Acts, market: Market, gateway: MemoryGateway, db: Database
 ) -> None:
-    trade, payment_id = await acts.paid_trade()
-    gateway.take_up = True
-    await market.refunds.cancel(payment_id, trade.buyer.id, None, "why", None)
+    trade, payment_id = await a_refund_in_progress(acts, gateway, Party.BUYER, None)
     gateway.finish(payment_id, RefundState.SUCCEEDED)
     with pytest.raises(InvalidTransition):
         await market.refunds.give_up(payment_id, (await acts.member()).id, "too slow")

@@ -66,7 +66,7 @@ class TradeCase:
 
     @property
     def fee_due(self) -> int | None:
-        """What a confirmation books, or has booked; None for what was called off."""
+        """The fee that a confirmation books, or has booked; None for a cancelled trade."""
         if self.status == "CANCELLED":
             return None
         return fee_due(self.fee, self.price, self.refunded)

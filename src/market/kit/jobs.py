@@ -28,8 +28,8 @@ RECONNECT_AFTER_S = 1.0
 # How long a worker that hears nothing waits for a wake-up; and one that could not hear of any.
 LISTENING = timedelta(seconds=30)
 NOT_LISTENING = timedelta(seconds=1)
-# A worker tells once a second that its schedule's work goes on. What a lost one has left is free
-# for the next after so long; PgQueuer by itself would wait for half a minute.
+# A worker reports once a second that it still runs a schedule. After five seconds without a report
+# another worker may take the schedule over; PgQueuer by itself would wait for half a minute.
 _LEFT_BEHIND = """
     UPDATE pgqueuer_schedules SET status = 'queued'
     WHERE status = 'picked' AND heartbeat < now() - interval '5 seconds'

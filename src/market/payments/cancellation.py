@@ -150,7 +150,7 @@ class Cancellation:
 
     @property
     def subject(self) -> str:
-        """What an incident about it is about."""
+        """The subject of incidents about this refund."""
         return f"{self.payment_id}: {self.id}"
 
     @property
@@ -168,8 +168,8 @@ class Cancellation:
 
     @property
     def shown_to(self) -> Collection[Party]:
-        """Who is to hear that it failed: who asked for it; both parties, once both have seen it
-        under way."""
+        """The parties that are told of its failure: its sender, or both once both have seen it
+        in progress."""
         later = self.tries > 1 or self.failure == FAILED_LATER
         return (Party.BUYER, Party.SELLER) if later else (self.by,)
 

@@ -28,7 +28,7 @@ class ListingSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class AmountDue:
-    """What a trade's buyer is to pay, decided by us alone (P2)."""
+    """The amount that a trade's buyer has to pay, decided by us alone (P2)."""
 
     trade_id: TradeId
     buyer_id: MemberId

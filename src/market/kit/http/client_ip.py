@@ -33,8 +33,8 @@ class ClientIpResolver:
     def is_within(
         self, connection: ASGIConnection[Any, Any, Any, Any], networks: Sequence[Network]
     ) -> bool:
-        """Whether the client is known to be in one of these networks. What comes by a proxy that is
-        not trusted could be from anywhere."""
+        """Whether the client is known to be in one of these networks. A request
+        through a proxy that is not trusted could be from anywhere."""
         address = self._address(connection)
         if address is None or not any(address in network for network in networks):
             return False
